@@ -1,0 +1,124 @@
+"""The Kafka topics: their names, what each needs, and the check that they are as needed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from contracts.settings import CommonSettings
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic as the system needs it."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+class TopicError(RuntimeError):
+    """A topic is missing, or is not what the system needs."""
+
+    def __init__(self, topic: str, problem: str) -> None:
+        super().__init__(f"topic {topic!r}: {problem}")
+        self.topic = topic
+        self.problem = problem
+
+
+# Results are the truth, so they are kept for ever and never compacted: their key is the unit,
+# and compaction would leave one competitor of it.
+_KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+# A changelog's key is an identity, so the last value a key is enough; tombstones are not used.
+_COMPACTED = {"cleanup.policy": "compact", "retention.ms": "-1", "retention.bytes": "-1"}
+
+
+def topic_specs(settings: CommonSettings) -> tuple[TopicSpec, ...]:
+    """Return every topic of the main job."""
+    return (
+        TopicSpec(settings.results_topic, settings.partitions, _KEPT),
+        TopicSpec(settings.changelog_topic, settings.partitions, _COMPACTED),
+        # One partition, so that every scoreboard sees all tallies in one order.
+        TopicSpec(settings.tallies_topic, 1, _COMPACTED),
+        TopicSpec(settings.rejected_topic, 1, _KEPT),
+    )
+
+
+async def ensure_topics(settings: CommonSettings) -> None:
+    """Create the topics that are missing, then check all of them.
+
+    :raises TopicError: a topic exists with another number of partitions or another policy.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        missing = [
+            NewTopic(
+                spec.name,
+                num_partitions=spec.partitions,
+                replication_factor=settings.replication,
+                topic_configs={
+                    **spec.config,
+                    "min.insync.replicas": str(max(1, settings.replication - 1)),
+                },
+            )
+            for spec in topic_specs(settings)
+            if spec.name not in existing
+        ]
+        if missing:
+            response = await admin.create_topics(missing)
+            for name, code, *_rest in response.topic_errors:
+                if code not in (0, TopicAlreadyExistsError.errno):
+                    raise TopicError(name, str(for_code(code).__name__))
+    finally:
+        await admin.close()
+
+
+async def check_topics(settings: CommonSettings) -> list[TopicError]:
+    """Return what is wrong with the topics; an empty list when all is well."""
+    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+    problems: list[TopicError] = []
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    await admin.start()
+    try:
+        specs = topic_specs(settings)
+        described = {
+            topic["topic"]: topic
+            for topic in await admin.describe_topics([spec.name for spec in specs])
+        }
+        present = []
+        for spec in specs:
+            topic = described.get(spec.name)
+            if topic is None or topic["error_code"]:
+                problems.append(TopicError(spec.name, "does not exist"))
+                continue
+            present.append(spec)
+            found = len(topic["partitions"])
+            if found != spec.partitions:
+                problems.append(
+                    TopicError(
+                        spec.name,
+                        f"has {found} partitions, the settings say {spec.partitions}; their "
+                        "number is fixed within an epoch",
+                    )
+                )
+        for spec in present:
+            responses = await admin.describe_configs(
+                [ConfigResource(ConfigResourceType.TOPIC, spec.name)]
+            )
+            for response in responses:
+                for resource in response.resources:
+                    config = {entry[0]: entry[1] for entry in resource[4]}
+                    for key, wanted in spec.config.items():
+                        if config.get(key) != wanted:
+                            problems.append(
+                                TopicError(
+                                    spec.name, f"{key} is {config.get(key)!r}, needed: {wanted!r}"
+                                )
+                            )
+    finally:
+        await admin.close()
+    return problems
