@@ -1,0 +1,67 @@
+# Two commands matter: `make up` and `make test`. Both set up all they need by themselves;
+# a machine needs only make and Python 3.11 or newer.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ARGS ?=
+
+# Which Python makes the virtual environment; `make up PYTHON=/path/to/python` chooses another.
+PYTHON ?=
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | \
+	    awk 'BEGIN {FS = ":.*?## "} {printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: up
+up: $(STAMP) ## Start Kafka, Redis, the gateway and a worker; ARGS="--workers 3 --fresh" passes flags
+	@$(BIN)/medallero up $(ARGS)
+
+.PHONY: test
+test: $(STAMP) ## Run the tests; ARGS="-k ties" passes flags
+	@$(BIN)/python -m pytest -m "not system and not faults" $(ARGS)
+
+.PHONY: test-all
+test-all: deps-system $(STAMP) ## Run every test, also the long ones and those that need system packages
+	@$(BIN)/python -m pytest -m "" $(ARGS)
+
+.PHONY: lint
+lint: $(STAMP) ## Check style, formatting and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy $(wildcard olympics contracts gateway streams medallero tests bench)
+
+.PHONY: format
+format: $(STAMP) ## Rewrite the code in the project's format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: venv
+venv: $(STAMP) ## Make the virtual environment in .venv
+
+# The lock pins every package; the stamp spares the work when nothing has changed.
+$(STAMP): setup.cfg pyproject.toml requirements.lock
+	@python="$$(.ci/find-python $(PYTHON))"; \
+	echo "Making $(VENV) with $$("$$python" --version) ..."; \
+	"$$python" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	    --constraint requirements.lock --editable '.[embedded,dev]'
+	@touch $@
+
+.PHONY: lock
+lock: ## Pin the newest packages that setup.cfg allows (rewrites requirements.lock)
+	@.ci/lock-requirements
+
+.PHONY: deps-system
+deps-system: ## Install the system packages that make test-all needs (Debian, root)
+	@.ci/deps-system
+
+.PHONY: clean
+clean: ## Remove the virtual environment and the caches; the data of `make up` stays
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

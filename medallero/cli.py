@@ -1,0 +1,59 @@
+"""The command line: one group whose sub-commands are imported only when they are used.
+
+`medallero send` must not pay for importing Faust, and `medallero --help` should answer at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+import click
+
+from medallero import __version__
+
+# Name, module (attribute `command`) and one line of help: the help is here, so that the list of
+# commands needs no import of the commands.
+_COMMANDS: Final[dict[str, str]] = {
+    "up": "Start everything on this machine: Kafka, Redis, the gateway, workers.",
+    "gateway": "Run the gateway: HTTP and gRPC in, Kafka out.",
+    "worker": "Run a streams worker: Kafka in, standings out.",
+    "send": "Send results from files.",
+    "board": "Watch the medal table and the splits in the terminal.",
+    "correct": "Replace a competitor's result by a higher version.",
+    "withdraw": "Withdraw a competitor's result.",
+    "history": "List every version of a unit's results.",
+    "audit": "Recount the raw topic and compare every number with Redis.",
+    "doctor": "Check what is reachable and configured, and say what to do.",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands' names and help, and imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"medallero.commands.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="medallero")
+def main() -> None:
+    """Live standings of a university games: results in, medal table out.
+
+    Start with `medallero up`; then, in a second terminal, `medallero send FILE` and
+    `medallero board`.
+    """
