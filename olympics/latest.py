@@ -1,0 +1,81 @@
+"""The surviving result of one competitor in one unit, and the join that decides it."""
+
+from typing import Literal
+
+import msgspec
+
+from olympics.mark import parse_mark
+from olympics.result import Medal, Outcome, Phase, Result, Status, digest_of
+
+UNOFFICIAL, OFFICIAL, WITHDRAWN = 0, 1, 2
+#: The order in which a status beats another at the same version.
+STATUS_ORDER: dict[Status, Literal[0, 1, 2]] = {
+    "unofficial": UNOFFICIAL,
+    "official": OFFICIAL,
+    "withdrawn": WITHDRAWN,
+}
+STATUS_NAMES: tuple[Status, Status, Status] = ("unofficial", "official", "withdrawn")
+
+
+class Latest(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is kept of the result that survives for one identity.
+
+    ``digest`` is that of the record's bytes on the topic, so that two results can be compared
+    without them. ``conflict`` says that at this version and status more than one content was
+    seen. ``offset`` is the record's place in its partition of the results topic. ``mark`` is in
+    thousandths.
+
+    Encoded as an array: fields may be added at the end with a default, never moved or removed.
+    """
+
+    version: int
+    status: Literal[0, 1, 2]
+    digest: int
+    conflict: bool
+    offset: int
+    phase: Phase
+    faculty: str
+    mark: int | None
+    outcome: Outcome | None
+    rank: int | None
+    irm: str | None
+    medal: Medal | None
+    name: str | None
+
+
+def latest_of(result: Result, data: bytes, offset: int) -> Latest:
+    """Return *result*, whose bytes *data* lie at *offset*, as the state keeps it."""
+    mark = result.mark
+    return Latest(
+        result.version,
+        STATUS_ORDER[result.status],
+        digest_of(data),
+        False,
+        offset,
+        result.phase,
+        result.faculty,
+        None if mark is None else parse_mark(mark),
+        result.outcome,
+        result.rank,
+        result.irm,
+        result.medal,
+        result.competitor.name,
+    )
+
+
+def join(one: Latest, other: Latest) -> Latest:
+    """Return what survives of two results of one identity.
+
+    The higher version; then withdrawn over official over unofficial; then the greater digest.
+    Commutative, associative and idempotent in everything but ``offset``: two states may be
+    joined in any order and any number of times. *one* itself is returned when *other* adds
+    nothing.
+    """
+    if one.version != other.version:
+        return one if one.version > other.version else other
+    if one.status != other.status:
+        return one if one.status > other.status else other
+    if one.digest == other.digest:
+        return one if one.conflict or not other.conflict else other
+    winner = one if one.digest > other.digest else other
+    return winner if winner.conflict else msgspec.structs.replace(winner, conflict=True)

@@ -1,0 +1,216 @@
+"""One event unit, kept so that a new result costs the same in a large unit as in a small one."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from olympics.catalogue import Sport
+from olympics.latest import OFFICIAL, STATUS_NAMES, UNOFFICIAL, Latest
+from olympics.result import Phase
+
+#: Places in a list of counts: entries, winners, losers, ties, did_not_start, gold, silver, bronze.
+ENTRIES, WINNERS, LOSERS, TIES, DID_NOT_START, GOLD, SILVER, BRONZE = range(8)
+NO_MEDAL = 0
+
+_BY_OUTCOME = {"won": WINNERS, "lost": LOSERS, "tied": TIES}
+_BY_NAME = {"gold": GOLD, "silver": SILVER, "bronze": BRONZE, "none": NO_MEDAL}
+_MEDAL_NAMES = {GOLD: "gold", SILVER: "silver", BRONZE: "bronze", NO_MEDAL: None}
+_SPLIT_NAMES = {WINNERS: "winner", LOSERS: "loser", TIES: "tie", DID_NOT_START: "did_not_start"}
+
+
+class UnitPlace(NamedTuple):
+    """A competitor's place in the unit's standings; ``split`` is None for what does not count."""
+
+    rank: int | None
+    competitor: str
+    latest: Latest
+    split: str | None
+    medal: str | None
+
+
+class Unit:
+    """The surviving results of one unit and what its counts depend on.
+
+    Most of a competitor's counts follow from its own result and the unit's phase. Only ranks
+    computed from marks depend on the others, and of those only the first three change a count:
+    these few are the *head*. So a change costs a binary search in the marks, and the head is
+    computed once a batch.
+    """
+
+    __slots__ = (
+        "_phase_from",
+        "counted",
+        "dirty",
+        "head",
+        "head_to_head",
+        "latest",
+        "lower_is_better",
+        "marks",
+        "phase",
+        "sport",
+        "two_bronzes",
+        "unit",
+    )
+
+    def __init__(self, sport: Sport, unit: str) -> None:
+        order = sport.order_of(unit)
+        self.sport = sport.name
+        self.unit = unit
+        self.lower_is_better = order == "lower"
+        self.head_to_head = order == "head-to-head"
+        self.two_bronzes = sport.two_bronzes
+        #: competitor → its surviving result, of any status
+        self.latest: dict[str, Latest] = {}
+        #: how many of them are official
+        self.counted = 0
+        #: (mark, smaller is better; competitor) of the official results without IRM, in order
+        self.marks: list[tuple[int, str]] = []
+        self.phase: Phase = "round"
+        self._phase_from: tuple[int, int, str] | None = None
+        #: (faculty, counted as, should count as) of those whose rank by mark changes a count
+        self.head: list[tuple[str, tuple[int, int], tuple[int, int]]] = []
+        self.dirty = False
+
+    def replace(self, competitor: str, old: Latest | None, new: Latest | None) -> bool:
+        """Exchange what counts of *competitor*; return whether the unit's phase changes.
+
+        *old* and *new* are official results or None. The caller has put what survives into
+        ``latest`` already.
+        """
+        if old is not None:
+            self.counted -= 1
+            if old.mark is not None and old.irm is None:
+                del self.marks[bisect_left(self.marks, (self._key(old.mark), competitor))]
+        if new is not None:
+            self.counted += 1
+            if new.mark is not None and new.irm is None:
+                insort(self.marks, (self._key(new.mark), competitor))
+        holder = self._phase_from
+        if new is not None and (holder is None or _precedes(new, competitor, holder)):
+            self._phase_from = (new.version, new.digest, competitor)
+        elif holder is not None and holder[2] == competitor:
+            # Linear in the unit, but only when its decisive result stops counting: a correction
+            # has a higher version and takes the place by itself.
+            self._phase_from = self._find_phase_holder()
+        else:
+            return False
+        return self.phase_of_holder() != self.phase
+
+    def phase_of_holder(self) -> Phase:
+        """Return the phase that the official results agree on, by precedence; else round."""
+        holder = self._phase_from
+        return "round" if holder is None else self.latest[holder[2]].phase
+
+    def base(self, result: Latest) -> tuple[int, int]:
+        """Return (split, medal) of an official result, its rank by mark left aside."""
+        return self._settle(result, result.rank, drawn=False)
+
+    def new_head(self) -> list[tuple[str, tuple[int, int], tuple[int, int]]]:
+        """Compute the head anew from the marks."""
+        marks = self.marks
+        head: list[tuple[str, tuple[int, int], tuple[int, int]]] = []
+        drawn = self._drawn()
+        previous: int | None = None
+        rank = 0
+        for place, (key, competitor) in enumerate(marks, 1):
+            if key != previous:
+                if place > 3:
+                    break
+                rank, previous = place, key
+            result = self.latest[competitor]
+            if result.rank is None:
+                base = self.base(result)
+                real = self._settle(result, rank, drawn=drawn)
+                if real != base:
+                    head.append((result.faculty, base, real))
+        return head
+
+    def places(self) -> Iterator[UnitPlace]:
+        """Yield every result of the unit: ranked ones first, then the others, by competitor.
+
+        Unofficial results carry the rank that they would have among the official ones if they
+        state it themselves; withdrawn ones are left out.
+        """
+        drawn = self._drawn()
+        rows: list[UnitPlace] = []
+        for competitor, result in self.latest.items():
+            if result.status == OFFICIAL:
+                rank = result.rank
+                if rank is None and result.mark is not None and result.irm is None:
+                    # The empty text sorts before every competitor: ties share the first place.
+                    rank = 1 + bisect_left(self.marks, (self._key(result.mark), ""))
+                split, medal = self._settle(result, rank, drawn=drawn and result.rank is None)
+                rows.append(
+                    UnitPlace(rank, competitor, result, _SPLIT_NAMES[split], _MEDAL_NAMES[medal])
+                )
+            elif result.status == UNOFFICIAL:
+                rows.append(UnitPlace(result.rank, competitor, result, None, None))
+        rows.sort(key=lambda row: (row.rank is None, row.rank or 0, row.competitor))
+        return iter(rows)
+
+    def _key(self, mark: int) -> int:
+        return mark if self.lower_is_better else -mark
+
+    def _drawn(self) -> bool:
+        """Whether this is a head-to-head of two with equal marks."""
+        marks = self.marks
+        return (
+            self.head_to_head
+            and self.counted == 2
+            and len(marks) == 2
+            and marks[0][0] == marks[1][0]
+        )
+
+    def _find_phase_holder(self) -> tuple[int, int, str] | None:
+        holder: tuple[int, int, str] | None = None
+        for competitor, result in self.latest.items():
+            if result.status == OFFICIAL and (
+                holder is None or _precedes(result, competitor, holder)
+            ):
+                holder = (result.version, result.digest, competitor)
+        return holder
+
+    def _settle(self, result: Latest, rank: int | None, *, drawn: bool) -> tuple[int, int]:
+        outcome = result.outcome
+        irm = result.irm
+        if outcome is not None:
+            split = _BY_OUTCOME[outcome]
+        elif irm == "DNS" and result.rank is None:
+            split = DID_NOT_START
+        elif drawn:
+            split = TIES
+        elif rank == 1:
+            split = WINNERS
+        else:
+            split = LOSERS
+        if result.medal is not None:
+            return split, _BY_NAME[result.medal]
+        if split == DID_NOT_START or irm == "DSQ" or irm == "DQB":
+            return split, NO_MEDAL
+        phase = self.phase
+        medal = NO_MEDAL
+        if phase == "final":
+            if outcome is not None:
+                medal = SILVER if outcome == "lost" else GOLD
+            elif rank is not None and rank <= 3:
+                medal = (NO_MEDAL, GOLD, SILVER, BRONZE)[rank]
+        elif phase == "bronze":
+            if outcome != "lost" if outcome is not None else rank == 1:
+                medal = BRONZE
+        elif phase == "semifinal" and self.two_bronzes and split == LOSERS:
+            medal = BRONZE
+        return split, medal
+
+
+def status_name(result: Latest) -> str:
+    """Return the status as users write it."""
+    return STATUS_NAMES[result.status]
+
+
+def _precedes(result: Latest, competitor: str, holder: tuple[int, int, str]) -> bool:
+    """Whether *result* decides about the unit before *holder* (version, digest, competitor)."""
+    if result.version != holder[0]:
+        return result.version > holder[0]
+    if result.digest != holder[1]:
+        return result.digest > holder[1]
+    return competitor < holder[2]
