@@ -1,0 +1,107 @@
+"""Marks: times, distances and points as exact integer thousandths.
+
+Accepted are decimals (``55.78``, ``55,78``, ``-1.5``) and times (``3:10.61``, ``2:06:26``), as text
+or as number. Nothing is rounded: what does not fit three decimals is refused. The canonical text,
+which goes onto the topic, always has three decimals: ``190.610``.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+# Below 10**12 thousandths (nine digits before the point) every mark with three decimals has its
+# own nearest float, so that marks sent as JSON numbers are exact too.
+MARK_LIMIT = 10**12
+
+EXPECTED_MARK = (
+    "a mark: a time ([h:]mm:ss.fff), or a decimal number of at most nine digits and three decimals"
+)
+
+
+def parse_mark(value: object) -> int:
+    """Return the exact thousandths of a mark: text, int, float or Decimal.
+
+    Raises ValueError, which says what was expected, also for any other type.
+    """
+    if isinstance(value, str):
+        thousandths = _of_text(value)
+    elif isinstance(value, bool):
+        thousandths = None
+    elif isinstance(value, int):
+        thousandths = value * 1000
+    elif isinstance(value, float):
+        thousandths = _of_float(value)
+    elif isinstance(value, Decimal):
+        thousandths = _of_decimal(value)
+    else:
+        thousandths = None
+    if thousandths is None or not -MARK_LIMIT < thousandths < MARK_LIMIT:
+        raise ValueError(f"expected {EXPECTED_MARK}")
+    return thousandths
+
+
+def format_mark(thousandths: int) -> str:
+    """Return the canonical text of a mark: ``190610`` is ``"190.610"``."""
+    whole, decimals = divmod(abs(thousandths), 1000)
+    return f"{'-' if thousandths < 0 else ''}{whole}.{decimals:03d}"
+
+
+def is_canonical_mark(text: str) -> bool:
+    """Whether ``format_mark`` can have made this text."""
+    return _CANONICAL(text) is not None and text != "-0.000"
+
+
+def thousandths_of(canonical: str) -> int:
+    """Return the thousandths of a canonical mark, unchecked: the fast way back."""
+    return int(canonical[:-4] + canonical[-3:])
+
+
+_CANONICAL = re.compile(r"-?(?:0|[1-9][0-9]{0,8})\.[0-9]{3}", re.ASCII).fullmatch
+
+# The lengths are bounded, so that nobody makes int() chew on a megabyte of digits. In a time only
+# the first part may be of any size: 90:30 is ninety minutes, 3:75 is a slip of somebody's finger.
+_TEXT = re.compile(
+    r"(?:(?P<sign>[+-]?)(?P<number>[0-9]{1,20})"
+    r"|(?:(?P<hours>[0-9]{1,6}):(?P<of_hour>[0-5][0-9])|(?P<minutes>[0-9]{1,8}))"
+    r":(?P<seconds>[0-5][0-9]))"
+    r"(?:[.,](?P<decimals>[0-9]{1,20}))?",
+    re.ASCII,
+).fullmatch
+
+
+def _of_text(text: str) -> int | None:
+    match = _TEXT(text.strip())
+    if match is None:
+        return None
+    sign, number, hours, of_hour, minutes, seconds, decimals = match.groups()
+    decimals = (decimals or "").rstrip("0")
+    if len(decimals) > 3:
+        return None
+    if number is not None:
+        whole = int(number)
+    elif hours is not None:
+        whole = (int(hours) * 60 + int(of_hour)) * 60 + int(seconds)
+    else:
+        whole = int(minutes) * 60 + int(seconds)
+    thousandths = whole * 1000 + int(decimals.ljust(3, "0"))
+    return -thousandths if sign == "-" else thousandths
+
+
+def _of_float(value: float) -> int | None:
+    if not -MARK_LIMIT < value < MARK_LIMIT:  # also false for NaN
+        return None
+    thousandths = round(value * 1000)
+    # Division is correctly rounded: this holds if, and only if, the float is the nearest one to a
+    # number of three decimals, which is the number that its writer meant.
+    return thousandths if thousandths / 1000 == value else None
+
+
+def _of_decimal(value: Decimal) -> int | None:
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int):  # infinite, or not a number
+        return None
+    # Bounds come first: 1E+999999999 has a billion digits when it is written out.
+    if value.adjusted() > 9 or exponent < -20:
+        return 0 if value == 0 else None
+    return _of_text(format(value, "f"))

@@ -1,0 +1,20 @@
+"""The closed vocabularies of the rules, in the terms of the Olympic Data Feed."""
+
+from typing import Literal
+
+# What a unit decides. Only semi-finals (in some sports), finals and bronze matches award medals.
+Phase = Literal["round", "semifinal", "final", "bronze", "other"]
+
+# Only official results count; unofficial ones are shown as provisional.
+Status = Literal["official", "unofficial", "withdrawn"]
+
+Outcome = Literal["won", "lost", "tied"]
+
+# "none" is a statement of the officials (no medal), not the absence of one.
+Medal = Literal["gold", "silver", "bronze", "none"]
+
+# Which of two marks is the better one. Head-to-head ranks like "higher".
+Order = Literal["lower", "higher", "head-to-head"]
+
+# Every counted result falls into exactly one of these.
+Split = Literal["winner", "loser", "tie", "did_not_start"]
