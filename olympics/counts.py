@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterable
 from typing import NamedTuple
 
 
 class Counts(NamedTuple):
-    """Eight counts. ``a.plus(b)`` adds field by field (``+`` on tuples would concatenate).
+    """Eight counts; ``+`` adds them field by field.
 
     Always: entries = winners + losers + ties + did_not_start.
     """
@@ -21,9 +23,8 @@ class Counts(NamedTuple):
     silver: int = 0
     bronze: int = 0
 
-    def plus(self, other: Counts) -> Counts:
-        """Return the sum, field by field."""
-        return Counts(*(mine + its for mine, its in zip(self, other, strict=True)))
+    def __add__(self, other: Counts) -> Counts:  # type: ignore[override]  # no concatenation here
+        return Counts(*map(operator.add, self, other))
 
 
 NO_COUNTS = Counts()
@@ -31,4 +32,4 @@ NO_COUNTS = Counts()
 
 def total(counts: Iterable[Counts]) -> Counts:
     """Return the sum of any number of counts; of none ``NO_COUNTS``."""
-    return Counts(*map(sum, zip(*counts, strict=True))) if (counts := list(counts)) else NO_COUNTS
+    return functools.reduce(operator.add, counts, NO_COUNTS)
