@@ -71,6 +71,10 @@ _TEXT = re.compile(
 
 
 def _of_text(text: str) -> int | None:
+    whole, _, decimals = text.partition(".")
+    # Hundredths without a colon, as most marks are, need no regular expression.
+    if len(decimals) == 2 and len(whole) <= 9 and (whole + decimals).isdecimal() and text.isascii():
+        return int(whole) * 1000 + int(decimals) * 10 if whole else None
     match = _TEXT(text.strip())
     if match is None:
         return None

@@ -81,29 +81,33 @@ def parse_result(raw: object, catalogue: Catalogue) -> Result:
     get = raw.get
     unit = _required(text_of(get("unit"), "unit", UNIT_LENGTH), "unit", _UNIT)
     sport = _sport_of(get("sport"), unit, catalogue)
-    phase = _word(get("phase"), "phase", _PHASES)
-    faculty = get("faculty")
-    status: Status = _word(get("status"), "status", _STATUSES) or "official"
-    version = whole_number(get("version"), "version", 1, MAX_VERSION)
+    # Most results lack most of the optional fields: absent ones cost no call.
+    phase = get("phase")
+    status = get("status")
+    version = get("version")
     mark = get("mark")
+    outcome = get("outcome")
     rank = get("rank")
+    irm = get("irm")
+    medal = get("medal")
     if type(rank) is str:
         rank = rank.strip().removeprefix("=")  # how officials print a shared rank
     result = Result(
         sport=sport.name,
         unit=unit,
-        phase=phase or default_phase(unit),
+        phase=_word(phase, "phase", _PHASES) or default_phase(unit),
         competitor=_competitor_of(get("competitor")),
-        faculty=faculty_of(faculty, "faculty", catalogue),
-        status=status,
-        version=1 if version is None else version,
+        faculty=faculty_of(get("faculty"), "faculty", catalogue),
+        status=_word(status, "status", _STATUSES) or "official",
+        version=whole_number(version, "version", 1, MAX_VERSION) or 1,
         mark=None if mark is None else _mark(mark),
-        outcome=_word(get("outcome"), "outcome", _OUTCOMES),
+        outcome=None if outcome is None else _word(outcome, "outcome", _OUTCOMES),
         rank=None if rank is None else whole_number(rank, "rank", 1, MAX_RANK),
-        irm=_irm(get("irm")),
-        medal=_word(get("medal"), "medal", _MEDALS),
+        irm=None if irm is None else _irm(irm),
+        medal=None if medal is None else _word(medal, "medal", _MEDALS),
     )
-    _require_evidence(result)
+    if result.mark is None:
+        _require_evidence(result)
     return result
 
 
@@ -131,26 +135,25 @@ def decode(data: bytes, catalogue: Catalogue) -> Result:
     if result.faculty not in catalogue.faculties:
         raise ResultError("faculty", f"expected the name of a faculty, got {shown(result.faculty)}")
     unit = result.unit
-    competitor = result.competitor
+    identity = result.competitor.id
+    name = result.competitor.name
+    mark = result.mark
     if not is_canonical(unit):
         raise ResultError("unit", f"expected {_CANONICAL_TEXT}, got {shown(unit)}")
     if len(unit) == RSC_LENGTH and unit[:3] != sport.code:
         _refuse_contradiction(sport, unit, catalogue)
-    if not is_canonical(competitor.id):
+    if not is_canonical(identity):
+        raise ResultError("competitor.id", f"expected {_CANONICAL_TEXT}, got {shown(identity)}")
+    if name is not None and not is_canonical(name, joiners=True):
+        raise ResultError("competitor.name", f"expected {_CANONICAL_TEXT}, got {shown(name)}")
+    if mark is None:
+        _require_evidence(result)
+    elif not is_canonical_mark(mark):
         raise ResultError(
-            "competitor.id", f"expected {_CANONICAL_TEXT}, got {shown(competitor.id)}"
-        )
-    if competitor.name is not None and not is_canonical(competitor.name, joiners=True):
-        raise ResultError(
-            "competitor.name", f"expected {_CANONICAL_TEXT}, got {shown(competitor.name)}"
-        )
-    if result.mark is not None and not is_canonical_mark(result.mark):
-        raise ResultError(
-            "mark", f"expected a decimal number with three decimals, got {shown(result.mark)}"
+            "mark", f"expected a decimal number with three decimals, got {shown(mark)}"
         )
     if result.irm is not None and not _is_canonical_irm(result.irm):
         raise ResultError("irm", f"expected {_IRM} in capitals, got {shown(result.irm)}")
-    _require_evidence(result)
     return result
 
 
@@ -173,6 +176,8 @@ def text_of(value: object, field: str, longest: int, *, joiners: bool = False) -
         return None
     if not isinstance(value, str):
         raise ResultError(field, f"expected text, got {shown(value)}")
+    if 0 < len(value) <= longest and is_canonical(value):
+        return value
     if len(value) > 8 * longest:  # not worth normalising
         raise ResultError(field, f"expected {_length(longest)}, got {len(value)}")
     try:
@@ -189,6 +194,8 @@ def whole_number(value: object, field: str, lowest: int, highest: int) -> int | 
 
     Raises ResultError, also for true and false, which are numbers to Python alone.
     """
+    if type(value) is int and lowest <= value <= highest:
+        return value
     number: object = value
     if isinstance(value, str):
         text = value.strip()
@@ -196,11 +203,11 @@ def whole_number(value: object, field: str, lowest: int, highest: int) -> int | 
             return None
         if text.isascii() and text.isdigit() and len(text) <= 20:
             number = int(text)
-    elif isinstance(value, float) and value.is_integer():
-        number = int(value)
     elif value is None:
         return None
-    if isinstance(number, int) and not isinstance(number, bool) and lowest <= number <= highest:
+    elif isinstance(value, float) and value.is_integer():
+        number = int(value)
+    if type(number) is int and lowest <= number <= highest:
         return number
     raise ResultError(
         field, f"expected a whole number from {lowest} to {highest}, got {shown(value)}"
@@ -265,12 +272,9 @@ _Word = TypeVar("_Word", bound=str)
 
 
 def _sport_of(value: object, unit: str, catalogue: Catalogue) -> Sport:
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value.strip()):
         rsc = parse_rsc(unit)
-        if rsc is None:
-            sport_of(None, "sport", catalogue)
-            raise AssertionError("no sport is called nothing")
-        return sport_of(rsc.discipline, "sport", catalogue)
+        return sport_of(rsc.discipline if rsc else None, "sport", catalogue)
     sport = sport_of(value, "sport", catalogue)
     if len(unit) == RSC_LENGTH and unit[:3] != sport.code:
         _refuse_contradiction(sport, unit, catalogue)
@@ -343,8 +347,6 @@ def _mark(value: object) -> str | None:
 
 
 def _irm(value: object) -> str | None:
-    if value is None:
-        return None
     if isinstance(value, str) and len(value) <= 8 * IRM_LENGTH:
         text = value.strip().upper()
         if not text:

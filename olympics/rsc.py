@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -32,6 +33,8 @@ def parse_rsc(text: str) -> Rsc | None:
     return Rsc(*match.groups()) if match else None
 
 
+# All competitors of a unit ask the same: the cache spares them a regular expression each.
+@functools.lru_cache(maxsize=4096)
 def default_phase(unit: str) -> Phase:
     """Return the phase of a unit that nothing else is known of.
 

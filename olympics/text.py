@@ -31,7 +31,7 @@ def canonical_text(text: str, *, joiners: bool = False) -> str:
     if text.isprintable():  # true for ASCII without controls, and for most names: no bad category
         if not text.isascii():
             text = unicodedata.normalize("NFC", text)
-        return text if is_tidy(text) else " ".join(text.split())
+        return text if " " not in text or is_tidy(text) else " ".join(text.split())
     for character in text:
         category = unicodedata.category(character)
         if category not in _REFUSED or character in _WHITE_CONTROLS:
@@ -45,7 +45,9 @@ def canonical_text(text: str, *, joiners: bool = False) -> str:
 def is_canonical(text: str, *, joiners: bool = False) -> bool:
     """Whether ``canonical_text`` would return ``text`` unchanged."""
     if text.isprintable():
-        return is_tidy(text) and (text.isascii() or unicodedata.is_normalized("NFC", text))
+        if text.isascii():
+            return " " not in text or is_tidy(text)
+        return is_tidy(text) and unicodedata.is_normalized("NFC", text)
     try:
         return canonical_text(text, joiners=joiners) == text
     except ValueError:
@@ -54,7 +56,7 @@ def is_canonical(text: str, *, joiners: bool = False) -> bool:
 
 def is_tidy(text: str) -> bool:
     """Whether a text without other white space has no space at its ends and no double ones."""
-    return " " not in text or not ("  " in text or text[0] == " " or text[-1] == " ")
+    return "  " not in text and text[:1] != " " and text[-1:] != " "
 
 
 def folded(text: str) -> str:
