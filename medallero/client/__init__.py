@@ -1,0 +1,1 @@
+"""The gateway's clients: one interface over HTTP and gRPC, and the delivery that retries."""

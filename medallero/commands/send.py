@@ -1,0 +1,471 @@
+"""`medallero send`: records from files to the gateway, each exactly as far as it says."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import random
+import signal
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from medallero.client.answers import MOST_REJECTED
+from medallero.client.connect import DEFAULT_ENDPOINT, EndpointError, connect
+from medallero.client.delivery import Delivery, Plan, Report
+from medallero.client.pump import in_pieces
+from medallero.files import (
+    STDIN,
+    Input,
+    InputError,
+    Kind,
+    Reading,
+    Record,
+    Unreadable,
+    open_input,
+)
+from medallero.rejected import RejectedFiles
+from medallero.terminal import CANNOT, CannotDo, quiet_libraries, stderr, stdout
+
+SOME_REJECTED: Final = 1
+INTERRUPTED: Final = 130
+
+_NOTE_EVERY: Final = 5.0
+
+
+@click.command(name="send")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--endpoint",
+    envvar="MEDALLERO_ENDPOINT",
+    default=DEFAULT_ENDPOINT,
+    show_default=True,
+    show_envvar=True,
+    help="The gateway: http://HOST:PORT or grpc://HOST:PORT.",
+)
+@click.option("--token", envvar="MEDALLERO_TOKEN", show_envvar=True, help="Sent as a bearer token.")
+@click.option(
+    "--kind",
+    type=click.Choice(["auto", "results", "entries"]),
+    default="auto",
+    show_default=True,
+    help="What the records are; auto sees it by their fields.",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(1, MOST_REJECTED),
+    default=500,
+    show_default=True,
+    help="Most records in a request.",
+)
+@click.option(
+    "--connections",
+    type=click.IntRange(1, 256),
+    default=8,
+    show_default=True,
+    help="Requests in flight at once. Records of one unit keep their order.",
+)
+@click.option(
+    "--rate", type=click.FloatRange(0, min_open=True), help="Records a second; default: all it can."
+)
+@click.option("--shuffle", is_flag=True, help="Send in random order (reads everything first).")
+@click.option("--seed", type=int, help="The same seed shuffles the same way; needs --shuffle.")
+@click.option(
+    "--duplicate",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Send everything so many times over; the standings must not change.",
+)
+@click.option("--ignore-rank", is_flag=True, help="Leave out officials' ranks.")
+@click.option(
+    "--rejected",
+    "rejected_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where rejected records go. [default: FILE.rejected.ndjson]",
+)
+@click.option(
+    "--give-up-after",
+    type=click.FloatRange(0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a batch is tried again while the gateway is away or busy.",
+)
+@click.option(
+    "--run-id",
+    metavar="TEXT",
+    help="Seed of the ids given to entries that have none: the same run id, file and order "
+    "give the same ids, so that an interrupted run can be sent again safely.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as a JSON object.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress, and a summary only if not all in.")
+def command(
+    files: tuple[str, ...],
+    endpoint: str,
+    token: str | None,
+    kind: Literal["auto", "results", "entries"],
+    batch: int,
+    connections: int,
+    rate: float | None,
+    shuffle: bool,
+    seed: int | None,
+    duplicate: int,
+    ignore_rank: bool,
+    rejected_path: Path | None,
+    give_up_after: float,
+    run_id: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Send results or entries from files; - is standard input.
+
+    The format is recognised by content: NDJSON (an object a line), a JSON array, or CSV with the
+    Olympic Data Feed's columns. A record with a student or name and a discipline, and no unit, is
+    an entry; anything else a result.
+
+    \b
+    Examples:
+      medallero send results.ndjson
+      medallero send Swimming.csv --ignore-rank
+      medallero send entries.json --endpoint grpc://127.0.0.1:50051
+      echo '{"sport": "swimming", "unit": "100m final", "phase": "final",
+             "competitor": {"id": "7", "name": "Ana"}, "faculty": "engineering",
+             "mark": "58.40"}' | medallero send -
+
+    A busy or absent gateway is waited for, and what it did not acknowledge is sent again; results
+    and entries with an id count once however often they are sent, and entries without one get one
+    here, before the first attempt.
+
+    Rejected records are written to FILE.rejected.ndjson with their reasons; correct them there and
+    send that file.
+
+    \b
+    Exit code: 0 all in, 1 some rejected, 2 not all delivered, 130 interrupted.
+    """
+    if seed is not None and not shuffle:
+        raise click.UsageError("--seed needs --shuffle.")
+    if files.count(STDIN) > 1:
+        raise click.UsageError("Standard input (-) can be read only once.")
+    _refuse_overwriting(rejected_path, files)
+    quiet_libraries()
+    reading = Reading(kind=_chosen(kind), ignore_rank=ignore_rank, run=run_id or uuid.uuid4().hex)
+    try:
+        inputs = [open_input(path, again=duplicate > 1 and not shuffle) for path in files]
+    except InputError as error:
+        raise CannotDo(str(error)) from None
+    plan = Plan(batch=batch, connections=connections, rate=rate, give_up_after=give_up_after)
+    rejected = RejectedFiles(rejected_path)
+    source = _Source(inputs, reading, duplicate, random.Random(seed) if shuffle else None)
+    began = time.monotonic()
+    try:
+        report, problem = asyncio.run(
+            _deliver(source, endpoint, token, plan, rejected, _progress(source, quiet))
+        )
+    except EndpointError as error:
+        raise CannotDo(str(error)) from None
+    finally:
+        rejected.close()
+    if not report.stopped:  # else a thread may still hang in a read
+        for it in inputs:
+            it.close()
+    outcome = _Outcome(report, rejected, reading.run, time.monotonic() - began, problem)
+    if as_json:
+        click.echo(outcome.as_json())
+    else:
+        outcome.show(stdout(), stderr(), quiet, [it.source for it in inputs])
+    raise SystemExit(outcome.exit_code)
+
+
+def _chosen(kind: Literal["auto", "results", "entries"]) -> Kind | None:
+    return None if kind == "auto" else kind
+
+
+def _refuse_overwriting(rejected: Path | None, files: Sequence[str]) -> None:
+    if rejected is None:
+        return
+    for path in files:
+        if path != STDIN and rejected.resolve() == Path(path).resolve():
+            raise click.UsageError(f"--rejected would overwrite {path}, which is to be sent.")
+
+
+class _Source:
+    """All records of all inputs, as often as wanted, in order or shuffled."""
+
+    def __init__(
+        self,
+        inputs: Sequence[Input],
+        reading: Reading,
+        times: int,
+        shuffler: random.Random | None,
+    ) -> None:
+        self._inputs = inputs
+        self._reading = reading
+        self._times = times
+        self._shuffler = shuffler
+        sizes = [it.size for it in inputs]
+        self.size = None if None in sizes else sum(it or 0 for it in sizes) * times
+
+    def records(self) -> Iterator[Record | Unreadable]:
+        if self._shuffler is None:
+            for _ in range(self._times):
+                yield from self._once()
+            return
+        everything = list(self._once()) * self._times
+        self._shuffler.shuffle(everything)
+        yield from everything
+
+    def _once(self) -> Iterator[Record | Unreadable]:
+        return itertools.chain.from_iterable(it.records(self._reading) for it in self._inputs)
+
+
+async def _deliver(
+    source: _Source,
+    endpoint: str,
+    token: str | None,
+    plan: Plan,
+    rejected: RejectedFiles,
+    progress: _Showing,
+) -> tuple[Report, str | None]:
+    """Deliver; return the report, and what was wrong with an input if that ended it."""
+    client = connect(endpoint, connections=plan.connections, token=token)
+    delivery = Delivery(client, plan, rejected.add)
+    task = asyncio.current_task()
+
+    def interrupt() -> None:
+        # The first asks for an orderly end, the second does not wait for it.
+        if delivery.report.stopped and task is not None:
+            task.cancel()
+        delivery.stop()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    watch = asyncio.create_task(progress.follow(delivery.report))
+    problem = None
+    pieces: AsyncIterator[list[Record | Unreadable]] = in_pieces(source.records())
+    try:
+        await delivery.run(pieces)
+    except InputError as error:
+        problem = str(error)
+    except asyncio.CancelledError:
+        delivery.report.stopped = True
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        watch.cancel()
+        await asyncio.wait({watch})
+        progress.finish(delivery.report)
+        await client.close()
+    return delivery.report, problem
+
+
+class _Outcome:
+    """What came of it, for people and for programs."""
+
+    def __init__(
+        self,
+        report: Report,
+        rejected: RejectedFiles,
+        run: str,
+        seconds: float,
+        problem: str | None,
+    ) -> None:
+        self._report = report
+        self._rejected = rejected
+        self._run = run
+        self._seconds = seconds
+        self._problem = problem
+
+    @property
+    def exit_code(self) -> int:
+        report = self._report
+        if report.stopped:
+            return INTERRUPTED
+        if self._problem or not report.complete or report.undelivered:
+            return CANNOT
+        return SOME_REJECTED if report.rejected else 0
+
+    def as_json(self) -> str:
+        report = self._report
+        return json.dumps(
+            {
+                "read": report.read,
+                "accepted": report.accepted,
+                "rejected": report.rejected,
+                "undelivered": report.undelivered,
+                "minted": report.minted,
+                "requests": report.requests,
+                "retries": report.retries,
+                "seconds": round(self._seconds, 3),
+                "rate": round(report.accepted / max(self._seconds, 1e-9), 1),
+                "run_id": self._run,
+                "rejected_files": [str(path) for path in self._rejected.paths],
+                "failure": self._problem or report.failure,
+                "interrupted": report.stopped,
+            },
+            ensure_ascii=False,
+        )
+
+    def show(self, out: Console, notes: Console, quiet: bool, sources: list[str]) -> None:
+        report = self._report
+        if not quiet or self.exit_code:
+            out.print(self._table())
+        for reason, count in self._rejected.reasons.most_common(5):
+            notes.print(Text(f"  {count:,} × {reason}"), soft_wrap=True)
+        if (more := len(self._rejected.reasons) - 5) > 0:
+            notes.print(f"  and {more:,} other reasons")
+        if report.rejected and not self._rejected.problem:
+            paths = ", ".join(str(path) for path in self._rejected.paths)
+            notes.print(Text(f"Rejected records, with their reasons: {paths}"), soft_wrap=True)
+        if self._rejected.problem:
+            notes.print(
+                Text(
+                    f"Rejected records could not be written ({self._rejected.problem}); "
+                    "choose a place with --rejected PATH and send again."
+                ),
+                style="red",
+                soft_wrap=True,
+            )
+        for path in self._rejected.stale(sources):
+            notes.print(Text(f"({path} is from an earlier run.)"), style="dim", soft_wrap=True)
+        if self._problem:
+            notes.print(Text(f"Stopped reading: {self._problem}"), style="red", soft_wrap=True)
+        if report.failure:
+            notes.print(Text(f"Not delivered: {report.failure}"), style="red", soft_wrap=True)
+        if report.stopped:
+            notes.print("Interrupted: what is accepted above is safely on the topic.")
+        if self.exit_code in (CANNOT, INTERRUPTED):
+            notes.print(Text(self._how_to_go_on()), soft_wrap=True)
+
+    def _how_to_go_on(self) -> str:
+        if self._report.minted or self._report.undelivered:
+            again = (
+                "Sending the same file again is safe: what was accepted counts once. "
+                f"For entries without ids add: --run-id {self._run}"
+            )
+        else:
+            again = "Sending the same file again is safe: what was accepted counts once."
+        return again
+
+    def _table(self) -> Table:
+        report = self._report
+        table = Table.grid(padding=(0, 2))
+        table.add_column()
+        table.add_column(justify="right")
+        table.add_row("read", f"{report.read:,}")
+        table.add_row("accepted", Text(f"{report.accepted:,}", style="green"))
+        table.add_row("rejected", _count(report.rejected, "yellow"))
+        table.add_row("not delivered", _count(report.undelivered, "red"))
+        if report.minted:
+            table.add_row("ids given", f"{report.minted:,}")
+        rate = report.accepted / max(self._seconds, 1e-9)
+        table.add_row("time", f"{self._seconds:.1f} s, {rate:,.0f} a second")
+        requests = f"{report.requests:,}"
+        if report.retries:
+            requests += f", {report.retries:,} of them again"
+        table.add_row("requests", requests)
+        return table
+
+
+def _count(number: int, style: str) -> Text:
+    return Text(f"{number:,}", style=style if number else "")
+
+
+class _Showing:
+    """Shows a report while it changes; this one says only, now and then, why it waits."""
+
+    def __init__(self, console: Console | None) -> None:
+        self._console = console
+
+    async def follow(self, report: Report) -> None:
+        said = 0.0
+        while True:
+            await asyncio.sleep(0.2)
+            now = time.monotonic()
+            if self._console and report.waiting and now - said > _NOTE_EVERY:
+                said = now
+                self._console.print(
+                    Text(f"waiting: {report.waiting}"), style="yellow", soft_wrap=True
+                )
+
+    def finish(self, report: Report) -> None:
+        """Leave the terminal as it should stay."""
+
+
+class _Bar(_Showing):
+    """A progress bar by bytes, with the rate in records of the last two seconds."""
+
+    def __init__(self, console: Console, size: int | None) -> None:
+        super().__init__(console)
+        self._size = size
+        self._progress = Progress(
+            SpinnerColumn(),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[accepted]:,}"),
+            _Rate(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[note]}", style="yellow"),
+            console=console,
+            transient=True,
+            expand=True,
+        )
+        self._task: TaskID | None = None
+
+    async def follow(self, report: Report) -> None:
+        self._task = self._progress.add_task("", total=self._size, accepted=0, rate=0.0, note="")
+        recent = [(time.monotonic(), 0)]
+        self._progress.start()
+        while True:
+            await asyncio.sleep(0.1)
+            recent.append((time.monotonic(), report.accepted))
+            recent = recent[-20:]
+            (then, before), (now, after) = recent[0], recent[-1]
+            self._update(report, (after - before) / max(now - then, 1e-9))
+
+    def finish(self, report: Report) -> None:
+        if self._task is not None:
+            self._progress.stop()
+
+    def _update(self, report: Report, rate: float) -> None:
+        notes = [f"{report.rejected:,} rejected"] if report.rejected else []
+        if report.waiting:
+            notes.append(f"waiting: {report.waiting}")
+        assert self._task is not None
+        self._progress.update(
+            self._task,
+            completed=report.done_size,
+            accepted=report.accepted,
+            rate=rate,
+            note="; ".join(notes),
+        )
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.fields['rate']:,.0f}/s", style="cyan")
+
+
+def _progress(source: _Source, quiet: bool) -> _Showing:
+    console = stderr()
+    if quiet:
+        return _Showing(None)
+    return _Bar(console, source.size) if console.is_terminal else _Showing(console)

@@ -1,0 +1,455 @@
+"""Inputs of `medallero send`: files of results or entries, recognised by their content.
+
+A file is NDJSON (one object a line), a JSON array, or CSV with the Olympic Data Feed's columns.
+Files are read piece by piece, so that their size does not matter. What is wrong with one record
+concerns that record alone (`Unreadable`); what is wrong with a file stops before anything is sent,
+where that can be seen from its head (`InputError`).
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import json
+import os
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final, Literal, NamedTuple, NoReturn
+
+import msgspec
+
+Kind = Literal["results", "entries"]
+Format = Literal["ndjson", "array", "objects", "csv"]
+
+STDIN: Final = "-"
+#: Longest line, or element of an array, in bytes: a result has some hundred.
+LONGEST: Final = 1 << 20
+
+# Fields that only results have, and fields by which an entry is known.
+_RESULT_FIELDS: Final = frozenset({"unit", "competitor"})
+_ENTRY_FIELDS: Final = frozenset({"student", "name", "nombre", "discipline", "disciplina"})
+_CHUNK: Final = 1 << 18
+_EXPECTED: Final = (
+    "expected NDJSON (an object a line), a JSON array, or CSV with the Olympic Data Feed's columns"
+)
+
+
+class InputError(Exception):
+    """A file, as a whole, cannot be read: which, in which line, what is wrong."""
+
+    def __init__(self, source: str, problem: str, line: int | None = None) -> None:
+        where = source if line is None else f"{source}, line {line}"
+        super().__init__(f"{where}: {problem}")
+        self.source = source
+        self.problem = problem
+        self.line = line
+
+
+class Record(NamedTuple):
+    """One record, ready to be sent.
+
+    ``body``: a JSON object without line breaks. ``lane``: records of the same lane keep their
+    order. ``place``: from 0 within its source; ``line``: from 1. ``size``: what it took of the
+    source, in bytes (an estimate for arrays). ``minted``: its id is ours.
+    """
+
+    kind: Kind
+    body: bytes
+    lane: str
+    source: str
+    place: int
+    line: int
+    size: int
+    minted: bool
+
+
+class Unreadable(NamedTuple):
+    """A record that cannot be sent, with the reason and what was found."""
+
+    source: str
+    place: int
+    line: int
+    size: int
+    field: str
+    error: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How to read: ``kind`` overrides the recognition by content; ``run`` seeds minted ids."""
+
+    kind: Kind | None = None
+    ignore_rank: bool = False
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A source that was opened once, so that its format is known; ``size`` in bytes if known."""
+
+    source: str
+    format: Format
+    size: int | None
+    _open: Callable[[], IO[bytes]]
+    _held: IO[bytes] | None = None
+
+    def close(self) -> None:
+        """Give back what is held between readings. Not while a thread still reads."""
+        if self._held is not None:
+            self._held.close()
+
+    def records(self, reading: Reading) -> Iterator[Record | Unreadable]:
+        """Read the source from its beginning.
+
+        :raises InputError: the rest of the source cannot be read.
+        """
+        make = _Maker(self.source, reading)
+        try:
+            with self._open() as stream:
+                yield from _READERS[self.format](self.source, stream, make)
+        except OSError as error:
+            raise InputError(self.source, f"cannot be read: {_reason(error)}") from None
+
+
+def open_input(path: str, *, again: bool = False) -> Input:
+    """Look at the head of the file at *path* (``-``: standard input) and recognise its format.
+
+    *again*: it will be read more than once, so standard input is copied to a temporary file.
+
+    :raises InputError: missing, a directory, empty, not text, no format that we know.
+    """
+    if path == STDIN:
+        return _open_stdin(again)
+    try:
+        if Path(path).is_dir():
+            raise InputError(path, "is a directory; name the files in it")
+        with Path(path).open("rb") as stream:
+            head, line = _head(path, stream)
+            size = Path(path).stat().st_size
+    except OSError as error:
+        raise InputError(path, f"cannot be opened: {_reason(error)}") from None
+    return Input(path, _format_of(path, head, line), size or None, lambda: Path(path).open("rb"))
+
+
+def minted_id(run: str, source: str, index: int) -> str:
+    """Return the id of an entry that has none: the same for the same run, source and place."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"medallero:{run}:{source}:{index}"))
+
+
+class _Maker:
+    """Makes records of decoded objects: kind, lane, id."""
+
+    def __init__(self, source: str, reading: Reading) -> None:
+        self._source = source
+        self._reading = reading
+
+    def record(
+        self, value: object, raw: bytes | None, index: int, line: int, size: int
+    ) -> Record | Unreadable:
+        """Return the record; *raw* is the text of *value*, if it can be sent as it is."""
+        if not isinstance(value, dict):
+            error = f"expected an object, found {_type_name(value)}"
+            return self.unreadable("record", error, raw or b"", index, line, size)
+        if "record" in value and "error" in value and isinstance(value["record"], dict):
+            # A line of an earlier run's file of rejected records, corrected and sent again.
+            value, raw = value["record"], None
+        if self._reading.ignore_rank and "rank" in value:
+            value, raw = {name: it for name, it in value.items() if name != "rank"}, None
+        kind = self._reading.kind or _kind_of(value)
+        minted = False
+        if kind == "results":
+            lane = str(value.get("unit", "")).strip().casefold()
+        else:
+            if value.get("id") is None:
+                minted = True
+                value = {**value, "id": minted_id(self._reading.run, self._source, index)}
+                raw = None
+            lane = str(value["id"])
+        body = msgspec.json.encode(value) if raw is None else raw
+        return Record(kind, body, lane, self._source, index, line, size, minted)
+
+    def unreadable(
+        self, field: str, error: str, text: bytes, index: int, line: int, size: int
+    ) -> Unreadable:
+        shown = text[:1000].decode("utf-8", "backslashreplace").rstrip("\r\n")
+        return Unreadable(self._source, index, line, size, field, error, shown)
+
+
+def _kind_of(value: Mapping[str, Any]) -> Kind:
+    """An entry is what has an entry's fields and none that only a result has."""
+    if _RESULT_FIELDS.isdisjoint(value) and not _ENTRY_FIELDS.isdisjoint(value):
+        return "entries"
+    return "results"
+
+
+def _ndjson(source: str, stream: IO[bytes], make: _Maker) -> Iterator[Record | Unreadable]:
+    index = 0
+    for line, data in _lines(stream):
+        size = len(data)
+        text = data.removeprefix(codecs.BOM_UTF8).strip() if line == 1 else data.strip()
+        if not text:
+            continue
+        if size > LONGEST:
+            error = f"expected a line of at most {LONGEST} bytes, found {size}"
+            yield make.unreadable("record", error, text, index, line, size)
+        else:
+            try:
+                value = msgspec.json.decode(text)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+                error = f"expected an object in JSON: {problem}"
+                yield make.unreadable("record", error, text, index, line, size)
+            else:
+                yield make.record(value, text, index, line, size)
+        index += 1
+
+
+def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield number and bytes of each line; of an endless one only its beginning is kept."""
+    number = 0
+    while data := stream.readline(LONGEST + 1):
+        number += 1
+        if len(data) > LONGEST and not data.endswith(b"\n"):
+            size = len(data)
+            while rest := stream.readline(LONGEST):
+                size += len(rest)
+                if rest.endswith(b"\n"):
+                    break
+        yield number, data
+
+
+def _array(source: str, stream: IO[bytes], make: _Maker) -> Iterator[Record | Unreadable]:
+    return _elements(source, stream, make, inside_array=True)
+
+
+def _objects(source: str, stream: IO[bytes], make: _Maker) -> Iterator[Record | Unreadable]:
+    return _elements(source, stream, make, inside_array=False)
+
+
+def _elements(
+    source: str, stream: IO[bytes], make: _Maker, *, inside_array: bool
+) -> Iterator[Record | Unreadable]:
+    """Read an array's elements, or objects that follow one another over several lines."""
+    text = _Window(source, stream)
+    index = 0
+    if inside_array:
+        text.skip_blank()
+        text.take("[")
+        text.skip_blank()
+        if text.peek() == "]":
+            return
+    while inside_array or text.peek() != "":
+        line = text.line
+        value, raw = text.value()
+        # Line breaks stand only between tokens: inside a string JSON forbids them.
+        flat = raw.replace("\n", " ").replace("\r", " ").encode("utf-8", "surrogatepass")
+        yield make.record(value, flat, index, line, len(flat) + 2)
+        index += 1
+        text.skip_blank()
+        if inside_array:
+            if text.peek() == "]":
+                break
+            text.take(",")
+            text.skip_blank()
+    if inside_array:
+        text.take("]")
+        text.skip_blank()
+        if text.peek() != "":
+            raise InputError(source, "expected nothing after the array", text.line)
+
+
+class _Window:
+    """A moving window over a text, from which whole JSON values are taken."""
+
+    def __init__(self, source: str, stream: IO[bytes]) -> None:
+        self._source = source
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        self._json = json.JSONDecoder(parse_constant=_refuse_constant)
+        self._text = ""
+        self._at = 0
+        self._ended = False
+        self.line = 1
+
+    def peek(self) -> str:
+        while self._at >= len(self._text) and not self._ended:
+            self._more()
+        return self._text[self._at : self._at + 1]
+
+    def skip_blank(self) -> None:
+        while (char := self.peek()) and char in " \t\r\n":
+            self._advance(1)
+
+    def take(self, wanted: str) -> None:
+        found = self.peek()
+        if found != wanted:
+            shown = repr(found) if found else "the end of the file"
+            raise InputError(self._source, f"expected {wanted!r}, found {shown}", self.line)
+        self._advance(1)
+
+    def value(self) -> tuple[object, str]:
+        self.peek()
+        while True:
+            try:
+                value, end = self._json.raw_decode(self._text, self._at)
+            except RecursionError:
+                raise InputError(self._source, "nested too deeply", self.line) from None
+            except ValueError as error:
+                if self._ended or len(self._text) - self._at > LONGEST:
+                    problem = f"expected an object in JSON: {error}"
+                    raise InputError(self._source, problem, self.line) from None
+            else:
+                # A number may go on in the next piece.
+                if end < len(self._text) or self._ended:
+                    raw = self._text[self._at : end]
+                    self._advance(end - self._at)
+                    return value, raw
+            self._more()
+
+    def _advance(self, chars: int) -> None:
+        self.line += self._text.count("\n", self._at, self._at + chars)
+        self._at += chars
+
+    def _more(self) -> None:
+        # read1: standard input may be a pipe that is slow to fill a whole piece.
+        data = getattr(self._stream, "read1", self._stream.read)(_CHUNK)
+        self._ended = not data
+        try:
+            more = self._decoder.decode(data, final=self._ended)
+        except UnicodeDecodeError as error:
+            raise InputError(self._source, f"not UTF-8: {error.reason}", self.line) from None
+        self._text = self._text[self._at :] + more
+        self._at = 0
+
+
+def _csv(source: str, stream: IO[bytes], make: _Maker) -> Iterator[Record | Unreadable]:
+    raise NotImplementedError
+
+
+_READERS: Final[
+    Mapping[Format, Callable[[str, IO[bytes], _Maker], Iterator[Record | Unreadable]]]
+] = {"ndjson": _ndjson, "array": _array, "objects": _objects, "csv": _csv}
+
+
+def _open_stdin(again: bool) -> Input:
+    name = "standard input"
+    stdin = _stdin()
+    if again:
+        # Closed, and with that removed, when the last reader lets go of it.
+        copy = tempfile.TemporaryFile()  # noqa: SIM115
+        while data := stdin.read(_CHUNK):
+            copy.write(data)
+        size = copy.tell()
+        stdin.close()
+        copy.seek(0)
+        head, line = _head(name, copy)
+
+        def from_start() -> IO[bytes]:
+            copy.seek(0)
+            return io.BufferedReader(_Kept(copy))
+
+        return Input(name, _format_of(name, head, line), size, from_start, copy)
+    head, line = _head(name, stdin)
+    # What was read to look at the head comes first again.
+    whole = io.BufferedReader(_Kept(stdin, b"\n" * (line - 1) + head))
+    return Input(name, _format_of(name, head, line), None, lambda: whole, stdin)
+
+
+def _stdin() -> IO[bytes]:
+    """Standard input under a reader of our own.
+
+    Python's own cannot be left in the middle of a read: the interpreter, which closes it at its
+    end, would wait for the thread that reads it and die.
+    """
+    try:
+        return open(os.dup(sys.stdin.fileno()), "rb")  # noqa: PTH123
+    except (OSError, ValueError):
+        return sys.stdin.buffer
+
+
+class _Kept(io.RawIOBase):
+    """A stream after some bytes that were already taken from it; closing it leaves it open."""
+
+    def __init__(self, stream: IO[bytes], before: bytes = b"") -> None:
+        self._stream = stream
+        self._before = before
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        wanted = len(buffer)
+        if self._before:
+            data, self._before = self._before[:wanted], self._before[wanted:]
+        else:
+            # What a pipe has now, rather than all that was asked for.
+            data = getattr(self._stream, "read1", self._stream.read)(wanted)
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _head(source: str, stream: IO[bytes]) -> tuple[bytes, int]:
+    """Return the first line that is not blank, and its number."""
+    for number, data in _lines(stream):
+        if data.removeprefix(codecs.BOM_UTF8).strip():
+            return data, number
+    raise InputError(source, "is empty: there is nothing to send")
+
+
+def _format_of(source: str, head: bytes, line: int) -> Format:
+    """Recognise the format by the first line that is not blank."""
+    for magic, name, remedy in _FOREIGN:
+        if head.startswith(magic):
+            raise InputError(source, f"{_EXPECTED}; this is {name}{remedy}", line)
+    # The head may end in the middle of a character if it was cut.
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError as error:
+        problem = f"{_EXPECTED}, in UTF-8; found the byte 0x{head[error.start]:02x}"
+        raise InputError(source, problem, line) from None
+    if "\0" in text:
+        raise InputError(source, f"{_EXPECTED}; this is binary", line)
+    text = text.strip()
+    if text.startswith("["):
+        return "array"
+    if text.startswith("{"):
+        try:
+            msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            # One object over several lines begins with a line that is not whole; so does NDJSON
+            # whose first line is cut off, but there nothing says how it goes on.
+            return "objects" if not text.endswith("}") and len(head) <= LONGEST else "ndjson"
+        return "ndjson"
+    return _csv_or_nothing(source, text, line)
+
+
+def _csv_or_nothing(source: str, header: str, line: int) -> Format:
+    raise InputError(source, _EXPECTED, line)
+
+
+_FOREIGN: Final = (
+    (b"\x1f\x8b", "compressed (gzip)", ": gunzip -c FILE | medallero send -"),
+    (b"\x28\xb5\x2f\xfd", "compressed (zstd)", ": zstdcat FILE | medallero send -"),
+    (b"PK\x03\x04", "a zip archive, or a spreadsheet", ": save the sheet as CSV"),
+    (codecs.BOM_UTF16_LE, "UTF-16", ": save it as UTF-8"),
+    (codecs.BOM_UTF16_BE, "UTF-16", ": save it as UTF-8"),
+)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number in JSON")
+
+
+def _type_name(value: object) -> str:
+    if value is None:
+        return "null"
+    names = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list"}
+    return names.get(type(value), type(value).__name__)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
