@@ -1,0 +1,102 @@
+"""The scoreboard: the tallies of all partitions, added up into one snapshot."""
+
+from typing import Any
+
+from contracts.snapshot import COUNTS, Keys
+from olympics.catalogue import Catalogue
+from olympics.counts import Counts
+from olympics.medal_table import medal_table
+from streams.tallies import TallyRecord
+
+
+class Board:
+    """The highest tally of each partition that was heard in this epoch.
+
+    Tallies may come in any order and any number of times.
+    """
+
+    def __init__(self, epoch: int, partitions: int, catalogue: Catalogue) -> None:
+        self._epoch = epoch
+        self._partitions = partitions
+        self._catalogue = catalogue
+        self._tallies: dict[int, TallyRecord] = {}
+
+    def hear(self, tally: TallyRecord) -> bool:
+        """Take *tally* if it is of this epoch and not behind; return whether counts may change."""
+        if tally.epoch != self._epoch or not 0 <= tally.partition < self._partitions:
+            return False
+        known = self._tallies.get(tally.partition)
+        if known is not None:
+            if (tally.offset, tally.revision) < (known.offset, known.revision):
+                return False
+            # The same counts again are a sign of life: remember the time and the owner.
+            self._tallies[tally.partition] = tally
+            return (tally.offset, tally.revision) > (known.offset, known.revision)
+        self._tallies[tally.partition] = tally
+        return True
+
+    @property
+    def complete(self) -> bool:
+        """Whether every partition was heard: less than all is no standing at all."""
+        return len(self._tallies) == self._partitions
+
+    @property
+    def snapshot_number(self) -> int:
+        """The records counted, over all partitions."""
+        return sum(tally.offset for tally in self._tallies.values())
+
+    def fence(self) -> dict[str, tuple[int, int]]:
+        """Return partition → (offset, rules revision): what a newer snapshot may not fall behind."""
+        return {str(p): (t.offset, t.revision) for p, t in sorted(self._tallies.items())}
+
+    def owners(self) -> dict[str, str]:
+        """Return partition → private address of its worker."""
+        return {str(p): t.worker for p, t in self._tallies.items() if t.worker}
+
+    def heard_at(self) -> float:
+        """Return when the partition that was silent for longest was heard, in Unix seconds."""
+        return min(tally.at for tally in self._tallies.values())
+
+    def totals(self) -> dict[str, int]:
+        """Return the counts that are not by sport and faculty."""
+        return {
+            name: sum(getattr(tally, name) for tally in self._tallies.values())
+            for name in ("results", "provisional", "rejected", "conflicts")
+        }
+
+    def rules(self) -> tuple[int, str]:
+        """Return the lowest rules revision among the tallies, and its fingerprint."""
+        lowest = min(self._tallies.values(), key=lambda tally: tally.revision)
+        return lowest.revision, lowest.rules
+
+    def hashes(self, keys: Keys) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+        """Return (Redis key → fields of the hash, rows of the medal table in order).
+
+        Every sport and faculty of the catalogue is there, with zeros if need be; pairs only
+        where there is an entry.
+        """
+        pairs: dict[tuple[str, str], Counts] = {}
+        for tally in self._tallies.values():
+            for pair, counts in tally.counts().items():
+                pairs[pair] = pairs[pair] + counts if pair in pairs else counts
+        zero = Counts(*(0 for _ in COUNTS))
+        sports = dict.fromkeys(self._catalogue.sports, zero)
+        faculties = dict.fromkeys(self._catalogue.faculties, zero)
+        hashes: dict[str, dict[str, Any]] = {}
+        for (sport, faculty), counts in pairs.items():
+            sports[sport] = sports.get(sport, zero) + counts
+            faculties[faculty] = faculties.get(faculty, zero) + counts
+            hashes[keys.pair(sport, faculty)] = counts._asdict()
+        for sport, counts in sports.items():
+            hashes[keys.sport(sport)] = {"sport": sport, **counts._asdict()}
+        table: list[dict[str, Any]] = []
+        for row in medal_table(faculties):
+            fields = {
+                "rank": row.rank,
+                "faculty": row.faculty,
+                "total": row.total,
+                **faculties[row.faculty]._asdict(),
+            }
+            hashes[keys.faculty(row.faculty)] = fields
+            table.append(fields)
+        return hashes, table

@@ -1,0 +1,11 @@
+"""Faust in bulk: a partition's fetched records as one event, a batch's writes as one publication.
+
+An extension of faust-streaming at its own extension points: a transport, an ``App`` and a table.
+It knows nothing of what the records mean.
+"""
+
+from streams.bulk.app import BulkApp
+from streams.bulk.delivery import Batch
+from streams.bulk.table import BulkTable, DictState, PartitionState
+
+__all__ = ["Batch", "BulkApp", "BulkTable", "DictState", "PartitionState"]

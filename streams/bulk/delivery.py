@@ -1,0 +1,73 @@
+"""A partition's fetched records as one Faust event."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import faust
+from aiokafka.structs import ConsumerRecord
+from faust.types import TP, AppT
+from faust.types.tuples import ConsumerMessage
+
+from streams.bulk.assignment import Assignment, Range
+
+
+class Batch:
+    """Records of one partition, in the order of their offsets; never empty.
+
+    ``end`` is the offset after the last one, ``assignment`` the ownership under which they
+    were fetched.
+    """
+
+    __slots__ = ("assignment", "end", "records")
+
+    def __init__(
+        self, records: Sequence[ConsumerRecord[bytes | None, bytes | None]], assignment: Assignment
+    ) -> None:
+        self.records = records
+        self.end = records[-1].offset + 1
+        self.assignment = assignment
+
+    @property
+    def partition(self) -> int:
+        """The partition that all records are of."""
+        return self.assignment.tp.partition
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+
+class BulkMessage(ConsumerMessage):
+    """What Faust passes around for a batch; its offset is that of the first record."""
+
+    __slots__ = ("delivered",)
+
+    def __init__(self, tp: TP, batch: Batch, generation_id: int) -> None:
+        first = batch.records[0]
+        super().__init__(
+            tp.topic,
+            tp.partition,
+            first.offset,
+            first.timestamp / 1000.0,
+            first.timestamp_type,
+            None,
+            None,
+            batch,  # type: ignore[arg-type]  # Faust only hands it on to our schema
+            None,
+            0,
+            0,
+            tp,
+            generation_id=generation_id,
+        )
+        self.delivered: Range = batch.assignment.deliver(batch.end)
+
+
+class BulkSchema(faust.Schema):  # type: ignore[misc]
+    """Hands a batch to the agent as it is: decoding is the agent's, in one loop."""
+
+    def compile(self, app: AppT[Any], **_kwargs: Any) -> Any:
+        create_event = app.create_event
+
+        async def decode(message: BulkMessage, *, propagate: bool = False) -> Any:
+            return create_event(None, message.value, None, message)
+
+        return decode

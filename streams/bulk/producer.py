@@ -1,0 +1,69 @@
+"""Batches of records to Kafka, in order, and the knowledge of when they are durable."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+
+class DurableProducer:
+    """An idempotent producer that takes many records at once.
+
+    Faust's own producer is not idempotent under at-least-once: a retried batch may land after
+    its successor and bury it. Records of one partition keep the order of the calls.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self._settings = settings
+        self._producer: AIOKafkaProducer | None = None
+        # One batch a partition waits for aiokafka at a time: its accumulator is not fair to
+        # several waiters, and the order of waiters is the order of the log.
+        self._turns: dict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def start(self) -> None:
+        """Connect."""
+        self._producer = AIOKafkaProducer(
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=512 * 1024,
+            max_request_size=8 * 1024 * 1024,
+            linger_ms=0,
+            **self._settings,
+        )
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Send what waits, then disconnect."""
+        if self._producer is not None:
+            await self._producer.stop()
+            self._producer = None
+
+    async def publish(
+        self, topic: str, partition: int, records: Iterable[tuple[bytes | None, bytes]]
+    ) -> None:
+        """Write (key, value) *records* and return when all in-sync replicas have them.
+
+        :raises aiokafka.errors.KafkaError: some of them may not have been written.
+        :raises ValueError: a record is larger than a batch may be.
+        """
+        producer = self._producer
+        if producer is None:
+            raise RuntimeError("the producer is not started")
+        delivered: list[asyncio.Future[Any]] = []
+        async with self._turns[topic, partition]:
+            builder = producer.create_batch()
+            for key, value in records:
+                if builder.append(key=key, value=value, timestamp=None) is None:
+                    delivered.append(await producer.send_batch(builder, topic, partition=partition))
+                    builder = producer.create_batch()
+                    if builder.append(key=key, value=value, timestamp=None) is None:
+                        raise ValueError(
+                            f"a record of {len(value)} bytes does not fit into a batch"
+                        )
+            if builder.record_count():
+                builder.close()
+                delivered.append(await producer.send_batch(builder, topic, partition=partition))
+        for future in delivered:
+            await future

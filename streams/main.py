@@ -1,0 +1,32 @@
+"""Starts a worker process."""
+
+import sys
+
+import faust
+import mode.loop
+from pydantic import ValidationError
+
+from contracts.logs import configure_logs
+
+
+def main() -> None:
+    """Run a worker until it is told to stop (SIGTERM, SIGINT) or cannot go on."""
+    from streams.settings import WorkerSettings
+
+    try:
+        settings = WorkerSettings()
+    except ValidationError as error:
+        sys.exit(f"medallero worker: {error}")
+    mode.loop.use("uvloop")
+    configure_logs(settings.log_format, settings.log_level)
+    from streams.worker import Worker
+
+    worker = Worker(settings)
+    faust.Worker(
+        worker.app,
+        loglevel="WARNING",
+        override_logging=False,
+        redirect_stdouts=False,
+        quiet=True,
+        blocking_timeout=10.0,
+    ).execute_from_commandline()

@@ -1,0 +1,76 @@
+-- Checks the fence and writes the whole snapshot, or nothing.
+-- KEYS: meta, index, owners, medal_table, history
+-- ARGV[1]: JSON {epoch, fence, meta, owners, hashes, medal_table, history, history_length}
+-- Returns {1} when written, {0, reason} when refused.
+
+local new = cjson.decode(ARGV[1])
+local meta_key, index_key, owners_key, table_key, history_key = unpack(KEYS)
+
+-- Everything is decoded and checked before the first write: a script that fails half way
+-- leaves what it wrote.
+local known_epoch = tonumber(redis.call('HGET', meta_key, 'epoch') or '')
+local known_fence = nil
+local stored = redis.call('HGET', meta_key, 'offsets')
+if stored then
+  local ok, decoded = pcall(cjson.decode, stored)
+  if ok and type(decoded) == 'table' then known_fence = decoded end
+end
+
+if known_epoch and known_fence then
+  if new.epoch < known_epoch then
+    return {0, 'epoch ' .. new.epoch .. ' is lower than ' .. known_epoch}
+  end
+  if new.epoch == known_epoch then
+    for partition, known in pairs(known_fence) do
+      local mine = new.fence[partition]
+      if not mine then
+        return {0, 'partition ' .. partition .. ' is missing'}
+      end
+      if mine[1] < known[1] or (mine[1] == known[1] and mine[2] < known[2]) then
+        return {0, 'partition ' .. partition .. ' is behind: ' .. mine[1] .. ' < ' .. known[1]}
+      end
+    end
+  end
+end
+
+local function write_hash(key, fields)
+  local flat = {}
+  for field, value in pairs(fields) do
+    flat[#flat + 1] = field
+    flat[#flat + 1] = value
+  end
+  redis.call('DEL', key)
+  if #flat > 0 then redis.call('HSET', key, unpack(flat)) end
+end
+
+for _, key in ipairs(redis.call('SMEMBERS', index_key)) do
+  if not new.hashes[key] then redis.call('DEL', key) end
+end
+redis.call('DEL', index_key)
+for key, fields in pairs(new.hashes) do
+  write_hash(key, fields)
+  redis.call('SADD', index_key, key)
+end
+write_hash(owners_key, new.owners)
+
+redis.call('DEL', table_key)
+for _, row in ipairs(new.medal_table) do
+  local flat = {}
+  for field, value in pairs(row) do
+    flat[#flat + 1] = field
+    flat[#flat + 1] = value
+  end
+  redis.call('XADD', table_key, '*', unpack(flat))
+end
+
+if type(new.history) == 'table' then
+  local flat = {}
+  for field, value in pairs(new.history) do
+    flat[#flat + 1] = field
+    flat[#flat + 1] = value
+  end
+  redis.call('XADD', history_key, 'MAXLEN', '~', new.history_length, '*', unpack(flat))
+end
+
+write_hash(meta_key, new.meta)
+return {1}

@@ -1,0 +1,142 @@
+"""The mirror: the scoreboard's snapshot in Redis, whole or not at all."""
+
+import time
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import ReadOnlyError, RedisError
+
+from contracts.snapshot import Keys
+from streams import metrics
+from streams.board import Board
+from streams.settings import WorkerSettings
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streams.mirror")
+
+_SCRIPT = files("streams").joinpath("mirror.lua")
+_encode = msgspec.json.Encoder().encode
+
+#: Refused for so long, the mirror is wrong and somebody must look: seconds.
+REFUSED_TOO_LONG = 30.0
+
+
+class Mirror:
+    """Writes snapshots, and knows since when it could not.
+
+    Failures are kept, logged once a change, and tried again at the next write: the mirror is
+    rewritten every second anyway, which heals whatever happened to Redis.
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._keys = Keys(settings.redis_prefix)
+        self._redis: Redis = Redis.from_url(
+            settings.redis, decode_responses=True, socket_timeout=5, socket_connect_timeout=2
+        )
+        self._script = self._redis.register_script(_SCRIPT.read_text())
+        self._last_history: tuple[float, int] | None = None
+        self._problem: str | None = None
+        self._refused_since: float | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why the last write did not happen; None if it did."""
+        return self._problem
+
+    @property
+    def refused_too_long(self) -> bool:
+        """Whether the fence has refused every snapshot for half a minute."""
+        since = self._refused_since
+        return since is not None and time.monotonic() - since > REFUSED_TOO_LONG
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    async def write(self, board: Board) -> bool:
+        """Write the snapshot of *board*, which is complete; return whether it is in Redis now."""
+        now = time.time()
+        keys = self._keys
+        history = self._history(board, now)
+        payload = self._payload(board, now, history)
+        try:
+            answer = await self._script(
+                keys=[keys.meta, keys.index, keys.owners, keys.medal_table, keys.history],
+                args=[payload],
+            )
+        except ReadOnlyError as error:
+            # The primary became a replica; its address may lead elsewhere by now.
+            await self._redis.connection_pool.disconnect()
+            self._failed("read_only", error)
+            return False
+        except (RedisError, OSError) as error:
+            self._failed("unreachable", error)
+            return False
+        if answer[0] != 1:
+            self._refused(answer[1])
+            return False
+        if history is not None:
+            self._last_history = (now, board.snapshot_number)
+        if self._problem is not None:
+            log.info("mirror_written_again", after=self._problem)
+        self._problem = self._refused_since = None
+        metrics.MIRROR_WRITES.labels("written").inc()
+        return True
+
+    def _payload(self, board: Board, now: float, history: dict[str, Any] | None) -> bytes:
+        hashes, table = board.hashes(self._keys)
+        revision, rules = board.rules()
+        fence = board.fence()
+        meta = {
+            "updated_at": f"{now:.3f}",
+            "snapshot": board.snapshot_number,
+            **board.totals(),
+            "revision": revision,
+            "rules": rules,
+            "epoch": self._settings.epoch,
+            "offsets": _encode(fence).decode(),
+            "age": f"{max(0.0, now - board.heard_at()):.3f}",
+        }
+        return _encode(
+            {
+                "epoch": self._settings.epoch,
+                "fence": fence,
+                "meta": meta,
+                "owners": board.owners(),
+                "hashes": hashes,
+                "medal_table": table,
+                "history": history,
+                "history_length": self._settings.history_length,
+            }
+        )
+
+    def _history(self, board: Board, now: float) -> dict[str, Any] | None:
+        last = self._last_history
+        if last is not None and now - last[0] < self._settings.history_interval:
+            return None
+        number = board.snapshot_number
+        rate = 0.0 if last is None else max(0.0, (number - last[1]) / (now - last[0]))
+        _hashes, table = board.hashes(self._keys)
+        entry: dict[str, Any] = {**board.totals(), "results_per_second": f"{rate:.1f}"}
+        for count in ("entries", "winners", "losers", "ties", "did_not_start"):
+            entry[count] = sum(row[count] for row in table)
+        for row in table:
+            for medal in ("gold", "silver", "bronze"):
+                entry[f"{row['faculty']}_{medal}"] = row[medal]
+        return entry
+
+    def _failed(self, problem: str, error: Exception) -> None:
+        metrics.MIRROR_WRITES.labels("failed").inc()
+        if self._problem != problem:
+            log.warning("mirror_not_written", problem=problem, error=str(error))
+        self._problem = problem
+
+    def _refused(self, reason: str) -> None:
+        metrics.MIRROR_WRITES.labels("refused").inc()
+        if self._refused_since is None:
+            self._refused_since = time.monotonic()
+            log.warning("mirror_refused", reason=reason)
+        self._problem = f"refused: {reason}"

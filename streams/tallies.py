@@ -1,0 +1,62 @@
+"""The records of the tallies topic: one partition's absolute counts at one offset."""
+
+import msgspec
+
+from olympics.counts import Counts
+from streams.standings import Standings
+
+
+class TallyRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The counts of ``partition`` after all results before ``offset``.
+
+    A pure function of the log's prefix, the epoch and the rules; ``worker`` (the private address
+    of the owner) and ``at`` (when it was published, in Unix seconds) only accompany it.
+    ``rows``: sport, faculty, then the eight counts.
+    """
+
+    epoch: int
+    partition: int
+    offset: int
+    revision: int
+    rules: str
+    rows: list[tuple[str, str, tuple[int, int, int, int, int, int, int, int]]]
+    results: int
+    provisional: int
+    rejected: int
+    conflicts: int
+    worker: str
+    at: float
+
+    def counts(self) -> dict[tuple[str, str], Counts]:
+        """Return the counts by (sport, faculty)."""
+        return {(sport, faculty): Counts(*row) for sport, faculty, row in self.rows}
+
+
+encode_tally = msgspec.json.Encoder().encode
+decode_tally = msgspec.json.Decoder(TallyRecord).decode
+
+
+def key_of_tally(partition: int) -> bytes:
+    """Return the key under which the topic keeps the last tally of *partition*."""
+    return str(partition).encode()
+
+
+def tally_of(
+    standings: Standings, *, epoch: int, rules: str, worker: str, at: float
+) -> TallyRecord:
+    """Return the tally of a partition; it must be live."""
+    tally = standings.tally
+    return TallyRecord(
+        epoch=epoch,
+        partition=standings.partition,
+        offset=standings.offset,
+        revision=standings.revision,
+        rules=rules,
+        rows=sorted((sport, faculty, tuple(c)) for (sport, faculty), c in tally.counts()),
+        results=tally.results,
+        provisional=tally.provisional,
+        rejected=standings.rejected,
+        conflicts=tally.conflicts,
+        worker=worker,
+        at=at,
+    )

@@ -1,0 +1,115 @@
+"""The private HTTP server of a worker: health, metrics, and the standings of one unit."""
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from aiohttp import web
+from mode import Service
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from contracts.partitioning import partition_of
+from olympics.mark import format_mark
+from olympics.result import key_of
+from olympics.unit import Unit, status_name
+from streams import metrics
+
+if TYPE_CHECKING:
+    from streams.worker import Worker
+
+
+class PrivateWeb(Service):
+    """Serves the gateway and the operator; it is not for the public."""
+
+    worker: "Worker"
+
+    @classmethod
+    def of(cls, worker: "Worker") -> type["PrivateWeb"]:
+        """Return the service class bound to *worker*: Faust makes the instance itself."""
+        return type("PrivateWeb", (cls,), {"worker": worker})
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._runner: web.AppRunner | None = None
+
+    async def on_start(self) -> None:
+        app = web.Application()
+        app.router.add_get("/healthz", self._health)
+        app.router.add_get("/readyz", self._ready)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/units/{sport}/{unit:.+}", self._unit)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        settings = self.worker.settings
+        await web.TCPSite(self._runner, settings.worker_host, settings.worker_port).start()
+
+    async def on_stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"})
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        worker = self.worker
+        problems = worker.problems()
+        partitions = {
+            str(partition): {"offset": state.offset, "live": state.live}
+            for partition, state in sorted(worker.table.owned())
+        }
+        body = {
+            "status": "not ready" if problems else "ready",
+            "problems": problems,
+            "partitions": partitions,
+            "recovery_remaining": worker.app.recovery_remaining,
+            "scoreboard": worker.board() is not None,
+            "mirror_problem": worker.mirror.problem,
+        }
+        return web.json_response(body, status=503 if problems else 200)
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        worker = self.worker
+        metrics.RECOVERY_REMAINING.set(worker.app.recovery_remaining)
+        metrics.IDENTITIES.set(sum(state.tally.results for _, state in worker.table.owned()))
+        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _unit(self, request: web.Request) -> web.Response:
+        sport = request.match_info["sport"]
+        name = unquote(request.match_info["unit"])
+        worker = self.worker
+        key = key_of(sport, name)
+        partition = partition_of(key, worker.settings.partitions)
+        for owned, state in worker.table.owned():
+            if owned == partition:
+                unit = state.tally.units.get(key)
+                if unit is None:
+                    return web.json_response({"error": "no such unit"}, status=404)
+                return web.json_response(_standings(unit, state.offset))
+        return web.json_response(
+            {"error": "another worker owns this unit", "partition": partition}, status=421
+        )
+
+
+def _standings(unit: Unit, offset: int) -> dict[str, Any]:
+    rows = [
+        {
+            "rank": place.rank,
+            "competitor": place.competitor,
+            "name": place.latest.name,
+            "faculty": place.latest.faculty,
+            "mark": None if place.latest.mark is None else format_mark(place.latest.mark),
+            "outcome": place.latest.outcome,
+            "irm": place.latest.irm,
+            "medal": place.medal,
+            "split": place.split,
+            "status": status_name(place.latest),
+            "version": place.latest.version,
+        }
+        for place in unit.places()
+    ]
+    return {
+        "sport": unit.sport,
+        "unit": unit.unit,
+        "phase": unit.phase,
+        "offset": offset,
+        "rows": rows,
+    }

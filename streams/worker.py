@@ -1,0 +1,247 @@
+"""The Faust app of a worker: the standings agent, the tallies, the scoreboard agent."""
+
+import asyncio
+import base64
+import time
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import msgspec
+import structlog
+from faust.types import TP, EventT, StreamT
+
+from contracts.topics import check_topics
+from olympics.catalogue import Catalogue, load_catalogue
+from streams import metrics
+from streams.board import Board
+from streams.bulk import Batch, BulkApp, BulkTable
+from streams.bulk.assignment import Assignment
+from streams.bulk.fatal import end_process
+from streams.mirror import Mirror
+from streams.settings import WorkerSettings
+from streams.standings import Rejected, Standings
+from streams.tallies import decode_tally, encode_tally, key_of_tally, tally_of
+from streams.web import PrivateWeb
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streams.worker")
+
+#: Batches whose changelog may be under way while the next is applied.
+_IN_FLIGHT = 4
+
+
+class Worker:
+    """One worker process: what its agents and tasks share."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self.settings = settings
+        self.catalogue: Catalogue = load_catalogue(settings.catalogue)
+        self.app = BulkApp(
+            settings.app_id,
+            kafka_settings={"bootstrap_servers": settings.kafka},
+            broker=";".join(f"bulk://{server}" for server in settings.kafka.split(",")),
+            consumer_group_instance_id=settings.worker_id,
+            broker_session_timeout=settings.session_timeout,
+            broker_heartbeat_interval=settings.session_timeout / 4,
+            broker_commit_interval=0.5,
+            broker_max_poll_records=settings.batch_records,
+            consumer_max_fetch_size=1024 * 1024,
+            producer_acks=-1,
+            web_enabled=False,
+            datadir="/nonexistent-unused",
+        )
+        self.table: BulkTable[Standings] = self.app.bulk_table(
+            settings.results_topic,
+            settings.changelog_topic,
+            lambda partition: Standings(partition, settings.partitions, self.catalogue),
+        )
+        self.mirror = Mirror(settings)
+        self._slots = asyncio.Semaphore(_IN_FLIGHT)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._heard = asyncio.Event()
+        self._board: tuple[Assignment, Board] | None = None
+        self._published: dict[int, tuple[int, float]] = {}
+        results = self.app.bulk_topic(settings.results_topic)
+        tallies = self.app.bulk_topic(settings.tallies_topic, from_beginning=True)
+        self.app.agent(results, name="standings")(self.keep_standings)
+        self.app.agent(tallies, name="scoreboard")(self.keep_score)
+        self.app.task(self.check)
+        self.app.task(self.publish_tallies)
+        self.app.task(self.write_mirror)
+        self.app.service(PrivateWeb.of(self))
+
+    async def check(self) -> None:
+        """End the process if the topics are not what the protocol needs."""
+        problems = await check_topics(self.settings)
+        if problems:
+            end_process("; ".join(str(problem) for problem in problems))
+
+    async def keep_standings(self, stream: StreamT[Batch]) -> None:
+        """Agent: apply each batch, make its changes durable, then let its offsets be committed."""
+        async for event in cast("AsyncIterator[EventT[Batch]]", stream.noack().events()):
+            batch = event.value
+            state = self.table.state_of(batch)
+            if state is None:
+                event.ack()  # of an assignment that is over: nothing will be committed for it
+                continue
+            await self._slots.acquire()
+            started = time.perf_counter()
+            try:
+                changes, rejected = state.apply(batch.records)
+            except Exception as exc:
+                # Faust would acknowledge the batch and go on without it.
+                end_process(f"a batch of partition {batch.partition} could not be applied", exc)
+            metrics.APPLY_SECONDS.observe(time.perf_counter() - started)
+            metrics.BATCH_RECORDS.observe(len(batch))
+            metrics.RECORDS.inc(len(batch))
+            self._changed.set()
+            # The next batch is applied while this one's changes travel; their order is kept by
+            # the producer, and offsets are committed in order whatever finishes first.
+            task = asyncio.create_task(self._finish(event, batch, changes, rejected))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _finish(
+        self,
+        event: EventT[Batch],
+        batch: Batch,
+        changes: dict[bytes, bytes],
+        rejected: list[Rejected],
+    ) -> None:
+        started = time.perf_counter()
+        try:
+            if rejected:
+                await self._publish_rejected(batch.partition, rejected)
+            await self.table.publish(batch, changes)
+        finally:
+            self._slots.release()
+        metrics.CHANGELOG_SECONDS.observe(time.perf_counter() - started)
+        event.ack()
+
+    async def _publish_rejected(self, partition: int, rejected: list[Rejected]) -> None:
+        metrics.REJECTED.inc(len(rejected))
+        topic = self.settings.results_topic
+        log.warning(
+            "records_rejected",
+            partition=partition,
+            count=len(rejected),
+            first_offset=rejected[0].offset,
+            field=rejected[0].error.field,
+            error=rejected[0].error.error,
+        )
+        records = [
+            (
+                f"{partition}:{record.offset}".encode(),
+                msgspec.json.encode(
+                    {
+                        "topic": topic,
+                        "partition": partition,
+                        "offset": record.offset,
+                        "field": record.error.field,
+                        "error": record.error.error,
+                        "key": _text(record.key),
+                        "value": _text(record.value),
+                    }
+                ),
+            )
+            for record in rejected
+        ]
+        try:
+            await self.app.durable.publish(self.settings.rejected_topic, 0, records)
+        except Exception as exc:
+            end_process("rejected records could not be written", exc)
+
+    async def publish_tallies(self) -> None:
+        """Task: publish the tally of each owned partition, soon after a change and now and then."""
+        settings = self.settings
+        while not self.app.should_stop:
+            try:
+                await asyncio.wait_for(self._changed.wait(), timeout=0.5)
+            except TimeoutError:
+                pass
+            self._changed.clear()
+            now = time.monotonic()
+            records = []
+            for partition, state in self.table.owned():
+                known = self._published.get(partition)
+                due = (
+                    known is None
+                    or known[0] != state.offset
+                    or now - known[1] >= settings.heartbeat_interval
+                )
+                if state.live and due:
+                    self._published[partition] = (state.offset, now)
+                    tally = tally_of(
+                        state,
+                        epoch=settings.epoch,
+                        rules=self.catalogue.fingerprint,
+                        worker=settings.own_url,
+                        at=time.time(),
+                    )
+                    records.append((key_of_tally(partition), encode_tally(tally)))
+            if records:
+                try:
+                    await self.app.durable.publish(settings.tallies_topic, 0, records)
+                except Exception as exc:
+                    end_process("the tallies could not be written", exc)
+                metrics.TALLIES.inc(len(records))
+                await asyncio.sleep(settings.publish_interval)
+
+    async def keep_score(self, stream: StreamT[Batch]) -> None:
+        """Agent: keep the highest tally of each partition, in memory."""
+        settings = self.settings
+        async for batch in stream:
+            if self._board is None or self._board[0] is not batch.assignment:
+                board = Board(settings.epoch, settings.partitions, self.catalogue)
+                self._board = (batch.assignment, board)
+            board = self._board[1]
+            for record in batch.records:
+                try:
+                    changed = board.hear(decode_tally(record.value or b""))
+                except msgspec.MsgspecError as exc:
+                    log.warning("tally_unreadable", offset=record.offset, error=str(exc))
+                    continue
+                if changed:
+                    self._heard.set()
+
+    async def write_mirror(self) -> None:
+        """Task: write the snapshot soon after it changes, and every second even if it does not.
+
+        The latter heals a Redis that was wiped, rolled back or failed over.
+        """
+        try:
+            while not self.app.should_stop:
+                try:
+                    await asyncio.wait_for(self._heard.wait(), timeout=1.0)
+                except TimeoutError:
+                    pass
+                self._heard.clear()
+                board = self.board()
+                if board is not None and board.complete:
+                    await self.mirror.write(board)
+                    await asyncio.sleep(self.settings.mirror_interval)
+        finally:
+            await self.mirror.close()
+
+    def board(self) -> Board | None:
+        """Return the scoreboard if this process is the one that keeps it now."""
+        if self._board is None:
+            return None
+        consumer = cast(Any, self.app.consumer)
+        tp = TP(self.settings.tallies_topic, 0)
+        return self._board[1] if consumer.assignments.get(tp) is self._board[0] else None
+
+    def problems(self) -> list[str]:
+        """Return why this worker is not ready; empty when it is."""
+        problems = []
+        if not self.app.restored:
+            problems.append("waiting for partitions or restoring their state")
+        if self.board() is not None and self.mirror.refused_too_long:
+            problems.append(f"the mirror has been refused for long: {self.mirror.problem}")
+        return problems
+
+
+def _text(data: bytes | None) -> dict[str, str] | None:
+    if data is None:
+        return None
+    return {"base64": base64.b64encode(data).decode(), "text": data.decode(errors="replace")[:500]}
