@@ -71,10 +71,10 @@ _TEXT = re.compile(
 
 
 def _of_text(text: str) -> int | None:
-    whole, _, decimals = text.partition(".")
+    left, _, right = text.partition(".")
     # Hundredths without a colon, as most marks are, need no regular expression.
-    if len(decimals) == 2 and len(whole) <= 9 and (whole + decimals).isdecimal() and text.isascii():
-        return int(whole) * 1000 + int(decimals) * 10 if whole else None
+    if len(right) == 2 and 1 <= len(left) <= 9 and (left + right).isdecimal() and text.isascii():
+        return int(left) * 1000 + int(right) * 10
     match = _TEXT(text.strip())
     if match is None:
         return None
@@ -88,7 +88,7 @@ def _of_text(text: str) -> int | None:
         whole = (int(hours) * 60 + int(of_hour)) * 60 + int(seconds)
     else:
         whole = int(minutes) * 60 + int(seconds)
-    thousandths = whole * 1000 + int(decimals.ljust(3, "0"))
+    thousandths: int = whole * 1000 + int(decimals.ljust(3, "0"))
     return -thousandths if sign == "-" else thousandths
 
 
