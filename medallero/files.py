@@ -22,6 +22,9 @@ from typing import IO, Any, Final, Literal, NamedTuple, NoReturn
 
 import msgspec
 
+from olympics import odf
+from olympics.result import ResultError
+
 Kind = Literal["results", "entries"]
 Format = Literal["ndjson", "array", "objects", "csv"]
 
@@ -146,7 +149,7 @@ class _Maker:
 
     def __init__(self, source: str, reading: Reading) -> None:
         self._source = source
-        self._reading = reading
+        self.reading = reading
 
     def record(
         self, value: object, raw: bytes | None, index: int, line: int, size: int
@@ -158,16 +161,16 @@ class _Maker:
         if "record" in value and "error" in value and isinstance(value["record"], dict):
             # A line of an earlier run's file of rejected records, corrected and sent again.
             value, raw = value["record"], None
-        if self._reading.ignore_rank and "rank" in value:
+        if self.reading.ignore_rank and "rank" in value:
             value, raw = {name: it for name, it in value.items() if name != "rank"}, None
-        kind = self._reading.kind or _kind_of(value)
+        kind = self.reading.kind or _kind_of(value)
         minted = False
         if kind == "results":
             lane = str(value.get("unit", "")).strip().casefold()
         else:
             if value.get("id") is None:
                 minted = True
-                value = {**value, "id": minted_id(self._reading.run, self._source, index)}
+                value = {**value, "id": minted_id(self.reading.run, self._source, index)}
                 raw = None
             lane = str(value["id"])
         body = msgspec.json.encode(value) if raw is None else raw
@@ -327,7 +330,57 @@ class _Window:
 
 
 def _csv(source: str, stream: IO[bytes], make: _Maker) -> Iterator[Record | Unreadable]:
-    raise NotImplementedError
+    """Read twice: an event's last row can say which of its units was the final."""
+    totals = odf.events_with_total(row for _, row in _rows(source, _Lines(source, stream)))
+    stream.seek(0)
+    lines = _Lines(source, stream)
+    for index, (line, row) in enumerate(_rows(source, lines)):
+        size, text = lines.taken()
+        number = line + lines.skipped
+        try:
+            value = odf.import_row(row, totals=totals, ignore_rank=make.reading.ignore_rank)
+        except ResultError as error:
+            yield make.unreadable(error.field or "record", error.error, text, index, number, size)
+        else:
+            yield make.record(value, None, index, number, size)
+
+
+def _rows(source: str, lines: _Lines) -> Iterator[tuple[int, odf.Row]]:
+    try:
+        yield from odf.read_csv(lines)
+    except ResultError as error:
+        raise InputError(source, str(error)) from None
+
+
+class _Lines:
+    """The lines of a text from the first that is not blank, and what was taken of them."""
+
+    def __init__(self, source: str, stream: IO[bytes]) -> None:
+        self._source = source
+        self._lines = _lines(stream)
+        self._taken: list[bytes] = []
+        self.skipped = 0
+
+    def __iter__(self) -> Iterator[str]:
+        began = False
+        for number, data in self._lines:
+            if not began and not data.removeprefix(codecs.BOM_UTF8).strip():
+                self.skipped = number
+                continue
+            began = True
+            if len(data) > LONGEST:
+                raise InputError(self._source, f"a line longer than {LONGEST} bytes", number)
+            self._taken.append(data)
+            try:
+                yield data.decode()
+            except UnicodeDecodeError as error:
+                problem = f"expected UTF-8, found the byte 0x{data[error.start]:02x}"
+                raise InputError(self._source, problem, number) from None
+
+    def taken(self) -> tuple[int, bytes]:
+        """Return size and text of what was taken since the last call."""
+        taken, self._taken = self._taken, []
+        return sum(map(len, taken)), taken[-1] if taken else b""
 
 
 _READERS: Final[
@@ -338,25 +391,23 @@ _READERS: Final[
 def _open_stdin(again: bool) -> Input:
     name = "standard input"
     stdin = _stdin()
-    if again:
-        # Closed, and with that removed, when the last reader lets go of it.
-        copy = tempfile.TemporaryFile()  # noqa: SIM115
-        while data := stdin.read(_CHUNK):
-            copy.write(data)
-        size = copy.tell()
-        stdin.close()
-        copy.seek(0)
-        head, line = _head(name, copy)
-
-        def from_start() -> IO[bytes]:
-            copy.seek(0)
-            return io.BufferedReader(_Kept(copy))
-
-        return Input(name, _format_of(name, head, line), size, from_start, copy)
     head, line = _head(name, stdin)
+    found = _format_of(name, head, line)
     # What was read to look at the head comes first again.
     whole = io.BufferedReader(_Kept(stdin, b"\n" * (line - 1) + head))
-    return Input(name, _format_of(name, head, line), None, lambda: whole, stdin)
+    if not again and found != "csv":  # which is read twice
+        return Input(name, found, None, lambda: whole, stdin)
+    # Closed, and with that removed, when the last reader lets go of it.
+    copy = tempfile.TemporaryFile()  # noqa: SIM115
+    while data := whole.read(_CHUNK):
+        copy.write(data)
+    stdin.close()
+
+    def from_start() -> IO[bytes]:
+        copy.seek(0)
+        return io.BufferedReader(_Kept(copy))
+
+    return Input(name, found, copy.tell(), from_start, copy)
 
 
 def _stdin() -> IO[bytes]:
@@ -380,6 +431,12 @@ class _Kept(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def seekable(self) -> bool:
+        return not self._before and self._stream.seekable()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._stream.seek(offset, whence)
 
     def readinto(self, buffer: Any) -> int:
         wanted = len(buffer)
@@ -428,7 +485,15 @@ def _format_of(source: str, head: bytes, line: int) -> Format:
 
 
 def _csv_or_nothing(source: str, header: str, line: int) -> Format:
-    raise InputError(source, _EXPECTED, line)
+    try:
+        next(odf.read_csv([header]), None)
+    except ResultError as error:
+        shown = header if len(header) <= 100 else header[:100] + "…"
+        problem = f"{_EXPECTED}; found {shown!r}"
+        if any(separator in header for separator in ",;\t"):
+            problem = f"CSV without the column {error.field!r}: {_EXPECTED}; found {shown!r}"
+        raise InputError(source, problem, line) from None
+    return "csv"
 
 
 _FOREIGN: Final = (

@@ -19,6 +19,13 @@ from click.testing import CliRunner, Result
 
 from medallero.commands.send import command
 from tests.unit.fake_gateway import Busy, FakeGateway, serving
+from tests.unit.test_send_files import CSV
+
+
+@pytest.fixture(autouse=True)
+def in_a_directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -308,6 +315,14 @@ def test_duplicated_is_everything_several_times_with_the_same_ids(
     assert ran.exit_code == 0
     assert len(gateway.accepted) == 9
     assert len({it["id"] for it in gateway.accepted if "id" in it}) == 1
+
+
+def test_a_data_feed_may_come_through_a_pipe(gateway: FakeGateway) -> None:
+    ran = send(gateway, "-", stdin=CSV)
+
+    assert ran.exit_code == 1
+    assert len(gateway.accepted) == 2
+    assert Path("stdin.rejected.ndjson").read_text().count("\n") == 1
 
 
 def test_the_rate_is_kept(gateway: FakeGateway, tmp_path: Path) -> None:

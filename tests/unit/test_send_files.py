@@ -15,6 +15,12 @@ ENTRY = {"student": "Ana", "age": 20, "faculty": "Ingeniería", "discipline": 1}
 
 AS_IT_IS = Reading()
 
+CSV = """stage_code,participant_code,participant_country_code,participant_name,rank,result
+SWMM100MBA------------HEAT000100--,1,GUA,"PÉREZ, Ana",1.0,55.78
+SWMM100MBA------------HEAT000100--,2,GUA,LÓPEZ,,
+SWMM100MBA------------FNL-000100--,1,GUA,PÉREZ,2,3:10.61
+"""
+
 
 def read(path: Path, reading: Reading = AS_IT_IS) -> list[Record | Unreadable]:
     return list(open_input(str(path)).records(reading))
@@ -185,6 +191,32 @@ def test_deep_nesting_is_refused(tmp_path: Path) -> None:
     assert isinstance(read(path)[1], Unreadable)
 
 
+def test_rows_of_a_data_feed_are_results(tmp_path: Path) -> None:
+    first, second, third = read(write(tmp_path, "\n" + CSV))
+
+    assert isinstance(first, Record)
+    assert (first.line, first.place) == (3, 0)
+    assert json.loads(first.body) == {
+        "unit": "SWMM100MBA------------HEAT000100--",
+        "competitor": {"id": "1", "name": "PÉREZ, Ana"},
+        "faculty": "GUA",
+        "rank": 1,
+        "mark": "55.78",
+    }
+    assert isinstance(second, Unreadable)
+    assert (second.line, second.place, second.field) == (4, 1, "result")
+    assert "LÓPEZ" in second.text
+    assert isinstance(third, Record)
+    assert third.place == 2
+
+
+def test_ranks_of_a_data_feed_can_be_left_out(tmp_path: Path) -> None:
+    first, *_ = read(write(tmp_path, CSV), Reading(ignore_rank=True))
+
+    assert isinstance(first, Record)
+    assert "rank" not in json.loads(first.body)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -197,7 +229,8 @@ def test_deep_nesting_is_refused(tmp_path: Path) -> None:
         (b"\n\xff\xfe\x80abc", "line 2"),
         (b"\x89PNG\r\n", "0x89"),
         (b"hello world", "expected NDJSON"),
-        (b"a,b,c\n1,2,3\n", "line 1"),
+        (b"a,b,c\n1,2,3\n", "line 1: CSV without the column 'stage_code'"),
+        (CSV.encode() + b"\xff,,,,\n", "line 5: expected UTF-8"),
         (b"42", "expected NDJSON"),
     ],
 )

@@ -1,0 +1,93 @@
+"""Reading the snapshot in Redis, with what can go wrong told as a fact."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError, RedisError
+
+from contracts.settings import CommonSettings
+from contracts.snapshot import Snapshot, read_snapshot
+
+
+class MirrorUnavailable(Exception):
+    """The snapshot cannot be read: what is wrong, and what to do."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}; {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+
+
+class Mirror:
+    """A connection to the snapshot; see `open_mirror`."""
+
+    def __init__(self, redis: Redis, settings: CommonSettings) -> None:
+        self.redis = redis
+        self.address = shown_url(settings.redis)
+        self._settings = settings
+
+    async def read(self) -> Snapshot | None:
+        """Return the snapshot; ``None`` when none was ever written.
+
+        :raises MirrorUnavailable: Redis does not answer, or holds something else.
+        """
+        try:
+            return await read_snapshot(self.redis, self._settings)
+        except AuthenticationError as error:
+            raise MirrorUnavailable(
+                f"Redis at {self.address} refuses us ({error})",
+                "put user and password into MEDALLERO_REDIS",
+            ) from None
+        except (RedisError, OSError, TimeoutError) as error:
+            raise MirrorUnavailable(
+                f"Redis does not answer at {self.address} ({_short(error)})",
+                "start it with `medallero up`, or set MEDALLERO_REDIS",
+            ) from None
+        except (KeyError, ValueError, TypeError, IndexError) as error:
+            prefix = self._settings.redis_prefix
+            raise MirrorUnavailable(
+                f"what Redis at {self.address} holds under {prefix!r} is no snapshot of ours "
+                f"({type(error).__name__}: {error})",
+                "is another program writing there? set MEDALLERO_REDIS_PREFIX",
+            ) from None
+
+
+@asynccontextmanager
+async def open_mirror(settings: CommonSettings) -> AsyncIterator[Mirror]:
+    """Open the mirror; nothing is asked of it yet.
+
+    :raises MirrorUnavailable: the address is none.
+    """
+    try:
+        redis = Redis.from_url(
+            settings.redis, decode_responses=True, socket_timeout=5, socket_connect_timeout=2
+        )
+    except ValueError as error:
+        raise MirrorUnavailable(
+            f"{shown_url(settings.redis)!r} is no address of Redis ({error})",
+            "set MEDALLERO_REDIS, for example to redis://127.0.0.1:6379/0",
+        ) from None
+    try:
+        yield Mirror(redis, settings)
+    finally:
+        await redis.aclose()
+
+
+def shown_url(url: str) -> str:
+    """Return *url* without the password in it."""
+    try:
+        parts = urlsplit(url)
+        if parts.password is None:
+            return url
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return url
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+
+
+def _short(error: BaseException) -> str:
+    return str(error) or type(error).__name__
