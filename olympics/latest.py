@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from olympics.mark import parse_mark
+from olympics.mark import thousandths_of
 from olympics.result import Medal, Outcome, Phase, Result, Status, digest_of
 
 UNOFFICIAL, OFFICIAL, WITHDRAWN = 0, 1, 2
@@ -54,7 +54,7 @@ def latest_of(result: Result, data: bytes, offset: int) -> Latest:
         offset,
         result.phase,
         result.faculty,
-        None if mark is None else parse_mark(mark),
+        None if mark is None else thousandths_of(mark),
         result.outcome,
         result.rank,
         result.irm,

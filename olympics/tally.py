@@ -1,6 +1,6 @@
 """The counts of one partition, kept up to date as results arrive."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from olympics.catalogue import Catalogue
 from olympics.counts import Counts
@@ -18,7 +18,10 @@ class Tally:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self.units: dict[bytes, Unit] = {}
-        self._rows: dict[tuple[str, str], list[int]] = {}
+        self._rows: dict[str, dict[str, list[int]]] = {
+            sport: {faculty: [0] * 8 for faculty in catalogue.faculties}
+            for sport in catalogue.sports
+        }
         self._dirty: list[Unit] = []
         #: identities with any result, of any status
         self.results = 0
@@ -28,15 +31,20 @@ class Tally:
         self.conflicts = 0
 
     def unit(self, key: bytes, sport: str, unit: str) -> Unit:
-        """Return the unit with *key*, a new one if it was never seen."""
+        """Return the unit with *key*, a new one if it was never seen.
+
+        *sport* must be of the catalogue, and so must the faculty of every result put in.
+        """
         found = self.units.get(key)
         if found is None:
-            found = self.units[key] = Unit(self._catalogue.sports[sport], unit)
+            found = Unit(self._catalogue.sports[sport], unit, self._rows[sport])
+            self.units[key] = found
         return found
 
     def put(self, unit: Unit, competitor: str, new: Latest) -> Latest | None:
         """Join *new* into the unit; return what survives, or None if that is as before."""
         old = unit.latest.get(competitor)
+        before = None
         if old is None:
             survivor = new
             self.results += 1
@@ -46,15 +54,19 @@ class Tally:
                 return None
             self.conflicts -= old.conflict
             self.provisional -= old.status == UNOFFICIAL
+            if old.status == OFFICIAL:
+                before = old
+                self._count(unit, old, -1)
         unit.latest[competitor] = survivor
         self.conflicts += survivor.conflict
-        self.provisional += survivor.status == UNOFFICIAL
-        before = old if old is not None and old.status == OFFICIAL else None
-        after = survivor if survivor.status == OFFICIAL else None
-        if before is not None:
-            self._count(unit, before, -1)
-        if after is not None:
-            self._count(unit, after, +1)
+        if survivor.status == OFFICIAL:
+            after = survivor
+            if not unit.counted:
+                unit.set_phase(survivor.phase)
+            self._count(unit, survivor, +1)
+        else:
+            after = None
+            self.provisional += survivor.status == UNOFFICIAL
         if unit.replace(competitor, before, after):
             self._change_phase(unit)
         if not unit.dirty and (unit.marks or unit.head):
@@ -75,12 +87,13 @@ class Tally:
 
     def counts(self) -> Iterator[tuple[tuple[str, str], Counts]]:
         """Yield ((sport, faculty), counts) of every pair that has any entry."""
-        for pair, row in self._rows.items():
-            if row[ENTRIES]:
-                yield pair, Counts(*row)
+        for sport, rows in self._rows.items():
+            for faculty, row in rows.items():
+                if row[ENTRIES]:
+                    yield (sport, faculty), Counts(*row)
 
     def _count(self, unit: Unit, result: Latest, sign: int) -> None:
-        row = self._row(unit, result.faculty)
+        row = unit.rows[result.faculty]
         split, medal = unit.base(result)
         row[ENTRIES] += sign
         row[split] += sign
@@ -89,7 +102,7 @@ class Tally:
 
     def _move(self, unit: Unit, sign: int) -> None:
         for faculty, base, real in unit.head:
-            row = self._row(unit, faculty)
+            row = unit.rows[faculty]
             row[base[0]] -= sign
             row[real[0]] += sign
             if base[1]:
@@ -98,34 +111,13 @@ class Tally:
                 row[real[1]] += sign
 
     def _change_phase(self, unit: Unit) -> None:
-        phase = unit.phase_of_holder()
-        if phase == unit.phase:
-            return
         counted = [r for r in unit.latest.values() if r.status == OFFICIAL]
         for result in counted:
             self._count(unit, result, -1)
-        unit.phase = phase
+        unit.set_phase(unit.phase_of_holder())
         for result in counted:
             self._count(unit, result, +1)
-        if unit.head:
-            # What the head says was computed for the old phase; settle() computes it anew.
-            self._move(unit, -1)
-            unit.head = []
-            if not unit.dirty:
-                unit.dirty = True
-                self._dirty.append(unit)
-
-    def _row(self, unit: Unit, faculty: str) -> list[int]:
-        pair = (unit.sport, faculty)
-        row = self._rows.get(pair)
-        if row is None:
-            row = self._rows[pair] = [0] * 8
-        return row
-
-
-def add_counts(
-    totals: dict[tuple[str, str], Counts], more: Mapping[tuple[str, str], Counts]
-) -> None:
-    """Add *more* to *totals*, pair by pair."""
-    for pair, counts in more.items():
-        totals[pair] = totals[pair] + counts if pair in totals else counts
+        # The head's own moves were noted as they were made, so settle() takes them back exactly.
+        if unit.head and not unit.dirty:
+            unit.dirty = True
+            self._dirty.append(unit)

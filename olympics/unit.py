@@ -41,21 +41,25 @@ class Unit:
         "_phase_from",
         "counted",
         "dirty",
+        "floating",
         "head",
         "head_to_head",
         "latest",
         "lower_is_better",
         "marks",
         "phase",
+        "rows",
         "sport",
         "two_bronzes",
         "unit",
     )
 
-    def __init__(self, sport: Sport, unit: str) -> None:
+    def __init__(self, sport: Sport, unit: str, rows: dict[str, list[int]]) -> None:
         order = sport.order_of(unit)
         self.sport = sport.name
         self.unit = unit
+        #: faculty → the eight counts, shared by all units of the sport
+        self.rows = rows
         self.lower_is_better = order == "lower"
         self.head_to_head = order == "head-to-head"
         self.two_bronzes = sport.two_bronzes
@@ -66,6 +70,8 @@ class Unit:
         #: (mark, smaller is better; competitor) of the official results without IRM, in order
         self.marks: list[tuple[int, str]] = []
         self.phase: Phase = "round"
+        #: (split, medal) of a result with nothing but a mark, its rank left aside
+        self.floating = (LOSERS, NO_MEDAL)
         self._phase_from: tuple[int, int, str] | None = None
         #: (faculty, counted as, should count as) of those whose rank by mark changes a count
         self.head: list[tuple[str, tuple[int, int], tuple[int, int]]] = []
@@ -103,7 +109,20 @@ class Unit:
 
     def base(self, result: Latest) -> tuple[int, int]:
         """Return (split, medal) of an official result, its rank by mark left aside."""
+        if (
+            result.outcome is None
+            and result.rank is None
+            and result.irm is None
+            and result.medal is None
+        ):
+            return self.floating  # most results of races; the rest costs three times as much
         return self._settle(result, result.rank, drawn=False)
+
+    def set_phase(self, phase: Phase) -> None:
+        """Enter *phase*. What was counted under another one is the caller's to count anew."""
+        self.phase = phase
+        bronze = phase == "semifinal" and self.two_bronzes
+        self.floating = (LOSERS, BRONZE if bronze else NO_MEDAL)
 
     def new_head(self) -> list[tuple[str, tuple[int, int], tuple[int, int]]]:
         """Compute the head anew from the marks."""

@@ -115,7 +115,7 @@ class Standings:
         tally = self.tally
         units = tally.units
         put = tally.put
-        changed: dict[tuple[bytes, str], Latest] = {}
+        changed: dict[bytes, Latest] = {}
         rejected: list[Rejected] = []
         end = self.offset
         for record in records:
@@ -138,13 +138,10 @@ class Standings:
             competitor = result.competitor.id
             survivor = put(unit, competitor, latest_of(result, value, offset))
             if survivor is not None:
-                changed[key, competitor] = survivor
+                changed[b"%b\0%b" % (key, competitor.encode())] = survivor
         tally.settle()
         self.offset = max(self.offset, end)
-        changes = {
-            b"%b\0%b" % (key, competitor.encode()): _encode(latest)
-            for (key, competitor), latest in changed.items()
-        }
+        changes = {key: _encode(latest) for key, latest in changed.items()}
         if rejected:
             changes[self._rejected_key] = _encode(
                 _RejectedCount(self._rejected_end, self.rejected)
