@@ -90,4 +90,4 @@ def shown(value: object) -> str:
         return "an object"
     if isinstance(value, (list, tuple)):
         return "an array"
-    return f"a {type(value).__name__}"
+    return f"a value of type {type(value).__name__}"
