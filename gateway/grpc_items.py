@@ -1,0 +1,52 @@
+"""Messages as raw items: the same objects that HTTP's JSON gives, so that one parser reads both."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from protos.medallero.v1.intake_pb2 import Competitor, Entry, Result
+
+
+def results_of(results: Iterable[Result], start: int) -> Iterator[tuple[int, object]]:
+    """Yield index, counted from *start*, and raw item of each result."""
+    for index, result in enumerate(results, start):
+        # In proto3 an empty text is an absent one; to the rules it is too.
+        raw: dict[str, Any] = {
+            "id": result.id,
+            "sport": result.sport,
+            "unit": result.unit,
+            "phase": result.phase,
+            "faculty": result.faculty,
+            "mark": result.mark,
+            "outcome": result.outcome,
+            "irm": result.irm,
+            "medal": result.medal,
+            "status": result.status,
+        }
+        if result.HasField("rank"):
+            raw["rank"] = result.rank
+        if result.HasField("version"):
+            raw["version"] = result.version
+        if result.HasField("competitor"):
+            raw["competitor"] = _competitor(result.competitor)
+        yield index, raw
+
+
+def entries_of(entries: Iterable[Entry], start: int) -> Iterator[tuple[int, object]]:
+    """Yield index, counted from *start*, and raw item of each entry."""
+    for index, entry in enumerate(entries, start):
+        raw: dict[str, Any] = {
+            "id": entry.id,
+            "student": entry.student,
+            "faculty": entry.faculty,
+            "discipline": entry.discipline,
+        }
+        if entry.HasField("age"):
+            raw["age"] = entry.age
+        yield index, raw
+
+
+def _competitor(competitor: Competitor) -> dict[str, Any]:
+    raw: dict[str, Any] = {"id": competitor.id, "name": competitor.name}
+    if competitor.HasField("age"):
+        raw["age"] = competitor.age
+    return raw

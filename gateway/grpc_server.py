@@ -1,0 +1,171 @@
+"""gRPC: the service ResultIntake, health checking and reflection."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from gateway.budget import Budget, Lease
+from gateway.grpc_items import entries_of, results_of
+from gateway.grpc_status import Context, abort_refused, abort_rejected, response_of
+from gateway.intake import Draft, Entries, Intake, Results
+from gateway.metrics import Metrics
+from gateway.outcome import Outcome
+from gateway.refusal import Reason, Refused
+from gateway.settings import GatewaySettings
+from protos.medallero.v1 import intake_pb2
+
+_log = structlog.get_logger("gateway.grpc")
+
+SERVICE: Final = intake_pb2.DESCRIPTOR.services_by_name["ResultIntake"].full_name
+#: The transport refuses messages somewhat above our own limit, so that ours can answer first.
+_TRANSPORT_MARGIN: Final = 64 * 2**10
+
+
+class GrpcServer:
+    """Serves gRPC on one port; the requests' messages are parsed here, so that what cannot be
+    parsed gets an answer of the contract rather than the library's."""
+
+    def __init__(
+        self, settings: GatewaySettings, intake: Intake, budget: Budget, metrics: Metrics
+    ) -> None:
+        self._settings = settings
+        self._intake = intake
+        self._budget = budget
+        self._metrics = metrics
+        self._health = health.aio.HealthServicer()
+        self._serving: bool | None = None
+        self._server = grpc.aio.server(
+            options=(
+                ("grpc.max_receive_message_length", settings.max_body + _TRANSPORT_MARGIN),
+                ("grpc.max_send_message_length", 4 * 2**20),
+                ("grpc.so_reuseport", 0),
+            )
+        )
+        self._server.add_generic_rpc_handlers(
+            (
+                grpc.method_handlers_generic_handler(
+                    SERVICE,
+                    {
+                        "Submit": grpc.unary_unary_rpc_method_handler(self._submit),
+                        "SubmitStream": grpc.stream_unary_rpc_method_handler(self._submit_stream),
+                    },
+                ),
+            )
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection(
+            (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
+        )
+
+    async def start(self) -> int:
+        """Listen; return the port.
+
+        :raises OSError: the port is taken, or the address is not ours.
+        """
+        address = f"{self._settings.grpc_host}:{self._settings.grpc_port}"
+        try:
+            port: int = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {address} for gRPC: {error}") from None
+        await self.tell_health(False)
+        await self._server.start()
+        return port
+
+    async def tell_health(self, serving: bool) -> None:
+        """Tell health checks and watchers whether requests are taken."""
+        if serving == self._serving:
+            return
+        self._serving = serving
+        status = health_pb2.HealthCheckResponse
+        word = status.SERVING if serving else status.NOT_SERVING
+        await self._health.set("", word)
+        await self._health.set(SERVICE, word)
+
+    async def stop(self, grace: float) -> None:
+        """Take no new calls; let those in flight finish for *grace* seconds."""
+        await self._server.stop(grace)
+
+    async def _submit(self, data: bytes, context: Context) -> bytes:
+        async def take() -> Outcome:
+            self._intake.check_ready()
+            lease = self._budget.lease(len(data))
+            try:
+                return await self._intake.commit(await self._read(data, context, 0, False))
+            finally:
+                lease.end()
+
+        return await self._answer(context, take)
+
+    async def _submit_stream(self, messages: AsyncIterator[bytes], context: Context) -> bytes:
+        async def take() -> Outcome:
+            outcome = Outcome()
+            index = 0
+            lease = Lease(self._budget)
+            try:
+                async for data in messages:
+                    self._intake.check_ready()
+                    lease.grow(len(data))
+                    draft = await self._read(data, context, index, True)
+                    index += len(draft.records) + draft.outcome.rejected_count
+                    outcome.add(await self._intake.commit(draft))
+            except Refused as refused:
+                refused.outcome = outcome
+                raise
+            finally:
+                lease.end()
+            return outcome
+
+        return await self._answer(context, take)
+
+    async def _answer(self, context: Context, take: Callable[[], Awaitable[Outcome]]) -> bytes:
+        try:
+            outcome = await take()
+        except Refused as refused:
+            self._metrics.requests.labels("grpc", refused.reason.code).inc()
+            await abort_refused(context, refused)
+        except Exception as error:
+            _log.error("request_failed", exc_info=error)
+            self._metrics.requests.labels("grpc", Reason.INTERNAL.code).inc()
+            await abort_refused(
+                context, Refused(Reason.INTERNAL, "the gateway has a fault; its log says more")
+            )
+        if outcome.all_bad:
+            self._metrics.requests.labels("grpc", "rejected").inc()
+            await abort_rejected(context, outcome)
+        self._metrics.requests.labels("grpc", "accepted").inc()
+        answer: bytes = response_of(outcome).SerializeToString()
+        return answer
+
+    async def _read(self, data: bytes, context: Context, start: int, stream: bool) -> Draft:
+        if len(data) > self._settings.max_body:
+            raise Refused(
+                Reason.TOO_LARGE, f"the message is larger than {self._settings.max_body} bytes"
+            )
+        try:
+            request = intake_pb2.SubmitRequest.FromString(data)
+        except DecodeError as error:
+            raise Refused(
+                Reason.BAD_REQUEST, f"expected a medallero.v1.SubmitRequest: {error}"
+            ) from None
+        draft = Draft()
+        results, entries = request.results, request.entries
+        await self._intake.read_all(draft, Results(), results_of(results, start))
+        if entries:
+            several = stream or len(results) + len(entries) > 1
+            kind = Entries(key=_idempotency_key(context), several=several)
+            await self._intake.read_all(draft, kind, entries_of(entries, start + len(results)))
+        return draft
+
+
+def _idempotency_key(context: Context) -> str | None:
+    for name, value in context.invocation_metadata() or ():
+        if name == "idempotency-key":
+            if not value.strip():
+                raise Refused(Reason.BAD_REQUEST, "idempotency-key is empty")
+            return str(value)
+    return None

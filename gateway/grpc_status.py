@@ -1,0 +1,71 @@
+"""gRPC errors with details, as google.rpc.Status in the trailing metadata."""
+
+from typing import Any, Final, NoReturn
+
+import grpc
+from google.protobuf.any_pb2 import Any as Packed
+from google.protobuf.duration_pb2 import Duration
+
+from gateway.outcome import Outcome
+from gateway.refusal import RETRY_AFTER, Refused
+from protos.medallero.v1.intake_pb2 import Minted, Rejected, SubmitResponse
+from protos.medallero.v1.status_pb2 import RetryInfo, Status
+
+#: Trailing metadata has a limit of its own (8 KiB in many clients), so details name few records.
+_LISTED: Final = 20
+
+Context = Any  # grpc.aio.ServicerContext: the library has no type hints
+
+
+def response_of(outcome: Outcome, listed: int | None = None) -> SubmitResponse:
+    """Return *outcome* as a message that names at most *listed* records of each list."""
+    return SubmitResponse(
+        accepted=outcome.accepted,
+        minted=[Minted(index=item.index, id=item.id) for item in outcome.minted[:listed]],
+        rejected_count=outcome.rejected_count,
+        rejected=[
+            Rejected(index=item.index, id=item.id or "", field=item.field, error=item.error)
+            for item in outcome.rejected[:listed]
+        ],
+    )
+
+
+async def abort_rejected(context: Context, outcome: Outcome) -> NoReturn:
+    """None accepted, all bad: INVALID_ARGUMENT; a SubmitResponse in the details says why."""
+    first = outcome.rejected[0]
+    message = (
+        f"none of {outcome.rejected_count} records accepted; record {first.index}: "
+        f"{first.field or 'as a whole'}: {first.error}"
+    )
+    await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, message, [_packed(outcome)])
+
+
+async def abort_refused(context: Context, refused: Refused) -> NoReturn:
+    """The request is refused as a whole; RetryInfo in the details if a retry makes sense."""
+    details = []
+    if refused.reason.retryable:
+        retry = RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER))
+        details.append(
+            Packed(
+                type_url="type.googleapis.com/google.rpc.RetryInfo",
+                value=retry.SerializeToString(),
+            )
+        )
+    if refused.outcome is not None:
+        details.append(_packed(refused.outcome))
+    code = grpc.StatusCode[refused.reason.grpc_status]
+    await _abort(context, code, refused.message, details)
+
+
+def _packed(outcome: Outcome) -> Packed:
+    packed = Packed()
+    packed.Pack(response_of(outcome, _LISTED))
+    return packed
+
+
+async def _abort(context: Context, code: Any, message: str, details: list[Packed]) -> NoReturn:
+    # Status messages travel in a header too.
+    message = message[:1000]
+    status = Status(code=code.value[0], message=message, details=details)
+    await context.abort(code, message, (("grpc-status-details-bin", status.SerializeToString()),))
+    raise AssertionError("abort raises")

@@ -1,0 +1,222 @@
+"""The one way in: raw items of either protocol become records of the topic, or are rejected.
+
+Nothing counts as accepted before all in-sync replicas have it.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+from uuid import uuid4
+
+from contracts.partitioning import partition_of
+from gateway.log_writer import Commit, LogUnavailable, LogWriter, Record
+from gateway.metrics import Metrics
+from gateway.outcome import Outcome
+from gateway.refusal import Reason, Refused
+from gateway.settings import GatewaySettings
+from olympics.catalogue import Catalogue
+from olympics.entry import ENTRY_ID_LENGTH, parse_entry
+from olympics.result import Competitor, Result, ResultError, encode, key_of, parse_result
+
+#: Records that are parsed, or appended, before other requests get their turn: about 5 ms.
+_SLICE: Final = 500
+
+#: Longest idempotency key that is used as it is: with "#" and an index it fits into an id.
+_KEY_LENGTH: Final = ENTRY_ID_LENGTH - len("#999999999")
+
+#: Fields by which rejections are counted. A client may invent any name, a metric must not grow.
+_FIELDS: Final = frozenset(
+    (
+        *("object", "id", "student", "name", "nombre", "age", "edad", "discipline", "disciplina"),
+        *("facultad", *Result.__struct_fields__),
+        *(f"competitor.{name}" for name in Competitor.__struct_fields__),
+    )
+)
+
+
+class NotAnItem(ValueError):
+    """What arrived in a record's place cannot even be read; the text says what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Items are results."""
+
+    kind = "result"
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Items are entries of the course.
+
+    ``faculty`` is the one of the request's path. ``key`` makes a retry safe for entries without an
+    id: it becomes the id of the only item, or ``key#index`` if there are ``several``.
+    """
+
+    faculty: str | None = None
+    key: str | None = None
+    several: bool = False
+
+    kind = "entry"
+
+    def id_at(self, index: int) -> str | None:
+        """Return the id that the key gives to an item without one; None without a key."""
+        if self.key is None:
+            return None
+        # Keys of any length are in use, ids are short; a hash is as good a name.
+        key = self.key if len(self.key) <= _KEY_LENGTH else _hashed(self.key)
+        return f"{key}#{index}" if self.several else key
+
+
+Kind = Results | Entries
+
+
+class Draft:
+    """What a request wants on the log: parsed, not yet appended."""
+
+    __slots__ = ("by_kind", "outcome", "records")
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.outcome = Outcome()
+        self.by_kind: dict[str, int] = {}
+
+
+class Intake:
+    """Parses items by the rules and puts them onto the log; the same for HTTP and gRPC."""
+
+    def __init__(
+        self, catalogue: Catalogue, settings: GatewaySettings, writer: LogWriter, metrics: Metrics
+    ) -> None:
+        self._catalogue = catalogue
+        self._seed = settings.seed
+        self._partitions = settings.partitions
+        self._writer = writer
+        self._metrics = metrics
+        self._stopping = False
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing is taken now; None while the gateway is ready."""
+        return "the gateway is stopping" if self._stopping else self._writer.problem
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the gateway takes no new requests because it is about to end."""
+        return self._stopping
+
+    def stop(self) -> None:
+        """Refuse new requests from now on; those that have begun go on."""
+        self._stopping = True
+
+    def check_ready(self) -> None:
+        """Refuse before anything is read, if nothing could be taken.
+
+        :raises Refused: unavailable.
+        """
+        problem = self.problem
+        if problem is not None:
+            raise Refused(Reason.UNAVAILABLE, problem)
+
+    def read(self, draft: Draft, kind: Kind, items: Iterable[tuple[int, object]]) -> None:
+        """Parse *items* (index in the request, raw) into *draft*. Never raises for an item."""
+        parse = self._result if isinstance(kind, Results) else self._entry(kind, draft.outcome)
+        partitions = self._partitions
+        records = draft.records
+        before = len(records)
+        for index, raw in items:
+            try:
+                if isinstance(raw, NotAnItem):
+                    raise ResultError("", str(raw))
+                result = parse(index, raw)
+            except ResultError as error:
+                draft.outcome.reject(index, _id_of(raw), error.field, error.error)
+                field = error.field or "object"
+                label = field if field in _FIELDS else "other"
+                self._metrics.rejected.labels(kind.kind, label).inc()
+                continue
+            key = key_of(result.sport, result.unit)
+            records.append(Record(partition_of(key, partitions), key, encode(result)))
+        read = len(records) - before
+        draft.by_kind[kind.kind] = draft.by_kind.get(kind.kind, 0) + read
+
+    async def read_all(self, draft: Draft, kind: Kind, items: Iterator[tuple[int, object]]) -> None:
+        """Like ``read`` for many items: other requests get their turn in between."""
+        while chunk := list(islice(items, _SLICE)):
+            self.read(draft, kind, chunk)
+            if len(chunk) < _SLICE:
+                return
+            await asyncio.sleep(0)
+
+    async def commit(self, draft: Draft) -> Outcome:
+        """Put the draft onto the log; return its outcome once Kafka has all of it.
+
+        :raises Refused: unavailable; some or all of the records may be on the topic.
+        """
+        outcome = draft.outcome
+        records = draft.records
+        if records:
+            try:
+                commit = self._writer.begin()
+                await _add(commit, records)
+                await commit.done()
+            except LogUnavailable as error:
+                raise Refused(Reason.UNAVAILABLE, error.reason) from None
+            outcome.accepted = len(records)
+            for kind, count in draft.by_kind.items():
+                self._metrics.accepted.labels(kind).inc(count)
+        return outcome
+
+    def _result(self, index: int, raw: object) -> Result:
+        return parse_result(raw, self._catalogue)
+
+    def _entry(self, kind: Entries, outcome: Outcome) -> Callable[[int, object], Result]:
+        def parse(index: int, raw: object) -> Result:
+            given = _entry_id(raw) or kind.id_at(index)
+            entry_id = given or uuid4().hex
+            result = parse_entry(
+                raw, self._catalogue, entry_id=entry_id, seed=self._seed, faculty=kind.faculty
+            )
+            if given is None:
+                outcome.mint(index, entry_id)
+            return result
+
+        return parse
+
+
+async def _add(commit: Commit, records: Sequence[Record]) -> None:
+    if len(records) <= _SLICE:
+        commit.add(records)
+        return
+    for start in range(0, len(records), _SLICE):
+        commit.add(records[start : start + _SLICE])
+        await asyncio.sleep(0)
+
+
+def _hashed(key: str) -> str:
+    return hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
+def _entry_id(raw: object) -> str | None:
+    """Return an entry's own id as text; None if it has none. Raises ResultError."""
+    value: Any = raw.get("id") if isinstance(raw, dict) else None
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return value
+    if type(value) is int and abs(value) < 10**18:
+        return str(value)
+    raise ResultError("id", "expected text, or a whole number")
+
+
+def _id_of(raw: object) -> str | None:
+    """Return what a rejected record calls itself, to be echoed."""
+    value: Any = raw.get("id") if isinstance(raw, dict) else None
+    if isinstance(value, str):
+        return value[:64] or None
+    if type(value) is int and abs(value) < 10**18:
+        return str(value)
+    return None

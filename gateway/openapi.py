@@ -1,0 +1,405 @@
+"""The OpenAPI document: what the HTTP interface is, for people and for generators of clients."""
+
+from typing import Any, Final
+
+import msgspec
+
+from contracts.snapshot import COUNTS
+from gateway.outcome import LISTED
+from gateway.settings import GatewaySettings
+from olympics.entry import ENTRY_ID_LENGTH
+from olympics.result import (
+    COMPETITOR_LENGTH,
+    IRM_LENGTH,
+    MAX_AGE,
+    MAX_RANK,
+    MAX_VERSION,
+    NAME_LENGTH,
+    UNIT_LENGTH,
+)
+
+Schema = dict[str, Any]
+
+_JSON: Final = "application/json"
+_LINES: Final = "application/x-ndjson"
+
+_RESULT_EXAMPLE: Final = {
+    "sport": "swimming",
+    "unit": "100m breaststroke final",
+    "phase": "final",
+    "competitor": {"id": "8", "name": "Ana", "age": 20},
+    "faculty": "engineering",
+    "mark": "1:05.28",
+}
+_ENTRY_EXAMPLE: Final = {
+    "student": "Alvaro García",
+    "age": 20,
+    "faculty": "Ingeniería",
+    "discipline": 1,
+}
+_COURSE_EXAMPLE: Final = {"student": "Alvaro García", "age": 20, "discipline": 1}
+
+
+def openapi_document(settings: GatewaySettings) -> bytes:
+    """Return the document, OpenAPI 3.1 in JSON, with the limits of *settings*."""
+    return msgspec.json.encode(_document(settings))
+
+
+def _document(settings: GatewaySettings) -> Schema:
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Medallero gateway",
+            "version": "1",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            "description": (
+                "Raw results in, live standings out. A 202 means that every accepted record is on "
+                "Kafka, acknowledged by all in-sync replicas; nothing is answered before that. "
+                "Every answer carries X-Request-ID: the client's own, if it sent one."
+            ),
+        },
+        "paths": _paths(settings),
+        "components": {"schemas": _schemas(), "parameters": _parameters()},
+    }
+
+
+def _paths(settings: GatewaySettings) -> Schema:
+    paths: Schema = {
+        "/v1/results": {
+            "post": _post(
+                settings,
+                "postResults",
+                "Submit results",
+                "One result, an array of results, or NDJSON. Sending a result again changes "
+                "nothing; a higher version replaces a lower one.",
+                "Result",
+                _RESULT_EXAMPLE,
+            )
+        },
+        "/v1/entries": {
+            "post": _post(
+                settings,
+                "postEntries",
+                "Submit entries of the course",
+                "One entry, an array of entries, or NDJSON. A fair coin, a function of the entry's "
+                "id, settles each.",
+                "Entry",
+                _ENTRY_EXAMPLE,
+            )
+        },
+    }
+    for path, faculty in (
+        ("/ingenieria", "engineering"),
+        ("/agronomia", "agronomy"),
+        ("/engineering", "engineering"),
+        ("/agronomy", "agronomy"),
+    ):
+        paths[path] = {
+            "post": _post(
+                settings,
+                f"post{path[1:].title()}",
+                f"Submit entries of {faculty}",
+                f"As /v1/entries. The path gives the faculty, {faculty}, of entries that have "
+                "none; one that has another is rejected.",
+                "Entry",
+                _COURSE_EXAMPLE,
+            )
+        }
+    paths |= {
+        "/v1/standings": {
+            "get": _get("getStandings", "The standings, one consistent snapshot", "Standings")
+        },
+        "/v1/units/{sport}/{unit}": {
+            "get": _get("getUnit", "The ranking of one event unit", "Unit")
+            | {
+                "parameters": [
+                    _path_parameter("sport", "Name, code, number or alias", "swimming"),
+                    _path_parameter(
+                        "unit", "The unit; slashes may stand as they are", "100m final"
+                    ),
+                ]
+            }
+        },
+        "/healthz": {"get": _get("getHealth", "The process is alive", "Status", away=False)},
+        "/readyz": {
+            "get": _get(
+                "getReadiness",
+                "Kafka really takes records. Does not depend on Redis, which is only read.",
+                "Status",
+            )
+        },
+        "/metrics": {
+            "get": _get_text("getMetrics", "Metrics in Prometheus' text format", "text/plain")
+        },
+        "/openapi.json": {"get": _get_text("getOpenapi", "This document", _JSON)},
+        "/": {"get": _get_text("getPage", "A small page with the medal table", "text/html")},
+    }
+    paths["/v1/units/{sport}/{unit}"]["get"]["responses"]["404"] = _answer(
+        "No such sport, or no results of that unit", "Error"
+    )
+    return paths
+
+
+def _post(
+    settings: GatewaySettings,
+    operation: str,
+    summary: str,
+    description: str,
+    item: str,
+    example: Schema,
+) -> Schema:
+    item_schema = {"$ref": f"#/components/schemas/{item}"}
+    parameters = [{"$ref": "#/components/parameters/RequestId"}]
+    if item == "Entry":
+        parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+    return {
+        "operationId": operation,
+        "summary": summary,
+        "description": description,
+        "parameters": parameters,
+        "requestBody": {
+            "required": True,
+            "description": (
+                f"JSON up to {settings.max_body} bytes; lines of NDJSON up to "
+                f"{settings.max_line} bytes each, as many as you like. UTF-8. Content-Encoding "
+                "gzip or deflate; the limits hold after decompression. Without a Content-Type "
+                "the body is read as JSON."
+            ),
+            "content": {
+                _JSON: {
+                    "schema": {"oneOf": [item_schema, {"type": "array", "items": item_schema}]},
+                    "example": example,
+                },
+                _LINES: {"schema": {"type": "string", "description": f"one {item} a line"}},
+            },
+        },
+        "responses": {
+            "202": _answer("All, or some, records are accepted", "Outcome"),
+            "400": _answer("Not JSON, a broken body, or an empty Idempotency-Key", "Error"),
+            "408": _answer("The body came too slowly; try again", "Error", retry=True),
+            "413": _answer(
+                "The JSON body, or a line of NDJSON, is too large. Of NDJSON, the records before "
+                "that line are accounted for in the answer; a retry does no harm",
+                "PartialError",
+            ),
+            "415": _answer("Another type or encoding than those above", "Error"),
+            "422": _answer("No record is accepted, all are bad", "Outcome"),
+            "429": _answer("Too much in flight; try again", "Error", retry=True),
+            "503": _answer(
+                "Kafka cannot take the records in time, or the outcome of any of them is unknown. "
+                "A retry is safe for results, and for entries that carry an id",
+                "PartialError",
+                retry=True,
+            ),
+        },
+    }
+
+
+def _get(operation: str, summary: str, schema: str, *, away: bool = True) -> Schema:
+    responses = {"200": _answer(summary, schema)}
+    if away:
+        responses["503"] = _answer("Not now; try again", "Error", retry=True)
+    return {"operationId": operation, "summary": summary, "responses": responses}
+
+
+def _get_text(operation: str, summary: str, media: str) -> Schema:
+    schema = {"type": "object"} if media == _JSON else {"type": "string"}
+    answer = {"description": summary, "content": {media: {"schema": schema}}}
+    return {"operationId": operation, "summary": summary, "responses": {"200": answer}}
+
+
+def _answer(description: str, schema: str, *, retry: bool = False) -> Schema:
+    headers: Schema = {
+        "X-Request-ID": {"description": "names this request", "schema": {"type": "string"}}
+    }
+    if retry:
+        headers["Retry-After"] = {"description": "seconds", "schema": {"type": "integer"}}
+    content = {_JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"description": description, "headers": headers, "content": content}
+
+
+def _path_parameter(name: str, description: str, example: str) -> Schema:
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": {"type": "string"},
+        "example": example,
+    }
+
+
+def _parameters() -> Schema:
+    return {
+        "RequestId": {
+            "name": "X-Request-ID",
+            "in": "header",
+            "description": "Up to 128 visible ASCII characters; returned in the answer.",
+            "schema": {"type": "string", "maxLength": 128},
+        },
+        "IdempotencyKey": {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": (
+                "Makes a retry safe for entries without an id: it becomes the id of a single "
+                "entry; of the items of an array, and of lines, it is key#index."
+            ),
+            "schema": {"type": "string", "minLength": 1},
+        },
+    }
+
+
+def _schemas() -> Schema:
+    count = {"type": "integer", "minimum": 0}
+    counts = dict.fromkeys(COUNTS, count)
+    text = {"type": "string"}
+    text_or_null = {"type": ["string", "null"]}
+    outcome: Schema = {
+        "accepted": count | {"description": "records that Kafka holds for good"},
+        "minted": {
+            "type": "array",
+            "maxItems": LISTED,
+            "description": f"ids that entries without one were given; the first {LISTED}",
+            "items": _object({"index": count, "id": text}),
+        },
+        "rejected_count": count,
+        "rejected": {
+            "type": "array",
+            "maxItems": LISTED,
+            "description": f"the first {LISTED}; index counts from 0: place in the array, or line",
+            "items": _object({"index": count, "id": text_or_null, "field": text, "error": text}),
+        },
+    }
+    error: Schema = {
+        "error": text | {"description": "for people"},
+        "code": text | {"description": "for programs: not_json, too_large, unavailable …"},
+        "retryable": {"type": "boolean"},
+        "request_id": text,
+    }
+    row: Schema = {
+        "rank": {"type": ["integer", "null"]},
+        "competitor": text,
+        "name": text_or_null,
+        "faculty": text,
+        "mark": text_or_null,
+        "outcome": text_or_null,
+        "irm": text_or_null,
+        "medal": text_or_null,
+        "split": text_or_null,
+        "status": text,
+        "version": count,
+    }
+    return {
+        "Result": _result(),
+        "Entry": _entry(),
+        "Outcome": _object(outcome),
+        "Error": _object(error),
+        "PartialError": _object(error)
+        | {"properties": error | outcome, "description": "the counts are there for NDJSON only"},
+        "Status": _object({"status": {"enum": ["alive", "ready"]}}),
+        "Standings": _object(
+            {
+                "state": {"enum": ["empty", "live"]},
+                "meta": {"type": ["object", "null"]},
+                "medal_table": {
+                    "type": "array",
+                    "items": _object({"rank": count, "faculty": text, "total": count, **counts}),
+                },
+                "sports": {"type": "array", "items": _object({"sport": text, **counts})},
+                "pairs": {
+                    "type": "array",
+                    "items": _object({"sport": text, "faculty": text, **counts}),
+                },
+            }
+        ),
+        "Unit": _object(
+            {
+                "sport": text,
+                "unit": text,
+                "phase": text_or_null,
+                "offset": {"type": "integer"},
+                "rows": {"type": "array", "items": _object(row)},
+            }
+        ),
+    }
+
+
+def _object(properties: Schema, required: list[str] | None = None) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties) if required is None else required,
+    }
+
+
+def _result() -> Schema:
+    properties: Schema = {
+        "id": {"type": ["string", "integer"], "description": "echoed in rejections, not stored"},
+        "sport": {
+            "type": ["string", "integer"],
+            "description": "name, code, number or alias; absent if the unit is an ODF code",
+        },
+        "unit": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": UNIT_LENGTH,
+            "description": "the race, bout or heat; an ODF code (RSC) gives sport and phase",
+        },
+        "phase": {"enum": ["round", "semifinal", "final", "bronze", "other"]},
+        "competitor": _object(
+            {
+                "id": {"type": ["string", "integer"], "maxLength": COMPETITOR_LENGTH},
+                "name": {"type": "string", "maxLength": NAME_LENGTH},
+                "age": {"type": "integer", "minimum": 0, "maximum": MAX_AGE},
+            },
+            ["id"],
+        ),
+        "faculty": {"type": "string", "description": "name or alias"},
+        "mark": {
+            "type": ["string", "number"],
+            "description": "[[h:]m:]s[.fff] or a decimal, also with a comma",
+            "examples": ["55.78", "3:10.61", "2:06:26", 8.35],
+        },
+        "outcome": {"enum": ["won", "lost", "tied"]},
+        "rank": {"type": "integer", "minimum": 1, "maximum": MAX_RANK},
+        "irm": {"type": "string", "maxLength": IRM_LENGTH, "examples": ["DNS", "DSQ"]},
+        "medal": {"enum": ["gold", "silver", "bronze", "none"]},
+        "status": {"enum": ["official", "unofficial", "withdrawn"], "default": "official"},
+        "version": {"type": "integer", "minimum": 1, "maximum": MAX_VERSION, "default": 1},
+    }
+    return _object(properties, ["unit", "competitor", "faculty"]) | {
+        "description": "at least one of mark, outcome, rank, irm and medal, unless withdrawn",
+        "additionalProperties": False,
+    }
+
+
+def _entry() -> Schema:
+    properties: Schema = {
+        "id": {
+            "type": ["string", "integer"],
+            "maxLength": ENTRY_ID_LENGTH,
+            "description": "makes a retry safe",
+        },
+        "student": {
+            "type": "string",
+            "maxLength": NAME_LENGTH,
+            "description": "also: name, nombre",
+        },
+        "age": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": MAX_AGE,
+            "description": "also: edad",
+        },
+        "faculty": {
+            "type": "string",
+            "description": "also: facultad; the course's paths stand in for it",
+        },
+        "discipline": {
+            "type": ["string", "integer"],
+            "description": "also: disciplina, sport",
+        },
+    }
+    return _object(properties, []) | {
+        "description": "a student, a discipline, and a faculty of its own or the path's"
+    }

@@ -1,0 +1,102 @@
+"""The gateway put together: both servers over one intake, from start to drained stop."""
+
+import asyncio
+import os
+
+import structlog
+from aiohttp.web import ServerRunner, TCPSite
+
+from gateway.budget import Budget
+from gateway.grpc_server import GrpcServer
+from gateway.http_api import HttpApi, HttpServer
+from gateway.http_records import RecordRequests
+from gateway.intake import Intake
+from gateway.log_writer import LogWriter
+from gateway.metrics import Metrics
+from gateway.settings import GatewaySettings
+from gateway.standings import Standings
+from olympics.catalogue import load_catalogue
+
+_log = structlog.get_logger("gateway.service")
+
+#: How often health checks learn of a change, seconds.
+_TICK = 0.1
+
+
+class Gateway:
+    """A running gateway. ``http_port`` and ``grpc_port`` are known after ``start``."""
+
+    http_port = 0
+    grpc_port = 0
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        """Raises CatalogueError if the catalogue cannot be used."""
+        catalogue = load_catalogue(settings.catalogue)
+        self._settings = settings
+        self.metrics = Metrics()
+        self._writer = LogWriter(settings, self.metrics)
+        self.intake = Intake(catalogue, settings, self._writer, self.metrics)
+        self._standings = Standings(settings, catalogue)
+        budget = Budget(settings.max_in_flight, self.metrics)
+        records = RecordRequests(settings, self.intake, budget)
+        server = HttpServer(
+            HttpApi(settings, self.intake, records, self._standings, self.metrics),
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=75.0,
+            lingering_time=5.0,
+        )
+        self._runner = ServerRunner(server, shutdown_timeout=settings.drain_timeout)
+        self._grpc = GrpcServer(settings, self.intake, budget, self.metrics)
+        self._health: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listen on both ports and begin to connect to Kafka, which need not be there yet.
+
+        :raises OSError: a port is taken; the text names it.
+        """
+        settings = self._settings
+        self._writer.start()
+        try:
+            await self._runner.setup()
+            site = TCPSite(self._runner, settings.http_host, settings.http_port, backlog=1024)
+            try:
+                await site.start()
+            except OSError as error:
+                raise _cannot_listen(error, settings.http_host, settings.http_port) from None
+            self.http_port = self._runner.addresses[0][1]
+            self.grpc_port = await self._grpc.start()
+        except BaseException:
+            await self.stop()
+            raise
+        self._health = asyncio.create_task(self._tell_health())
+        _log.info(
+            "listening",
+            http=f"http://{settings.http_host}:{self.http_port}",
+            grpc=f"{settings.grpc_host}:{self.grpc_port}",
+        )
+
+    async def stop(self) -> None:
+        """Drain: take nothing new, finish what is in flight within ``drain_timeout``, and end.
+
+        Whatever was answered as accepted is at Kafka already; what is still waiting for Kafka's
+        acknowledgement is waited for.
+        """
+        self.intake.stop()
+        if self._health is not None:
+            self._health.cancel()
+            await self._grpc.tell_health(False)
+        await asyncio.gather(self._runner.cleanup(), self._grpc.stop(self._settings.drain_timeout))
+        await self._writer.close()
+        await self._standings.close()
+        _log.info("stopped")
+
+    async def _tell_health(self) -> None:
+        while True:
+            await self._grpc.tell_health(self.intake.problem is None)
+            await asyncio.sleep(_TICK)
+
+
+def _cannot_listen(error: OSError, host: str, port: int) -> OSError:
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return OSError(error.errno, f"cannot listen on {host}:{port} for HTTP: {reason}")

@@ -1,0 +1,147 @@
+"""What the gateway reads: the snapshot in Redis, and units from the workers that own them."""
+
+import asyncio
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from yarl import URL
+
+from contracts.partitioning import partition_of
+from contracts.snapshot import Snapshot, read_snapshot
+from gateway.refusal import Reason, Refused
+from gateway.settings import GatewaySettings
+from olympics.catalogue import Catalogue, UnknownName
+from olympics.result import key_of
+from olympics.text import canonical_text, shown
+
+_log = structlog.get_logger("gateway.standings")
+
+
+class Standings:
+    """Reads the mirror and asks workers; several readers at a time share one answer of Redis."""
+
+    def __init__(self, settings: GatewaySettings, catalogue: Catalogue) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._redis = Redis.from_url(
+            settings.redis,
+            decode_responses=True,
+            socket_timeout=settings.worker_timeout,
+            socket_connect_timeout=settings.worker_timeout,
+        )
+        self._http = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=settings.worker_timeout)
+        )
+        self._snapshot: Snapshot | None = None
+        self._json = b""
+        self._read_at: float | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    async def as_json(self) -> bytes:
+        """Return the snapshot as JSON; its shape is in the OpenAPI document.
+
+        :raises Refused: unavailable, when Redis is away.
+        """
+        await self._refresh()
+        return self._json
+
+    async def unit(self, sport_text: str, unit_text: str) -> bytes:
+        """Return a unit's ranking as JSON, as the worker that owns it tells it.
+
+        :raises Refused: not found; unavailable, while Redis or the worker is away.
+        """
+        try:
+            sport = self._catalogue.sport(sport_text).name
+        except UnknownName as error:
+            raise Refused(Reason.NOT_FOUND, str(error)) from None
+        try:
+            unit = canonical_text(unit_text)
+        except ValueError as error:
+            raise Refused(Reason.NOT_FOUND, f"unit: expected {error}") from None
+        partition = partition_of(key_of(sport, unit), self._settings.partitions)
+        await self._refresh()
+        owner = None if self._snapshot is None else self._snapshot.owners.get(partition)
+        if owner is None:
+            raise Refused(Reason.UNAVAILABLE, f"no worker owns partition {partition} yet")
+        return await self._ask(owner, sport, unit)
+
+    async def close(self) -> None:
+        if self._reading is not None:
+            await asyncio.wait([self._reading])
+        await self._http.close()
+        await self._redis.aclose()
+
+    async def _refresh(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._read_at is not None and now - self._read_at < self._settings.standings_max_age:
+            return
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read())
+        await asyncio.shield(self._reading)
+
+    async def _read(self) -> None:
+        try:
+            snapshot = await read_snapshot(self._redis, self._settings)
+        except (RedisError, OSError, TimeoutError) as error:
+            raise Refused(Reason.UNAVAILABLE, f"Redis does not answer: {error}") from None
+        except (KeyError, ValueError) as error:
+            _log.error("snapshot_unreadable", error=repr(error))
+            raise Refused(
+                Reason.UNAVAILABLE, "what Redis holds is not a snapshot of the standings"
+            ) from None
+        else:
+            self._snapshot = snapshot
+            self._json = msgspec.json.encode(_shape(snapshot))
+            self._read_at = asyncio.get_running_loop().time()
+        finally:
+            self._reading = None
+
+    async def _ask(self, owner: str, sport: str, unit: str) -> bytes:
+        url = URL(
+            f"{owner.rstrip('/')}/units/{quote(sport, safe='')}/{quote(unit, safe='')}",
+            encoded=True,
+        )
+        try:
+            async with self._http.get(url) as response:
+                status = response.status
+                body = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            _log.warning("worker_away", worker=owner, error=repr(error))
+            raise Refused(
+                Reason.UNAVAILABLE, "the worker that owns this unit does not answer"
+            ) from None
+        if status == 404:
+            raise Refused(
+                Reason.NOT_FOUND, f"there are no results of unit {shown(unit)} in {sport}"
+            )
+        if status != 200:
+            raise Refused(
+                Reason.UNAVAILABLE, f"the worker that owns this unit is not ready ({status})"
+            )
+        return body
+
+
+def _shape(snapshot: Snapshot | None) -> dict[str, Any]:
+    if snapshot is None:
+        return {"state": "empty", "meta": None, "medal_table": [], "sports": [], "pairs": []}
+    return {
+        "state": "live",
+        "meta": snapshot.meta
+        | {
+            "offsets": [
+                {"partition": partition, "offset": offset, "revision": revision}
+                for partition, (offset, revision) in sorted(snapshot.offsets.items())
+            ]
+        },
+        "medal_table": snapshot.faculties,
+        "sports": [{"sport": name, **counts} for name, counts in sorted(snapshot.sports.items())],
+        "pairs": [
+            {"sport": sport, "faculty": faculty, **counts}
+            for (sport, faculty), counts in sorted(snapshot.pairs.items())
+        ],
+    }

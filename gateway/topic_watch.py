@@ -1,0 +1,140 @@
+"""Is the results topic there, as it must be, and do the brokers that lead it answer?"""
+
+import asyncio
+from typing import Any, Final
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.metadata import MetadataRequest
+
+from gateway.settings import GatewaySettings
+
+_log = structlog.get_logger("gateway.topic_watch")
+
+#: Longest wait for a broker's answer, seconds.
+_PATIENCE: Final = 3.0
+
+
+class TopicWatch:
+    """Looks at the results topic over a connection of its own.
+
+    A producer cannot be asked: it says nothing while it is idle, and its metadata requests may
+    create a missing topic with whatever the broker's defaults are.
+    """
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._settings = settings
+        self._client: AIOKafkaClient | None = None
+        self._config: dict[str, str] | None = None
+
+    async def problem(self) -> str | None:
+        """Return why records cannot be taken, as far as Kafka's answers show; None if all is well.
+
+        Asks each broker that leads a partition, so a frozen one is noticed. Bounded in time.
+        """
+        try:
+            async with asyncio.timeout(2 * _PATIENCE):
+                return await self._look()
+        # Unknown errors of the library too: this loop must go on whatever Kafka answers.
+        except Exception as error:
+            await self.close()
+            self._config = None
+            detail = str(error) or type(error).__name__
+            return f"Kafka at {self._settings.kafka} does not answer: {detail}"
+
+    @property
+    def max_batch(self) -> int | None:
+        """The largest record batch that the topic takes, bytes; None if it did not say."""
+        config = self._config or {}
+        value = config.get("max.message.bytes")
+        return int(value) if value else None
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def _look(self) -> str | None:
+        client = await self._connected()
+        topic = self._settings.results_topic
+        brokers = [broker.nodeId for broker in client.cluster.brokers()]
+        if not brokers:
+            raise KafkaError("no broker in the cluster's metadata")
+        metadata = await self._ask(client, brokers[0])
+        problem = self._problem_of(metadata, topic)
+        if problem is not None:
+            # It may be created anew with another configuration.
+            self._config = None
+            return problem
+        partitions = metadata["topics"][0]["partitions"]
+        leaders = {partition["leader"] for partition in partitions}
+        await asyncio.gather(*(self._ask(client, leader) for leader in leaders))
+        if self._config is None:
+            self._config = await self._describe(topic)
+        if "compact" in self._config.get("cleanup.policy", ""):
+            return f"topic {topic!r} is compacted, which would delete results"
+        wanted = int(self._config.get("min.insync.replicas", "1"))
+        for partition in partitions:
+            if len(partition["isr"]) < wanted:
+                return (
+                    f"topic {topic!r}: partition {partition['partition']} has "
+                    f"{len(partition['isr'])} replicas in sync, needed: {wanted}"
+                )
+        return None
+
+    def _problem_of(self, metadata: dict[str, Any], topic: str) -> str | None:
+        (described,) = metadata["topics"]
+        if described["error_code"]:
+            return f"topic {topic!r}: {for_code(described['error_code']).__name__}"
+        found = len(described["partitions"])
+        if found != self._settings.partitions:
+            return (
+                f"topic {topic!r} has {found} partitions, the settings say "
+                f"{self._settings.partitions}; their number is fixed within an epoch"
+            )
+        for partition in described["partitions"]:
+            if partition["leader"] < 0:
+                return f"topic {topic!r}: partition {partition['partition']} has no leader"
+        return None
+
+    async def _connected(self) -> AIOKafkaClient:
+        if self._client is None:
+            client = AIOKafkaClient(
+                bootstrap_servers=self._settings.kafka,
+                client_id="medallero-gateway-watch",
+                request_timeout_ms=int(_PATIENCE * 1000),
+            )
+            try:
+                await client.bootstrap()
+            except BaseException:
+                await client.close()
+                raise
+            self._client = client
+        return self._client
+
+    async def _ask(self, client: AIOKafkaClient, node: int) -> dict[str, Any]:
+        request = MetadataRequest([self._settings.results_topic], allow_auto_topic_creation=False)
+        response = await client.send(node, request)
+        client.cluster.update_metadata(response)
+        answer: dict[str, Any] = response.to_object()
+        return answer
+
+    async def _describe(self, topic: str) -> dict[str, str]:
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=self._settings.kafka, request_timeout_ms=int(_PATIENCE * 1000)
+        )
+        try:
+            await admin.start()
+            resource = ConfigResource(ConfigResourceType.TOPIC, topic)
+            (response,) = await admin.describe_configs([resource])
+        finally:
+            await admin.close()
+        ((code, message, _type, _name, entries),) = response.resources
+        if code:
+            # Not being allowed to read the configuration is no reason to refuse records.
+            _log.warning("topic_config_unreadable", topic=topic, error=message)
+            return {}
+        return {entry[0]: entry[1] for entry in entries}
