@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import Final, NoReturn
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
 
 import click
 from pydantic import ValidationError
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from contracts.settings import CommonSettings
 from olympics.catalogue import Catalogue, CatalogueError, load_catalogue
@@ -25,9 +29,15 @@ class CannotDo(click.ClickException):
         super().__init__(f"{problem}\n{remedy}" if remedy else problem)
 
 
-def stdout() -> Console:
-    """The console for what was asked for. Made when used: tests and pipes replace the stream."""
-    return Console(highlight=False)
+def stdout(*, wide: bool = False) -> Console:
+    """The console for what was asked for. Made when used: tests and pipes replace the stream.
+
+    *wide*: tables are not squeezed into 80 columns where no terminal limits them.
+    """
+    console = Console(highlight=False)
+    if wide and not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 200
+    return console
 
 
 def stderr() -> Console:
@@ -65,7 +75,14 @@ def quiet_libraries() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def no_such(kind: str, text: str, near: list[str]) -> NoReturn:
-    """End the command: *text* names nothing; *near* are names like it."""
-    remedy = "Did you mean: " + ", ".join(near) + "?" if near else ""
-    raise CannotDo(f"There is no {kind} {text!r}.", remedy)
+@contextmanager
+def reading_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how far a reading is, on a terminal; yields what to call with (read, total)."""
+    console = stderr()
+    if not console.is_terminal:
+        yield lambda read, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda read, total: progress.update(task, completed=read, total=total)

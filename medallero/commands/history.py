@@ -1,0 +1,141 @@
+"""`medallero history`: every version of a unit's results, when and where they arrived."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, Final
+
+import click
+import msgspec
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from medallero.finding import HELP_OF_ARGUMENTS, find_competitor, find_unit
+from medallero.showing import evidence, when, who
+from medallero.terminal import CannotDo, quiet_libraries, read_catalogue, read_settings, stdout
+from medallero.topic import TopicUnavailable, open_topic
+from medallero.unit_log import UnitLog, Version
+
+_STYLES: Final = {"counts": "green", "conflict": "red", "replaced": "dim"}
+
+
+@click.command(
+    name="history",
+    help=f"""List every version of each result of a unit: what it said, when it arrived, at which
+    place of the topic (partition/offset), and which one survives.
+
+    {HELP_OF_ARGUMENTS}
+
+    \b
+    Examples:
+      medallero history swimming "100m final"
+      medallero history SWM SWMM100MBA------------FNL-000100-- --competitor 1901276
+    """,
+)
+@click.argument("sport")
+@click.argument("unit")
+@click.option("--competitor", metavar="ID", help="Only this competitor.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a version, a line each.")
+def command(sport: str, unit: str, competitor: str | None, as_json: bool) -> None:
+    quiet_libraries()
+    try:
+        log = asyncio.run(_read(sport, unit))
+    except TopicUnavailable as error:
+        raise CannotDo(error.problem, error.remedy) from None
+    chosen = list(log.competitors) if competitor is None else [find_competitor(log, competitor)]
+    if as_json:
+        for row in _rows(log, chosen):
+            click.echo(msgspec.json.encode(row).decode())
+        return
+    _show(log, chosen, with_refused=competitor is None)
+
+
+async def _read(sport: str, unit: str) -> UnitLog:
+    settings = read_settings()
+    catalogue = read_catalogue(settings)
+    async with open_topic(settings) as topic:
+        return await find_unit(topic, catalogue, settings, sport, unit)
+
+
+def _rows(log: UnitLog, competitors: list[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "result": json.loads(msgspec.json.encode(version.result)),
+            "fate": _fate(log, competitor, version),
+            "records": [
+                {"partition": it.partition, "offset": it.offset, "timestamp": it.timestamp}
+                for it in version.records
+            ],
+        }
+        for competitor in competitors
+        for version in reversed(log.competitors[competitor])
+    ]
+
+
+def _fate(log: UnitLog, competitor: str, version: Version) -> str:
+    """Return what became of a version, in a word or two."""
+    if version is log.competitors[competitor][0]:
+        status = version.result.status
+        fate = {"official": "counts", "unofficial": "provisional", "withdrawn": "withdrawn"}[status]
+        return f"{fate}, conflict" if log.conflicting(competitor) else fate
+    return "conflict, gave way" if version in log.conflicting(competitor) else "replaced"
+
+
+def _show(log: UnitLog, competitors: list[str], *, with_refused: bool) -> None:
+    out = stdout(wide=True)
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=Text(f"{log.sport}: {log.unit}"),
+        title_justify="left",
+        title_style="bold",
+    )
+    for title in ("Competitor", "Version", "Result", "Status", "Phase", "Faculty"):
+        table.add_column(title, justify="right" if title == "Version" else "left")
+    table.add_column("When")
+    table.add_column("Place", no_wrap=True)
+    table.add_column("")
+    for competitor in competitors:
+        # In the order in which they replaced one another; the one that survives is the last.
+        versions = list(reversed(log.competitors[competitor]))
+        for number, version in enumerate(versions):
+            table.add_row(*_cells(log, competitor, version, first=number == 0))
+        table.add_section()
+    out.print(table)
+    refused = log.refused if with_refused else ()
+    for record, error in refused:
+        place = f"{record.partition}/{record.offset}"
+        out.print(Text(f"not a result: {place} at {when(record.timestamp)}: {error}", style="red"))
+    if any(log.conflicting(it) for it in competitors):
+        out.print(
+            "Conflict: one version with different contents. The greater digest counts; a new "
+            "version (medallero correct) settles it.",
+            style="red",
+            soft_wrap=True,
+        )
+
+
+def _cells(log: UnitLog, competitor: str, version: Version, *, first: bool) -> list[str | Text]:
+    result = version.result
+    fate = _fate(log, competitor, version)
+    style = next((style for word, style in _STYLES.items() if word in fate), "yellow")
+    if "conflict" in fate:
+        style = _STYLES["conflict"]
+    earliest, *others = version.records
+    note = Text(fate, style=style)
+    if others:
+        offsets = ", ".join(str(it.offset) for it in others[:3])
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        note.append(f", again at {offsets}{more}", style="dim")
+    return [
+        Text(who(result.competitor) if first else ""),
+        str(result.version),
+        Text(evidence(result)),
+        result.status,
+        result.phase,
+        Text(result.faculty),
+        when(earliest.timestamp),
+        f"{earliest.partition}/{earliest.offset}",
+        note,
+    ]

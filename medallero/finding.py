@@ -1,0 +1,69 @@
+"""Finding a unit and a competitor by what the user typed."""
+
+from __future__ import annotations
+
+from contracts.settings import CommonSettings
+from medallero.showing import who
+from medallero.terminal import CannotDo, reading_bar
+from medallero.topic import RawTopic
+from medallero.unit_log import UnitLog, nearest, read_unit, units_like
+from olympics.catalogue import Catalogue, UnknownName
+from olympics.result import UNIT_LENGTH
+from olympics.text import canonical_text
+
+#: One sentence for each command that takes them.
+HELP_OF_ARGUMENTS = (
+    "SPORT may be any name, code, number or alias of the catalogue; UNIT and COMPETITOR are as "
+    "they were sent."
+)
+
+
+async def find_unit(
+    topic: RawTopic, catalogue: Catalogue, settings: CommonSettings, sport: str, unit: str
+) -> UnitLog:
+    """Read the unit; end the command, with units of similar names, if there are no records."""
+    try:
+        name = catalogue.sport(sport).name
+    except UnknownName as error:
+        raise CannotDo(f"There is no sport {sport!r}.", f"SPORT: {error}.") from None
+    try:
+        wanted = canonical_text(unit)
+    except ValueError as error:
+        raise CannotDo(f"UNIT: expected {error}.") from None
+    if not wanted or len(wanted) > UNIT_LENGTH:
+        raise CannotDo(f"UNIT: expected text of 1 to {UNIT_LENGTH} characters.")
+    with reading_bar("reading the topic") as progress:
+        log = await read_unit(topic, catalogue, name, wanted, progress)
+        if log.competitors or log.refused:
+            return log
+        near = await units_like(topic, name, wanted, progress)
+    raise CannotDo(
+        f"There is no unit {wanted!r} of {name} in topic {settings.results_topic!r}.",
+        _suggestions(near),
+    )
+
+
+def find_competitor(log: UnitLog, competitor: str) -> str:
+    """Return the competitor's id; end the command, with similar ones, if there is none."""
+    if competitor in log.competitors:
+        return competitor
+    known = {
+        who(versions[0].result.competitor): versions[0].result.competitor
+        for versions in log.competitors.values()
+    }
+    by_id = {it.id: shown for shown, it in known.items()}
+    by_name = {it.name: shown for shown, it in known.items() if it.name}
+    near = [by_id[it] for it in nearest(competitor, by_id)]
+    near += [by_name[it] for it in nearest(competitor, by_name)]
+    if not near and len(known) <= 10:
+        near = sorted(known)
+    raise CannotDo(
+        f"There is no competitor {competitor!r} in unit {log.unit!r} of {log.sport}.",
+        _suggestions(list(dict.fromkeys(near))),
+    )
+
+
+def _suggestions(near: list[str]) -> str:
+    if not near:
+        return "Nothing there is called anything like it."
+    return "Did you mean one of these?\n" + "\n".join(f"  {name}" for name in near)

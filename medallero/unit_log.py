@@ -1,0 +1,149 @@
+"""All that the raw topic holds of one unit: every version of each result, and which survives."""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from contracts.partitioning import partition_of
+from contracts.records import read_record
+from medallero.topic import RawRecord, RawTopic
+from olympics.catalogue import Catalogue
+from olympics.latest import STATUS_ORDER
+from olympics.result import Result, ResultError, digest_of, key_of
+from olympics.text import folded
+
+_NEAR: Final = 5
+
+
+class Version(NamedTuple):
+    """One content of one competitor's result, with every place of the topic where it lies."""
+
+    result: Result
+    digest: int
+    records: Sequence[RawRecord]
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """What decides between two contents of one result: the greater survives."""
+        return (self.result.version, STATUS_ORDER[self.result.status], self.digest)
+
+
+class RefusedRecord(NamedTuple):
+    """A record under the unit's key that is no result, and why."""
+
+    record: RawRecord
+    error: ResultError
+
+
+class UnitLog(NamedTuple):
+    """The unit's records as far as they were read.
+
+    ``competitors``: id → its versions, the surviving one first. ``end``: the offset in
+    ``partition`` up to which the topic was read.
+    """
+
+    sport: str
+    unit: str
+    partition: int
+    end: int
+    competitors: Mapping[str, Sequence[Version]]
+    refused: Sequence[RefusedRecord]
+
+    def survivors(self) -> list[Result]:
+        """Return what counts of each competitor."""
+        return [versions[0].result for versions in self.competitors.values()]
+
+    def conflicting(self, competitor: str) -> list[Version]:
+        """Return the contents that share the surviving version and status, if several do."""
+        versions = self.competitors[competitor]
+        rivals = [it for it in versions if it.order[:2] == versions[0].order[:2]]
+        return rivals if len(rivals) > 1 else []
+
+
+#: Called with the number of records read, and of those there are.
+Progress = Callable[[int, int], None]
+
+
+async def read_unit(
+    topic: RawTopic, catalogue: Catalogue, sport: str, unit: str, progress: Progress
+) -> UnitLog:
+    """Read the unit's records from the partition that its key belongs to, from the beginning.
+
+    :raises TopicUnavailable: the topic cannot be read.
+    """
+    key = key_of(sport, unit)
+    partition = partition_of(key, len(topic.partitions))
+    bounds = await topic.bounds()
+    begin, end = bounds.begins[partition], bounds.ends[partition]
+    found: list[RawRecord] = []
+    async for batch in topic.read({partition: end}):
+        found.extend(record for record in batch if record.key == key)
+        if batch:
+            progress(batch[-1].offset + 1 - begin, end - begin)
+    competitors, refused = _sorted(found, len(topic.partitions), catalogue)
+    return UnitLog(sport, unit, partition, end, competitors, refused)
+
+
+async def changed_since(topic: RawTopic, log: UnitLog) -> bool:
+    """Return whether the unit has got records since *log* was read."""
+    bounds = await topic.bounds()
+    key = key_of(log.sport, log.unit)
+    end = bounds.ends[log.partition]
+    async for batch in topic.read({log.partition: end}, since={log.partition: log.end}):
+        if any(record.key == key for record in batch):
+            return True
+    return False
+
+
+async def units_like(topic: RawTopic, sport: str, unit: str, progress: Progress) -> list[str]:
+    """Return the units of the sport whose names are most like *unit*; reads the whole topic."""
+    prefix = key_of(sport, "")
+    bounds = await topic.bounds()
+    keys: set[bytes] = set()
+    read, total = 0, sum(bounds.ends.values()) - sum(bounds.begins.values())
+    async for batch in topic.read(bounds.ends):
+        keys.update(record.key for record in batch if record.key and record.key.startswith(prefix))
+        read += len(batch)
+        progress(read, total)
+    return nearest(unit, (key[len(prefix) :].decode("utf-8", "replace") for key in keys))
+
+
+def nearest(text: str, names: Iterable[str]) -> list[str]:
+    """Return some of *names* that are like *text*, the likest first; case does not matter."""
+    by_folded: defaultdict[str, list[str]] = defaultdict(list)
+    for name in sorted(set(names)):
+        by_folded[folded(name)].append(name)
+    wanted = folded(text)
+    # Somebody who knows a part of the name finds the whole.
+    parts = [it for it in by_folded if wanted and wanted in it]
+    close = difflib.get_close_matches(wanted, by_folded, n=_NEAR, cutoff=0.5)
+    likest = dict.fromkeys([*close, *parts])
+    return [name for it in likest for name in by_folded[it]][:_NEAR]
+
+
+def _sorted(
+    records: Iterable[RawRecord], partitions: int, catalogue: Catalogue
+) -> tuple[dict[str, list[Version]], list[RefusedRecord]]:
+    contents: defaultdict[str, dict[bytes, tuple[Result, list[RawRecord]]]] = defaultdict(dict)
+    refused: list[RefusedRecord] = []
+    for record in records:
+        try:
+            result = read_record(record.key, record.value, record.partition, partitions, catalogue)
+        except ResultError as error:
+            refused.append(RefusedRecord(record, error))
+            continue
+        assert record.value is not None
+        known = contents[result.competitor.id].setdefault(record.value, (result, []))
+        known[1].append(record)
+    competitors = {
+        competitor: sorted(
+            (Version(result, digest_of(data), places) for data, (result, places) in its.items()),
+            key=lambda version: version.order,
+            reverse=True,
+        )
+        for competitor, its in sorted(contents.items())
+    }
+    return competitors, refused
