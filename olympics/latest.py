@@ -1,13 +1,15 @@
 """The surviving result of one competitor in one unit, and the join that decides it."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from olympics.mark import thousandths_of
 from olympics.result import Medal, Outcome, Phase, Result, Status, digest_of
 
-UNOFFICIAL, OFFICIAL, WITHDRAWN = 0, 1, 2
+UNOFFICIAL: Final = 0
+OFFICIAL: Final = 1
+WITHDRAWN: Final = 2
 #: The order in which a status beats another at the same version.
 STATUS_ORDER: dict[Status, Literal[0, 1, 2]] = {
     "unofficial": UNOFFICIAL,

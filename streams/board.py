@@ -46,7 +46,7 @@ class Board:
         return sum(tally.offset for tally in self._tallies.values())
 
     def fence(self) -> dict[str, tuple[int, int]]:
-        """Return partition → (offset, rules revision): what a newer snapshot may not fall behind."""
+        """Return partition → (offset, rules revision): what no later one may fall behind."""
         return {str(p): (t.offset, t.revision) for p, t in sorted(self._tallies.items())}
 
     def owners(self) -> dict[str, str]:

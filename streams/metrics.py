@@ -31,6 +31,7 @@ LAG = Gauge(
     ["partition"],
 )
 RECOVERY_REMAINING = Gauge(
-    "medallero_worker_recovery_remaining_records", "Changelog records that a restore must still read"
+    "medallero_worker_recovery_remaining_records",
+    "Changelog records that a restore must still read",
 )
 IDENTITIES = Gauge("medallero_worker_results", "Results that the table holds, of any status")

@@ -143,9 +143,7 @@ class Standings:
         self.offset = max(self.offset, end)
         changes = {key: _encode(latest) for key, latest in changed.items()}
         if rejected:
-            changes[self._rejected_key] = _encode(
-                _RejectedCount(self._rejected_end, self.rejected)
-            )
+            changes[self._rejected_key] = _encode(_RejectedCount(self._rejected_end, self.rejected))
         if not self._rules_known and self.live:
             self._rules_known = True
             changes[self._rules_key] = b""

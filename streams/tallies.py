@@ -19,7 +19,7 @@ class TallyRecord(msgspec.Struct, frozen=True, kw_only=True):
     offset: int
     revision: int
     rules: str
-    rows: list[tuple[str, str, tuple[int, int, int, int, int, int, int, int]]]
+    rows: list[tuple[str, str, Counts]]
     results: int
     provisional: int
     rejected: int
@@ -29,7 +29,7 @@ class TallyRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     def counts(self) -> dict[tuple[str, str], Counts]:
         """Return the counts by (sport, faculty)."""
-        return {(sport, faculty): Counts(*row) for sport, faculty, row in self.rows}
+        return {(sport, faculty): counts for sport, faculty, counts in self.rows}
 
 
 encode_tally = msgspec.json.Encoder().encode
@@ -52,7 +52,7 @@ def tally_of(
         offset=standings.offset,
         revision=standings.revision,
         rules=rules,
-        rows=sorted((sport, faculty, tuple(c)) for (sport, faculty), c in tally.counts()),
+        rows=sorted((sport, faculty, counts) for (sport, faculty), counts in tally.counts()),
         results=tally.results,
         provisional=tally.provisional,
         rejected=standings.rejected,

@@ -2,13 +2,14 @@
 
 import asyncio
 import base64
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import msgspec
 import structlog
-from faust.types import TP, EventT, StreamT
+from faust.types import TP, EventT
 
 from contracts.topics import check_topics
 from olympics.catalogue import Catalogue, load_catalogue
@@ -76,10 +77,10 @@ class Worker:
         if problems:
             end_process("; ".join(str(problem) for problem in problems))
 
-    async def keep_standings(self, stream: StreamT[Batch]) -> None:
+    async def keep_standings(self, stream: Any) -> None:
         """Agent: apply each batch, make its changes durable, then let its offsets be committed."""
-        async for event in cast("AsyncIterator[EventT[Batch]]", stream.noack().events()):
-            batch = event.value
+        async for event in cast("AsyncIterator[EventT[Any]]", stream.noack().events()):
+            batch = cast(Batch, event.value)
             state = self.table.state_of(batch)
             if state is None:
                 event.ack()  # of an assignment that is over: nothing will be committed for it
@@ -103,7 +104,7 @@ class Worker:
 
     async def _finish(
         self,
-        event: EventT[Batch],
+        event: EventT[Any],
         batch: Batch,
         changes: dict[bytes, bytes],
         rejected: list[Rejected],
@@ -155,10 +156,8 @@ class Worker:
         """Task: publish the tally of each owned partition, soon after a change and now and then."""
         settings = self.settings
         while not self.app.should_stop:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), timeout=0.5)
-            except TimeoutError:
-                pass
             self._changed.clear()
             now = time.monotonic()
             records = []
@@ -187,10 +186,10 @@ class Worker:
                 metrics.TALLIES.inc(len(records))
                 await asyncio.sleep(settings.publish_interval)
 
-    async def keep_score(self, stream: StreamT[Batch]) -> None:
+    async def keep_score(self, stream: Any) -> None:
         """Agent: keep the highest tally of each partition, in memory."""
         settings = self.settings
-        async for batch in stream:
+        async for batch in cast("AsyncIterator[Batch]", stream):
             if self._board is None or self._board[0] is not batch.assignment:
                 board = Board(settings.epoch, settings.partitions, self.catalogue)
                 self._board = (batch.assignment, board)
@@ -211,10 +210,8 @@ class Worker:
         """
         try:
             while not self.app.should_stop:
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._heard.wait(), timeout=1.0)
-                except TimeoutError:
-                    pass
                 self._heard.clear()
                 board = self.board()
                 if board is not None and board.complete:

@@ -15,7 +15,7 @@ from streams.bulk.table import BulkTable, PartitionState, StateT
 FAUST_VERSION = "0.15.3"
 
 
-class BulkApp(faust.App):  # type: ignore[misc]
+class BulkApp(faust.App):
     """A Faust app that hands agents batches, and keeps tables that know when they are durable.
 
     *kafka_settings* go to every client of aiokafka that the extension makes itself
@@ -25,7 +25,7 @@ class BulkApp(faust.App):  # type: ignore[misc]
     :raises ImproperlyConfigured: this is not the version of Faust that the overrides know.
     """
 
-    def __init__(self, id: str, *, kafka_settings: dict[str, Any], **options: Any) -> None:
+    def __init__(self, app_id: str, *, kafka_settings: dict[str, Any], **options: Any) -> None:
         if faust.__version__ != FAUST_VERSION:
             raise ImproperlyConfigured(
                 f"streams.bulk overrides internals of faust-streaming {FAUST_VERSION}; "
@@ -38,7 +38,7 @@ class BulkApp(faust.App):  # type: ignore[misc]
         options.setdefault("consumer_auto_offset_reset", "earliest")
         options.setdefault("topic_disable_leader", True)
         options.setdefault("topic_allow_declare", False)
-        super().__init__(id, TableManager=TableManager, **options)
+        super().__init__(app_id, TableManager=TableManager, **options)
         self.kafka_settings = kafka_settings
         self.bulk_topics: set[str] = set()
         #: bulk topics that are read from their beginning at each assignment, never committed

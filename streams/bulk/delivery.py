@@ -61,10 +61,10 @@ class BulkMessage(ConsumerMessage):
         self.delivered: Range = batch.assignment.deliver(batch.end)
 
 
-class BulkSchema(faust.Schema):  # type: ignore[misc]
+class BulkSchema(faust.Schema[Any, Any]):
     """Hands a batch to the agent as it is: decoding is the agent's, in one loop."""
 
-    def compile(self, app: AppT[Any], **_kwargs: Any) -> Any:
+    def compile(self, app: AppT, **_kwargs: Any) -> Any:
         create_event = app.create_event
 
         async def decode(message: BulkMessage, *, propagate: bool = False) -> Any:

@@ -161,7 +161,7 @@ class TableManager(faust.tables.manager.TableManager):
     def recovery(self) -> Recovery:
         if self._recovery is None:
             self._recovery = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
-        return self._recovery
+        return cast(Recovery, self._recovery)
 
     def add(self, table: Any) -> Any:
         raise faust.exceptions.ImproperlyConfigured(

@@ -60,7 +60,7 @@ class Consumer(driver.Consumer):
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         records, active = await self._wait_next_records(timeout)
         generation_id = self.app.consumer_generation_id
-        if records is None or self.should_stop:
+        if self.should_stop or not records:
             return
         if not self.flow_active:
             # What was fetched is dropped; the recovery that follows seeks anyway.
@@ -72,7 +72,7 @@ class Consumer(driver.Consumer):
             if tp.topic not in self._bulk_app.bulk_topics:
                 ordinary[fetched_tp] = fetched
                 continue
-            if not self.flow_active or self.app.consumer_generation_id != generation_id:
+            if not self._flows(generation_id):
                 return
             assignment = self._assignments.get(tp)
             position = self.positions.get(tp)
@@ -85,7 +85,7 @@ class Consumer(driver.Consumer):
                 batch = Batch(fetched, assignment)
                 yield tp, BulkMessage(tp, batch, generation_id)
         for fetched_tp, record in self.scheduler.iterate(ordinary):
-            if not self.flow_active or self.app.consumer_generation_id != generation_id:
+            if not self._flows(generation_id):
                 return
             tp = TP(*fetched_tp)
             if active is None or tp in active or tp in self._buffered_partitions:
@@ -103,7 +103,7 @@ class Consumer(driver.Consumer):
 
     def ack(self, message: Message) -> bool:
         if not isinstance(message, BulkMessage):
-            return cast(bool, super().ack(message))
+            return super().ack(message)
         with ack_lock:
             if message.acked:
                 return False
@@ -152,6 +152,10 @@ class Consumer(driver.Consumer):
         # Faust takes the records inside a batch for a gap; the assignment knows better.
         if tp.topic not in self._bulk_app.bulk_topics:
             await super()._add_gap(tp, offset_from, offset_to)
+
+    def _flows(self, generation_id: int) -> bool:
+        """Whether what was fetched in *generation_id* may still be delivered."""
+        return self.flow_active and bool(self.app.consumer_generation_id == generation_id)
 
     async def _seek_back(self) -> None:
         try:

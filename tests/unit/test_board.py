@@ -1,0 +1,83 @@
+"""The scoreboard: tallies in any order, one snapshot."""
+
+import itertools
+
+from contracts.snapshot import Keys
+from olympics.catalogue import load_catalogue
+from olympics.counts import Counts
+from streams.board import Board
+from streams.tallies import TallyRecord
+
+CATALOGUE = load_catalogue()
+KEYS = Keys("olympics:")
+
+
+def tally(partition: int, offset: int, *, gold: int = 0, epoch: int = 1, at: float = 0.0,
+          revision: int = 1) -> TallyRecord:  # fmt: skip
+    row = Counts(offset, gold, offset - gold, 0, 0, gold, 0, 0)
+    return TallyRecord(
+        epoch=epoch,
+        partition=partition,
+        offset=offset,
+        revision=revision,
+        rules="r",
+        rows=[("swimming", "engineering", row)],
+        results=offset,
+        provisional=0,
+        rejected=0,
+        conflicts=0,
+        worker=f"http://127.0.0.1:{partition}",
+        at=at,
+    )
+
+
+def test_the_highest_tally_of_a_partition_counts_in_whatever_order_they_come() -> None:
+    heard = [tally(0, 5, gold=1), tally(0, 9, gold=2), tally(1, 3), tally(0, 7, gold=2)]
+    seen = set()
+    for order in itertools.permutations(heard):
+        board = Board(1, 2, CATALOGUE)
+        for each in order:
+            board.hear(each)
+        hashes, _ = board.hashes(KEYS)
+        seen.add(tuple(sorted(hashes["olympics:sport:swimming"].items())))
+        assert board.fence() == {"0": (9, 1), "1": (3, 1)}
+    assert len(seen) == 1
+
+
+def test_at_the_same_offset_the_higher_rules_revision_counts() -> None:
+    board = Board(1, 1, CATALOGUE)
+    board.hear(tally(0, 5, revision=2, gold=3))
+    assert not board.hear(tally(0, 5, revision=1, gold=1))
+    assert board.fence() == {"0": (5, 2)}
+
+
+def test_it_is_not_complete_before_every_partition_was_heard() -> None:
+    board = Board(1, 2, CATALOGUE)
+    board.hear(tally(1, 3))
+    assert not board.complete
+    board.hear(tally(0, 0))
+    assert board.complete
+
+
+def test_tallies_of_another_epoch_are_not_heard() -> None:
+    board = Board(2, 1, CATALOGUE)
+    assert not board.hear(tally(0, 5, epoch=1))
+    assert not board.hear(tally(0, 5, epoch=3))
+    assert not board.complete
+
+
+def test_the_same_counts_again_are_a_sign_of_life() -> None:
+    board = Board(1, 1, CATALOGUE)
+    assert board.hear(tally(0, 5, at=1.0))
+    assert not board.hear(tally(0, 5, at=4.0))
+    assert board.heard_at() == 4.0
+
+
+def test_every_sport_and_faculty_of_the_catalogue_is_in_the_snapshot() -> None:
+    board = Board(1, 1, CATALOGUE)
+    board.hear(tally(0, 0))
+    hashes, table = board.hashes(KEYS)
+    for sport in CATALOGUE.sports:
+        assert KEYS.sport(sport) in hashes
+    assert [row["faculty"] for row in table] == sorted(CATALOGUE.faculties)
+    assert {row["rank"] for row in table} == {1}
