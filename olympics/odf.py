@@ -159,7 +159,7 @@ _TOTAL = "final results"
 # Of what a schedule says about a unit, these mean that its results are there to stay.
 _FINISHED = frozenset(("", "FINISHED", "OFFICIAL"))
 
-_CODE = re.compile(r"[A-Z]{2,8}|W/O", re.ASCII).fullmatch
+_CODE = re.compile(r"[A-Z]{2,4}|W/O", re.ASCII).fullmatch
 _RANK = re.compile(r"[=T]?([0-9]{1,6})(?:\.0*)?=?", re.ASCII).fullmatch
 _NO_RANK = frozenset(("", "-", "–", "0", "0.0"))
 
