@@ -11,6 +11,7 @@ from redis.exceptions import AuthenticationError, RedisError
 
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot, read_snapshot
+from medallero.reasons import reason_of
 
 
 class MirrorUnavailable(Exception):
@@ -44,7 +45,7 @@ class Mirror:
             ) from None
         except (RedisError, OSError, TimeoutError) as error:
             raise MirrorUnavailable(
-                f"Redis does not answer at {self.address} ({_short(error)})",
+                f"Redis does not answer at {self.address} ({reason_of(error)})",
                 "start it with `medallero up`, or set MEDALLERO_REDIS",
             ) from None
         except (KeyError, ValueError, TypeError, IndexError) as error:
@@ -87,7 +88,3 @@ def shown_url(url: str) -> str:
     except ValueError:
         return url
     return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
-
-
-def _short(error: BaseException) -> str:
-    return str(error) or type(error).__name__

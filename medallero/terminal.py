@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeVar, overload
 
 import click
 from pydantic import ValidationError
@@ -15,6 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from contracts.settings import CommonSettings
 from olympics.catalogue import Catalogue, CatalogueError, load_catalogue
+
+_Settings = TypeVar("_Settings", bound=CommonSettings)
 
 #: Exit code of a command that could not do what it was asked for.
 CANNOT: Final = 2
@@ -45,10 +47,14 @@ def stderr() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def read_settings() -> CommonSettings:
+@overload
+def read_settings() -> CommonSettings: ...
+@overload
+def read_settings(kind: type[_Settings]) -> _Settings: ...
+def read_settings(kind: type[CommonSettings] = CommonSettings) -> CommonSettings:
     """Return the settings of the environment, or end the command."""
     try:
-        return CommonSettings()
+        return kind()
     except ValidationError as error:
         wrong = [
             f"MEDALLERO_{'_'.join(map(str, it['loc'])).upper()}: {it['msg']}, "

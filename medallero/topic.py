@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from contracts.settings import CommonSettings
+from medallero.reasons import reason_of
 
 _STALLED_AFTER: Final = 30.0
 _RECORDS_A_CALL: Final = 10_000
@@ -133,7 +134,7 @@ async def open_topic(settings: CommonSettings, name: str | None = None) -> Async
             await consumer.start()
         except KafkaError as error:
             raise TopicUnavailable(
-                f"Kafka does not answer at {settings.kafka} ({_words(error)})",
+                f"Kafka does not answer at {settings.kafka} ({reason_of(error)})",
                 "start it with `medallero up`, or set MEDALLERO_KAFKA",
             ) from None
         except ValueError as error:
@@ -154,9 +155,5 @@ async def open_topic(settings: CommonSettings, name: str | None = None) -> Async
 
 def _unreachable(error: KafkaError) -> TopicUnavailable:
     return TopicUnavailable(
-        f"Kafka does not answer any more ({_words(error)})", "see `medallero doctor`"
+        f"Kafka does not answer any more ({reason_of(error)})", "see `medallero doctor`"
     )
-
-
-def _words(error: KafkaError) -> str:
-    return str(error) or type(error).__name__

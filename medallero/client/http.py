@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import ssl
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +13,7 @@ import msgspec
 
 from medallero.client.answers import Answer, BadRequest, Refused, Rejection, TryAgain, checked
 from medallero.files import Kind
+from medallero.reasons import reason_of
 
 _PATHS: Final[Mapping[Kind, str]] = {"results": "/v1/results", "entries": "/v1/entries"}
 _NOT_NOW: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -53,9 +52,9 @@ class HttpClient:
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
             raise Refused(f"no secure connection to {self._endpoint}: {error}") from None
         except aiohttp.ClientConnectorError as error:
-            raise TryAgain(f"cannot connect to {self._endpoint}: {_short(error)}") from None
+            raise TryAgain(f"cannot connect to {self._endpoint}: {reason_of(error)}") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise TryAgain(f"connection to {self._endpoint} lost: {_short(error)}") from None
+            raise TryAgain(f"connection to {self._endpoint} lost: {reason_of(error)}") from None
 
     async def close(self) -> None:
         """See `medallero.client.answers.Client.close`."""
@@ -120,13 +119,3 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
             return None
     # NaN, and what lies in the past, ask for nothing.
     return max(seconds, 0.0) if seconds == seconds else None
-
-
-def _short(error: BaseException) -> str:
-    """The innermost reason: "Connection refused" rather than the sentences around it."""
-    inner = getattr(error, "os_error", error)
-    # asyncio's own text for a refused connection only repeats the address.
-    number = getattr(inner, "errno", None)
-    if isinstance(number, int) and number in errno.errorcode:
-        return os.strerror(number)
-    return getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
