@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from olympics.catalogue import Sport
-from olympics.latest import OFFICIAL, STATUS_NAMES, UNOFFICIAL, Latest
+from olympics.latest import OFFICIAL, STATUS_NAMES, UNOFFICIAL, WITHDRAWN, Latest
 from olympics.result import Phase
 
 #: Places in a list of counts: entries, winners, losers, ties, did_not_start, gold, silver, bronze.
@@ -147,11 +147,16 @@ class Unit:
     def places(self) -> Iterator[UnitPlace]:
         """Yield every result of the unit: ranked ones first, then the others, by competitor.
 
-        Unofficial results carry the rank that they would have among the official ones if they
-        state it themselves; withdrawn ones are left out.
+        Unofficial results carry the rank that they would take if all of them became official as
+        they are, so that a race that is still running can be read; withdrawn ones are left out.
         """
         drawn = self._drawn()
         rows: list[UnitPlace] = []
+        with_provisional = sorted(
+            self._key(result.mark)
+            for result in self.latest.values()
+            if result.status != WITHDRAWN and result.mark is not None and result.irm is None
+        )
         for competitor, result in self.latest.items():
             if result.status == OFFICIAL:
                 rank = result.rank
@@ -163,7 +168,10 @@ class Unit:
                     UnitPlace(rank, competitor, result, _SPLIT_NAMES[split], _MEDAL_NAMES[medal])
                 )
             elif result.status == UNOFFICIAL:
-                rows.append(UnitPlace(result.rank, competitor, result, None, None))
+                rank = result.rank
+                if rank is None and result.mark is not None and result.irm is None:
+                    rank = 1 + bisect_left(with_provisional, self._key(result.mark))
+                rows.append(UnitPlace(rank, competitor, result, None, None))
         rows.sort(key=lambda row: (row.rank is None, row.rank or 0, row.competitor))
         return iter(rows)
 

@@ -1,0 +1,211 @@
+"""The counts kept as results arrive are those of the oracle, after every batch of any history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from olympics.latest import Latest, latest_of
+from olympics.recount import recount, unit_standings
+from olympics.result import Result, encode, key_of
+from olympics.tally import Tally
+from olympics.unit import Unit, status_name
+from tests.properties.games import CATALOGUE, histories, one_unit, results
+
+
+class Row(NamedTuple):
+    """What both standings say of a competitor."""
+
+    rank: int | None
+    competitor: str
+    faculty: str
+    split: str | None
+    medal: str | None
+    status: str
+
+
+def feed(tally: Tally, batch: Iterable[tuple[int, Result]]) -> None:
+    for offset, result in batch:
+        unit = tally.unit(key_of(result.sport, result.unit), result.sport, result.unit)
+        tally.put(unit, result.competitor.id, latest_of(result, encode(result), offset))
+    tally.settle()
+
+
+def restored(tallies: Iterable[Tally], shuffle: st.DataObject | None = None) -> Tally:
+    """A tally made of nothing but the encoded results that survive in others."""
+    stored = [
+        (key, unit.sport, unit.unit, competitor, msgspec.msgpack.encode(latest))
+        for tally in tallies
+        for key, unit in tally.units.items()
+        for competitor, latest in unit.latest.items()
+    ]
+    if shuffle is not None:
+        stored = shuffle.draw(st.permutations(stored))
+    fresh = Tally(CATALOGUE)
+    for key, sport, name, competitor, latest in stored:
+        unit = fresh.unit(key, sport, name)
+        fresh.put(unit, competitor, msgspec.msgpack.decode(latest, type=Latest))
+    fresh.settle()
+    return fresh
+
+
+def assert_equal(tally: Tally, history: list[Result]) -> None:
+    expected = recount((encode(result) for result in history), CATALOGUE)
+    assert dict(tally.counts()) == expected.pairs
+    assert tally.results == expected.results
+    assert tally.provisional == expected.provisional
+    assert tally.conflicts == expected.conflicts
+    for (sport, name), its_results in by_unit(history).items():
+        rows = incremental_rows(tally.unit(key_of(sport, name), sport, name))
+        assert rows == [
+            Row(
+                row.rank,
+                row.competitor,
+                row.result.faculty,
+                row.split,
+                row.medal,
+                row.result.status,
+            )
+            for row in unit_standings(its_results, CATALOGUE)
+        ]
+
+
+def incremental_rows(unit: Unit) -> list[Row]:
+    return [
+        Row(
+            place.rank,
+            place.competitor,
+            place.latest.faculty,
+            place.split,
+            place.medal,
+            status_name(place.latest),
+        )
+        for place in unit.places()
+    ]
+
+
+def by_unit(history: list[Result]) -> dict[tuple[str, str], list[Result]]:
+    units: dict[tuple[str, str], list[Result]] = {}
+    for result in history:
+        units.setdefault((result.sport, result.unit), []).append(result)
+    return units
+
+
+@settings(max_examples=250, deadline=None)
+@given(st.lists(one_unit(max_size=6), max_size=4))
+def test_after_every_batch_of_one_history_both_agree(batches: list[list[Result]]) -> None:
+    tally = Tally(CATALOGUE)
+    history: list[Result] = []
+    for batch in batches:
+        feed(tally, enumerate(batch, start=len(history)))
+        history += batch
+        assert_equal(tally, history)
+
+
+@settings(max_examples=300, deadline=None)
+@given(one_unit(max_size=24), st.integers(1, 8))
+def test_in_a_crowded_unit_both_agree(history: list[Result], batch: int) -> None:
+    tally = Tally(CATALOGUE)
+    for begin in range(0, len(history), batch):
+        feed(tally, enumerate(history[begin : begin + batch], start=begin))
+        assert_equal(tally, history[: begin + batch])
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories(), st.data())
+def test_order_duplicates_and_batches_do_not_matter(
+    history: list[Result], data: st.DataObject
+) -> None:
+    again = data.draw(st.lists(st.sampled_from(history), max_size=10)) if history else []
+    shuffled = data.draw(st.permutations(history + again))
+    tally = Tally(CATALOGUE)
+    while shuffled:
+        batch = data.draw(st.integers(1, len(shuffled)))
+        feed(tally, enumerate(shuffled[:batch]))
+        shuffled = shuffled[batch:]
+    assert_equal(tally, history)
+
+
+@settings(max_examples=150, deadline=None)
+@given(histories(), st.data())
+def test_what_several_owners_stored_joins_to_what_one_would_have(
+    history: list[Result], data: st.DataObject
+) -> None:
+    """Workers that overlap see different parts of the log, and store what survives there."""
+    owners = [Tally(CATALOGUE) for _ in range(3)]
+    for offset, result in enumerate(history):
+        seen_by = data.draw(st.sets(st.integers(0, 2), min_size=1))
+        for owner in seen_by:
+            feed(owners[owner], [(offset, result)])
+    tally = restored(owners, data)
+    assert_equal(tally, history)
+    feed(tally, enumerate(history))  # after a restore the log is read again from the commit
+    assert_equal(tally, history)
+
+
+class Worker(RuleBasedStateMachine):
+    """One partition's life: results, corrections, repetitions, restores, replays from anywhere."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.log: list[Result] = []
+        self.tally = Tally(CATALOGUE)
+        self.stored = Tally(CATALOGUE)  # what earlier owners left behind
+
+    @rule(batch=st.lists(results(), min_size=1, max_size=8))
+    def apply_new(self, batch: list[Result]) -> None:
+        feed(self.tally, enumerate(batch, start=len(self.log)))
+        self.log += batch
+
+    @rule(batch=one_unit(max_size=12))
+    def apply_new_of_one_unit(self, batch: list[Result]) -> None:
+        self.apply_new(batch)
+
+    @rule(data=st.data(), correction=results())
+    def correct(self, data: st.DataObject, correction: Result) -> None:
+        """A higher version of something, which may change anything but the identity."""
+        if self.log:
+            old = data.draw(st.sampled_from(self.log))
+            self.apply_new(
+                [
+                    msgspec.structs.replace(
+                        correction,
+                        sport=old.sport,
+                        unit=old.unit,
+                        competitor=msgspec.structs.replace(
+                            correction.competitor, id=old.competitor.id
+                        ),
+                        version=old.version + 1,
+                    )
+                ]
+            )
+
+    @rule(data=st.data())
+    def withdraw(self, data: st.DataObject) -> None:
+        if self.log:
+            old = data.draw(st.sampled_from(self.log))
+            self.apply_new([msgspec.structs.replace(old, status="withdrawn")])
+
+    @rule(data=st.data())
+    def replay(self, data: st.DataObject) -> None:
+        begin = data.draw(st.integers(0, len(self.log)))
+        feed(self.tally, enumerate(self.log[begin:], start=begin))
+
+    @rule(data=st.data())
+    def restore(self, data: st.DataObject) -> None:
+        """Another process takes over: it joins all that was ever stored."""
+        self.stored = restored([self.stored, self.tally], data)
+        self.tally = restored([self.stored])
+
+    @invariant()
+    def counts_are_the_oracles(self) -> None:
+        assert_equal(self.tally, self.log)
+
+
+TestWorker = Worker.TestCase
+TestWorker.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
