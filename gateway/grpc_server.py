@@ -126,18 +126,18 @@ class GrpcServer:
         try:
             outcome = await take()
         except Refused as refused:
-            self._metrics.requests.labels("grpc", refused.reason.code).inc()
+            self._metrics.answers["grpc", refused.reason.code].inc()
             await abort_refused(context, refused)
         except Exception as error:
             _log.error("request_failed", exc_info=error)
-            self._metrics.requests.labels("grpc", Reason.INTERNAL.code).inc()
+            self._metrics.answers["grpc", Reason.INTERNAL.code].inc()
             await abort_refused(
                 context, Refused(Reason.INTERNAL, "the gateway has a fault; its log says more")
             )
         if outcome.all_bad:
-            self._metrics.requests.labels("grpc", "rejected").inc()
+            self._metrics.answers["grpc", "rejected"].inc()
             await abort_rejected(context, outcome)
-        self._metrics.requests.labels("grpc", "accepted").inc()
+        self._metrics.answers["grpc", "accepted"].inc()
         answer: bytes = response_of(outcome).SerializeToString()
         return answer
 

@@ -11,21 +11,23 @@ from gateway.refusal import RETRY_AFTER, Refused
 from protos.medallero.v1.intake_pb2 import Minted, Rejected, SubmitResponse
 from protos.medallero.v1.status_pb2 import RetryInfo, Status
 
-#: Trailing metadata has a limit of its own (8 KiB in many clients), so details name few records.
-_LISTED: Final = 20
+#: Trailing metadata travels in Base64 and has a limit of its own, 8 KiB in many clients. So details
+#: name as many records as fit into these bytes; ``rejected_count`` tells whether that is all.
+_DETAILS: Final = 3500
+_MESSAGE: Final = 300
 
 Context = Any  # grpc.aio.ServicerContext: the library has no type hints
 
 
-def response_of(outcome: Outcome, listed: int | None = None) -> SubmitResponse:
-    """Return *outcome* as a message that names at most *listed* records of each list."""
+def response_of(outcome: Outcome) -> SubmitResponse:
+    """Return *outcome* as a message."""
     return SubmitResponse(
         accepted=outcome.accepted,
-        minted=[Minted(index=item.index, id=item.id) for item in outcome.minted[:listed]],
+        minted=[Minted(index=item.index, id=item.id) for item in outcome.minted],
         rejected_count=outcome.rejected_count,
         rejected=[
             Rejected(index=item.index, id=item.id or "", field=item.field, error=item.error)
-            for item in outcome.rejected[:listed]
+            for item in outcome.rejected
         ],
     )
 
@@ -58,14 +60,23 @@ async def abort_refused(context: Context, refused: Refused) -> NoReturn:
 
 
 def _packed(outcome: Outcome) -> Packed:
+    response = response_of(outcome)
+    room = _DETAILS
+    for records in (response.rejected, response.minted):
+        fitting = 0
+        for record in records:
+            room -= record.ByteSize() + 4
+            if room < 0:
+                break
+            fitting += 1
+        del records[fitting:]
     packed = Packed()
-    packed.Pack(response_of(outcome, _LISTED))
+    packed.Pack(response)
     return packed
 
 
 async def _abort(context: Context, code: Any, message: str, details: list[Packed]) -> NoReturn:
-    # Status messages travel in a header too.
-    message = message[:1000]
+    message = message[:_MESSAGE]
     status = Status(code=code.value[0], message=message, details=details)
     await context.abort(code, message, (("grpc-status-details-bin", status.SerializeToString()),))
     raise AssertionError("abort raises")

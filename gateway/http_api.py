@@ -140,10 +140,10 @@ class HttpApi:
         try:
             outcome = await self._records.take(request, kind_of)
         except Refused as refused:
-            self._metrics.requests.labels("http", refused.reason.code).inc()
+            self._metrics.answers["http", refused.reason.code].inc()
             raise
         answer = "rejected" if outcome.all_bad else "accepted"
-        self._metrics.requests.labels("http", answer).inc()
+        self._metrics.answers["http", answer].inc()
         return outcome_answer(outcome)
 
     async def _page(self, request: BaseRequest) -> Response:

@@ -167,7 +167,7 @@ class Intake:
                 raise Refused(Reason.UNAVAILABLE, error.reason) from None
             outcome.accepted = len(records)
             for kind, count in draft.by_kind.items():
-                self._metrics.accepted.labels(kind).inc(count)
+                self._metrics.accepted_of[kind].inc(count)
         return outcome
 
     def _result(self, index: int, raw: object) -> Result:

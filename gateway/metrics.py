@@ -12,6 +12,8 @@ from prometheus_client import (
     generate_latest,
 )
 
+from gateway.refusal import Reason
+
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -82,6 +84,14 @@ class Metrics:
             "1 while Kafka really acknowledges records, else 0",
             registry=registry,
         )
+
+        # Looked up once: labels() costs as much as a good part of a request.
+        self.accepted_of = {kind: self.accepted.labels(kind) for kind in ("result", "entry")}
+        self.answers = {
+            (protocol, answer): self.requests.labels(protocol, answer)
+            for protocol in ("http", "grpc")
+            for answer in ("accepted", "rejected", *(reason.code for reason in Reason))
+        }
 
     def expose(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
