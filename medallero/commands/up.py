@@ -1,0 +1,30 @@
+"""`medallero up`: Kafka, Redis, the gateway and workers on this machine."""
+
+from __future__ import annotations
+
+import click
+
+from medallero.options import read, settings_options
+from medallero.settings import UpSettings
+from medallero.terminal import stdout
+
+
+@click.command(name="up")
+@click.option(
+    "--fresh",
+    is_flag=True,
+    help="Begin anew: end what runs in the data directory, and remove its data.",
+)
+@settings_options(UpSettings)
+def command(fresh: bool, **given: str | None) -> None:
+    """Start everything on this machine and keep it running until Ctrl-C.
+
+    Kafka and Redis are started unless --kafka or --redis, or their environment variables, name
+    running ones. Everything listens on 127.0.0.1 unless told otherwise. What is stored stays for
+    the next start. Every option can also be given by the environment variable that its help
+    names.
+    """
+    # Imported after --help and a wrong flag had their chance.
+    from medallero.up import run
+
+    run(read(UpSettings, given), stdout(), fresh=fresh)

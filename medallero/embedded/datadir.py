@@ -1,0 +1,155 @@
+"""The data directory of `medallero up`: whose it is, who uses it now, and its epoch.
+
+medallero.json   marks the directory as ours; the layout's version and the epoch
+up.lock          held by the running `up`, with its process id
+kafka/ redis/    their data
+logs/            a file for each process
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+_MARKER: Final = "medallero.json"
+_LOCK: Final = "up.lock"
+_LAYOUT: Final = 1
+_OURS: Final = ("kafka", "redis", "logs")
+
+
+class NotOurs(RuntimeError):
+    """The directory has content that no `up` has made."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is not empty and was not made by `medallero up`")
+        self.path = path
+
+
+class InUse(RuntimeError):
+    """Another `up` works in the directory."""
+
+    def __init__(self, path: Path, pid: int | None) -> None:
+        super().__init__(f"{path} is used by process {pid}" if pid else f"{path} is in use")
+        self.path = path
+        self.pid = pid
+
+
+class DataDir:
+    """A data directory that this process holds until it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the directory, making it if it is absent.
+
+        :raises NotOurs: it has other content.
+        :raises InUse: another process holds it.
+        """
+        self.path = path.expanduser().absolute()
+        self.path.mkdir(parents=True, exist_ok=True)
+        marker = self.path / _MARKER
+        if not marker.exists() and any(it.name != _LOCK for it in self.path.iterdir()):
+            raise NotOurs(self.path)
+        self._lock = (self.path / _LOCK).open("a+")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise InUse(self.path, _holder(self.path)) from None
+        self._lock.truncate(0)
+        self._lock.write(f"{os.getpid()}\n")
+        self._lock.flush()
+        if not marker.exists():
+            self.epoch = 1
+
+    @property
+    def kafka(self) -> Path:
+        """Kafka's files."""
+        return self.path / "kafka"
+
+    @property
+    def redis(self) -> Path:
+        """Redis's files."""
+        return self.path / "redis"
+
+    @property
+    def logs(self) -> Path:
+        """The output of each process."""
+        return self.path / "logs"
+
+    @property
+    def epoch(self) -> int:
+        """Counts how often the topics of this directory were begun anew, from 1."""
+        return int(json.loads((self.path / _MARKER).read_text(encoding="utf-8"))["epoch"])
+
+    @epoch.setter
+    def epoch(self, value: int) -> None:
+        content = json.dumps({"layout": _LAYOUT, "epoch": value})
+        scratch = self.path / f"{_MARKER}.new"
+        scratch.write_text(content + "\n", encoding="utf-8")
+        scratch.replace(self.path / _MARKER)
+
+    def clear(self) -> None:
+        """Remove the data and the logs, and raise the epoch. Only what `up` makes is touched."""
+        # First, so that a clearing that breaks off is not mistaken for the old epoch's topics.
+        self.epoch += 1
+        for name in _OURS:
+            shutil.rmtree(self.path / name, ignore_errors=True)
+
+    def close(self) -> None:
+        """Let the next process have the directory."""
+        self._lock.truncate(0)
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def stop_holder(path: Path, timeout: float) -> None:
+    """Ask the `up` that holds the directory to end, and wait until it has.
+
+    :raises InUse: it still holds the directory after so many seconds, or is not known.
+    """
+    deadline = time.monotonic() + timeout
+    asked: int | None = None
+    while (pid := _holder(path)) is not None or _is_held(path):
+        if pid is not None and asked != pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+            asked = pid
+        if time.monotonic() > deadline:
+            raise InUse(path, pid)
+        time.sleep(0.1)
+
+
+def _holder(path: Path) -> int | None:
+    """Return the process that holds the directory; a number left by a dead one does not count."""
+    if not _is_held(path):
+        return None
+    text = (path / _LOCK).read_text(encoding="utf-8").strip()
+    return int(text) if text.isdigit() else None
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        with (path / _LOCK).open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False

