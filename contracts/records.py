@@ -25,6 +25,15 @@ def read_record(
     if value is None:
         raise ResultError("value", "expected a result, found a record without a value")
     result = decode(value, catalogue)
+    check_place(result, key, partition, partitions)
+    return result
+
+
+def check_place(result: Result, key: bytes | None, partition: int, partitions: int) -> None:
+    """Check that *result* lies under its own key, and in the partition of that key.
+
+    :raises ResultError: with field ``key`` or ``partition``.
+    """
     expected = key_of(result.sport, result.unit)
     if key != expected:
         found = "no key" if key is None else _readable(key)
@@ -36,7 +45,6 @@ def read_record(
             f"expected {home} by Kafka's default partitioner (murmur2 of the key), "
             f"found {partition}",
         )
-    return result
 
 
 def _readable(key: bytes) -> str:

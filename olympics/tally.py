@@ -43,31 +43,31 @@ class Tally:
 
     def put(self, unit: Unit, competitor: str, new: Latest) -> Latest | None:
         """Join *new* into the unit; return what survives, or None if that is as before."""
-        old = unit.latest.get(competitor)
-        before = None
+        latest = unit.latest
+        old = latest.get(competitor)
         if old is None:
             survivor = new
             self.results += 1
+            before = None
         else:
             survivor = join(old, new)
             if survivor is old:
                 return None
             self.conflicts -= old.conflict
             self.provisional -= old.status == UNOFFICIAL
-            if old.status == OFFICIAL:
-                before = old
-                self._count(unit, old, -1)
-        unit.latest[competitor] = survivor
+            before = old if old.status == OFFICIAL else None
+        latest[competitor] = survivor
         self.conflicts += survivor.conflict
+        phase_changes = False
         if survivor.status == OFFICIAL:
-            after = survivor
-            if not unit.counted:
-                unit.set_phase(survivor.phase)
-            self._count(unit, survivor, +1)
+            if before is not None:
+                phase_changes = unit.leave(competitor, before, survivor)
+            phase_changes |= unit.enter(competitor, survivor)
         else:
-            after = None
             self.provisional += survivor.status == UNOFFICIAL
-        if unit.replace(competitor, before, after):
+            if before is not None:
+                phase_changes = unit.leave(competitor, before, None)
+        if phase_changes:
             self._change_phase(unit)
         if not unit.dirty and (unit.marks or unit.head):
             unit.dirty = True
@@ -92,14 +92,6 @@ class Tally:
                 if row[ENTRIES]:
                     yield (sport, faculty), Counts(*row)
 
-    def _count(self, unit: Unit, result: Latest, sign: int) -> None:
-        row = unit.rows[result.faculty]
-        split, medal = unit.base(result)
-        row[ENTRIES] += sign
-        row[split] += sign
-        if medal:
-            row[medal] += sign
-
     def _move(self, unit: Unit, sign: int) -> None:
         for faculty, base, real in unit.head:
             row = unit.rows[faculty]
@@ -111,12 +103,12 @@ class Tally:
                 row[real[1]] += sign
 
     def _change_phase(self, unit: Unit) -> None:
-        counted = [r for r in unit.latest.values() if r.status == OFFICIAL]
+        counted = [result for result in unit.latest.values() if result.status == OFFICIAL]
         for result in counted:
-            self._count(unit, result, -1)
+            unit.count(result, -1)
         unit.set_phase(unit.phase_of_holder())
         for result in counted:
-            self._count(unit, result, +1)
+            unit.count(result, +1)
         # The head's own moves were noted as they were made, so settle() takes them back exactly.
         if unit.head and not unit.dirty:
             unit.dirty = True

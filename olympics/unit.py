@@ -18,6 +18,10 @@ _MEDAL_NAMES = {GOLD: "gold", SILVER: "silver", BRONZE: "bronze", NO_MEDAL: None
 _SPLIT_NAMES = {WINNERS: "winner", LOSERS: "loser", TIES: "tie", DID_NOT_START: "did_not_start"}
 
 
+#: (faculty, counted as, should count as), each as (split, medal)
+Head = tuple[tuple[str, tuple[int, int], tuple[int, int]], ...]
+
+
 class UnitPlace(NamedTuple):
     """A competitor's place in the unit's standings; ``split`` is None for what does not count."""
 
@@ -38,7 +42,8 @@ class Unit:
     """
 
     __slots__ = (
-        "_phase_from",
+        "_holder",
+        "_holder_id",
         "counted",
         "dirty",
         "floating",
@@ -72,40 +77,67 @@ class Unit:
         self.phase: Phase = "round"
         #: (split, medal) of a result with nothing but a mark, its rank left aside
         self.floating = (LOSERS, NO_MEDAL)
-        self._phase_from: tuple[int, int, str] | None = None
-        #: (faculty, counted as, should count as) of those whose rank by mark changes a count
-        self.head: list[tuple[str, tuple[int, int], tuple[int, int]]] = []
+        #: the official result that comes first by precedence: its phase is the unit's
+        self._holder: Latest | None = None
+        self._holder_id = ""
+        #: those whose rank by mark changes a count
+        self.head: Head = ()
         self.dirty = False
 
-    def replace(self, competitor: str, old: Latest | None, new: Latest | None) -> bool:
-        """Exchange what counts of *competitor*; return whether the unit's phase changes.
+    def enter(self, competitor: str, new: Latest) -> bool:
+        """Count the official result *new*, which is in ``latest``; return if the phase changes.
 
-        *old* and *new* are official results or None. The caller has put what survives into
-        ``latest`` already.
+        If it does, what was counted under the old phase is the caller's to count anew.
         """
-        if old is not None:
-            self.counted -= 1
-            if old.mark is not None and old.irm is None:
-                del self.marks[bisect_left(self.marks, (self._key(old.mark), competitor))]
-        if new is not None:
-            self.counted += 1
-            if new.mark is not None and new.irm is None:
-                insort(self.marks, (self._key(new.mark), competitor))
-        holder = self._phase_from
-        if new is not None and (holder is None or _precedes(new, competitor, holder)):
-            self._phase_from = (new.version, new.digest, competitor)
-        elif holder is not None and holder[2] == competitor:
-            # Linear in the unit, but only when its decisive result stops counting: a correction
-            # has a higher version and takes the place by itself.
-            self._phase_from = self._find_phase_holder()
-        else:
+        self.counted += 1
+        holder = self._holder
+        phase_changes = False
+        if holder is None:
+            if new.phase != self.phase:
+                self.set_phase(new.phase)  # nothing was counted under the old one
+            self._holder, self._holder_id = new, competitor
+        elif _precedes(new, competitor, holder, self._holder_id):
+            self._holder, self._holder_id = new, competitor
+            phase_changes = new.phase != self.phase
+        if new.mark is not None and new.irm is None:
+            key = new.mark if self.lower_is_better else -new.mark
+            insort(self.marks, (key, competitor))
+        self.count(new, +1)
+        return phase_changes
+
+    def leave(self, competitor: str, old: Latest, new: Latest | None) -> bool:
+        """Stop counting the official result *old*; return whether the phase changes.
+
+        *new* is the official result that will take its place, if any; it has not entered yet.
+        """
+        self.counted -= 1
+        self.count(old, -1)
+        if old.mark is not None and old.irm is None:
+            key = old.mark if self.lower_is_better else -old.mark
+            del self.marks[bisect_left(self.marks, (key, competitor))]
+        if self._holder_id != competitor or self._holder is None:
             return False
+        if new is not None and not _precedes(old, competitor, new, competitor):
+            # The one that decides stays the same competitor, with its newer word.
+            self._holder = new
+            return new.phase != self.phase
+        # Linear in the unit, but only when its decisive result stops counting: a correction has
+        # a higher version and takes the place by itself.
+        self._find_holder(leaving=competitor)
         return self.phase_of_holder() != self.phase
+
+    def count(self, result: Latest, sign: int) -> None:
+        """Add an official result to the counts (+1), or take it away (-1), its rank left aside."""
+        row = self.rows[result.faculty]
+        split, medal = self.base(result)
+        row[ENTRIES] += sign
+        row[split] += sign
+        if medal:
+            row[medal] += sign
 
     def phase_of_holder(self) -> Phase:
         """Return the phase that the official results agree on, by precedence; else round."""
-        holder = self._phase_from
-        return "round" if holder is None else self.latest[holder[2]].phase
+        return "round" if self._holder is None else self._holder.phase
 
     def base(self, result: Latest) -> tuple[int, int]:
         """Return (split, medal) of an official result, its rank by mark left aside."""
@@ -124,7 +156,7 @@ class Unit:
         bronze = phase == "semifinal" and self.two_bronzes
         self.floating = (LOSERS, BRONZE if bronze else NO_MEDAL)
 
-    def new_head(self) -> list[tuple[str, tuple[int, int], tuple[int, int]]]:
+    def new_head(self) -> Head:
         """Compute the head anew from the marks."""
         marks = self.marks
         head: list[tuple[str, tuple[int, int], tuple[int, int]]] = []
@@ -142,7 +174,7 @@ class Unit:
                 real = self._settle(result, rank, drawn=drawn)
                 if real != base:
                     head.append((result.faculty, base, real))
-        return head
+        return tuple(head)
 
     def places(self) -> Iterator[UnitPlace]:
         """Yield every result of the unit: ranked ones first, then the others, by competitor.
@@ -188,14 +220,18 @@ class Unit:
             and marks[0][0] == marks[1][0]
         )
 
-    def _find_phase_holder(self) -> tuple[int, int, str] | None:
-        holder: tuple[int, int, str] | None = None
+    def _find_holder(self, leaving: str) -> None:
+        self._holder, self._holder_id = None, ""
         for competitor, result in self.latest.items():
-            if result.status == OFFICIAL and (
-                holder is None or _precedes(result, competitor, holder)
+            if (
+                result.status == OFFICIAL
+                and competitor != leaving
+                and (
+                    self._holder is None
+                    or _precedes(result, competitor, self._holder, self._holder_id)
+                )
             ):
-                holder = (result.version, result.digest, competitor)
-        return holder
+                self._holder, self._holder_id = result, competitor
 
     def _settle(self, result: Latest, rank: int | None, *, drawn: bool) -> tuple[int, int]:
         outcome = result.outcome
@@ -234,10 +270,10 @@ def status_name(result: Latest) -> str:
     return STATUS_NAMES[result.status]
 
 
-def _precedes(result: Latest, competitor: str, holder: tuple[int, int, str]) -> bool:
-    """Whether *result* decides about the unit before *holder* (version, digest, competitor)."""
-    if result.version != holder[0]:
-        return result.version > holder[0]
-    if result.digest != holder[1]:
-        return result.digest > holder[1]
-    return competitor < holder[2]
+def _precedes(result: Latest, competitor: str, other: Latest, other_competitor: str) -> bool:
+    """Whether *result* decides about the unit before *other*; both are official."""
+    if result.version != other.version:
+        return result.version > other.version
+    if result.digest != other.digest:
+        return result.digest > other.digest
+    return competitor < other_competitor

@@ -8,10 +8,10 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from contracts.records import read_record
+from contracts.records import check_place, read_record
 from olympics.catalogue import Catalogue, rules_revision
 from olympics.latest import Latest, latest_of
-from olympics.result import Result, ResultError, decode
+from olympics.result import ResultError, decode
 from olympics.tally import Tally
 
 # Keys of results end in the competitor, after a NUL that no text of ours contains; these begin
@@ -127,7 +127,7 @@ class Standings:
                 result = decode(value, catalogue)
                 unit = units.get(key)
                 if unit is None or unit.unit != result.unit or unit.sport != result.sport:
-                    self._check(record)
+                    check_place(result, key, self.partition, self._partitions)
                     unit = tally.unit(key, result.sport, result.unit)
             except ResultError as error:
                 if offset >= self._rejected_end:
@@ -192,14 +192,9 @@ class Standings:
             if known.end > self._rejected_end:
                 self._rejected_end, self.rejected = known.end, known.count
 
-    def _check(self, record: Record) -> Result:
-        return read_record(
-            record.key, record.value, self.partition, self._partitions, self._catalogue
-        )
-
     def _explain(self, record: Record) -> ResultError:
         try:
-            self._check(record)
+            read_record(record.key, record.value, self.partition, self._partitions, self._catalogue)
         except ResultError as error:
             return error
         raise AssertionError("a record without key or value was taken for a result")

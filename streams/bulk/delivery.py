@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import faust
-from aiokafka.structs import ConsumerRecord
 from faust.types import TP, AppT
 from faust.types.tuples import ConsumerMessage
 
 from streams.bulk.assignment import Assignment, Range
+from streams.bulk.light import LightRecord
 
 
 class Batch:
@@ -20,9 +20,7 @@ class Batch:
 
     __slots__ = ("assignment", "end", "records")
 
-    def __init__(
-        self, records: Sequence[ConsumerRecord[bytes | None, bytes | None]], assignment: Assignment
-    ) -> None:
+    def __init__(self, records: Sequence[LightRecord], assignment: Assignment) -> None:
         self.records = records
         self.end = records[-1].offset + 1
         self.assignment = assignment
@@ -48,7 +46,7 @@ class BulkMessage(ConsumerMessage):
             tp.partition,
             first.offset,
             first.timestamp / 1000.0,
-            first.timestamp_type,
+            0,
             None,
             None,
             batch,  # type: ignore[arg-type]  # Faust only hands it on to our schema

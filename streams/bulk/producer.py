@@ -1,6 +1,7 @@
 """Batches of records to Kafka, in order, and the knowledge of when they are durable."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -54,11 +55,12 @@ class DurableProducer:
         delivered: list[asyncio.Future[Any]] = []
         async with self._turns[topic, partition]:
             builder = producer.create_batch()
+            now = int(time.time() * 1000)
             for key, value in records:
-                if builder.append(key=key, value=value, timestamp=None) is None:
+                if builder.append(key=key, value=value, timestamp=now) is None:
                     delivered.append(await producer.send_batch(builder, topic, partition=partition))
                     builder = producer.create_batch()
-                    if builder.append(key=key, value=value, timestamp=None) is None:
+                    if builder.append(key=key, value=value, timestamp=now) is None:
                         raise ValueError(
                             f"a record of {len(value)} bytes does not fit into a batch"
                         )

@@ -12,6 +12,7 @@ from faust.types import TP
 
 from streams.bulk.assignment import Assignment
 from streams.bulk.fatal import end_process
+from streams.bulk.light import lighten
 from streams.bulk.table import TAG_SIZE, BulkTable
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class Recovery(faust.tables.recovery.Recovery):
             while behind:
                 if not self._still(generation_id):
                     return None
-                fetched = await reader.getmany(timeout_ms=200, max_records=_CHUNK)
+                fetched = await self._take(reader, table.changelog)
                 for tp, records in fetched.items():
                     by_partition[tp.partition][1].restore(
                         (record.key[:-TAG_SIZE], record.value)
@@ -152,6 +153,15 @@ class Recovery(faust.tables.recovery.Recovery):
             time.monotonic() - began,
         )
         return by_partition
+
+    @staticmethod
+    async def _take(reader: AIOKafkaConsumer, topic: str) -> Any:
+        """Return up to a chunk of records; the first call after a pause may return none."""
+        lighten(reader._fetcher, (topic,))
+        fetched = await reader.getmany(timeout_ms=0, max_records=_CHUNK)
+        if not fetched:
+            await asyncio.wait([reader._fetcher._create_fetch_waiter()], timeout=0.2)
+        return fetched
 
 
 class TableManager(faust.tables.manager.TableManager):

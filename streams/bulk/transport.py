@@ -1,9 +1,12 @@
 """The transport ``bulk://``: Faust's aiokafka transport, with batches for the bulk topics."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, cast
 
 import aiokafka
+from aiokafka.errors import ConsumerStoppedError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 from faust.types.transports import TPorTopicSet
@@ -12,6 +15,7 @@ from mode.utils.futures import notify
 
 from streams.bulk.assignment import Assignment
 from streams.bulk.delivery import Batch, BulkMessage
+from streams.bulk.light import lighten
 
 if TYPE_CHECKING:
     from streams.bulk.app import BulkApp
@@ -26,6 +30,31 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         # is not sent before it returns: with Faust's 1.5 s a record would wait that long.
         consumer._fetch_max_wait_ms = 20
         return consumer
+
+    async def _fetch_records(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> Any:
+        if not self.consumer.flow_active:
+            return {}
+        fetcher = consumer._fetcher
+        if consumer._closed or fetcher._closed:
+            raise ConsumerStoppedError
+        bulk_topics = cast("BulkApp", self.app).bulk_topics
+        deadline = time.monotonic() + (timeout or 0)
+        with fetcher._subscriptions.fetch_context():
+            while True:
+                lighten(fetcher, bulk_topics)
+                records = await fetcher.fetched_records(
+                    active_partitions, timeout=0, max_records=max_records
+                )
+                left = deadline - time.monotonic()
+                if records or left <= 0 or fetcher._closed or not self.consumer.flow_active:
+                    return records
+                await asyncio.wait([fetcher._create_fetch_waiter()], timeout=left)
 
 
 class Consumer(driver.Consumer):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import aiokafka.consumer.consumer
+import aiokafka.consumer.fetcher
 import aiokafka.producer.message_accumulator
 import faust
 import faust.app.base
@@ -51,6 +52,10 @@ READ: list[tuple[Callable[..., Any], str]] = [
     (faust.app.base.App._on_partitions_assigned, "de932b7927db"),
     (faust.app.base.App.on_rebalance_start, "5c1e23de3067"),
     (aiokafka.producer.message_accumulator.MessageAccumulator.add_batch, "5ed1c5b1367a"),
+    (aiokafka.consumer.fetcher.PartitionRecords._unpack_records, "b803e6d46480"),
+    (aiokafka.consumer.fetcher.FetchResult.getall, "3e717e30de50"),
+    (aiokafka.consumer.fetcher.Fetcher.fetched_records, "be4348896b9b"),
+    (aiokafka.consumer.fetcher.Fetcher._create_fetch_waiter, "61d840568746"),
     (aiokafka.consumer.consumer.AIOKafkaConsumer.committed, "d8706147ab15"),
 ]
 
