@@ -1,0 +1,114 @@
+"""Fixtures for all tests.
+
+`kafka` and `redis_url` are real servers, started once a session on free ports; a session that
+runs beside this one has its own. `stack` starts gateways and workers as processes over them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from contracts.settings import CommonSettings
+from tests.support.servers import Server, running_kafka, running_redis
+from tests.support.stack import Stack, StackFactory, unique_settings
+
+# A shell that has sourced the settings of a running system must not lead the tests there. Where
+# software is fetched from and kept is no matter of the tests.
+_KEPT: Final = ("MEDALLERO_TEST_", "MEDALLERO_CACHE_DIR", "MEDALLERO_MAVEN")
+
+_STACKS: Final = pytest.StashKey[list[Stack]]()
+
+
+def pytest_configure() -> None:
+    for name in [it for it in os.environ if it.startswith("MEDALLERO_")]:
+        if not name.startswith(_KEPT):
+            del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The session's Kafka broker. Tests that stop it must start their own instead."""
+    with running_kafka(tmp_path_factory.mktemp("kafka")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest) -> str:
+    """Bootstrap server of a Kafka; MEDALLERO_TEST_KAFKA names one that is already there."""
+    named = os.environ.get("MEDALLERO_TEST_KAFKA")
+    return named or str(request.getfixturevalue("kafka_server").address)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The session's Redis. Tests that stop it must start their own instead."""
+    with running_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_url(request: pytest.FixtureRequest) -> str:
+    """URL of a Redis; MEDALLERO_TEST_REDIS names one that is already there."""
+    named = os.environ.get("MEDALLERO_TEST_REDIS")
+    return named or str(request.getfixturevalue("redis_server").address)
+
+
+@pytest.fixture
+def common_settings(kafka: str, redis_url: str) -> CommonSettings:
+    """Settings with topics and keys of this test alone; the topics are not created yet."""
+    return unique_settings(kafka, redis_url)
+
+
+@pytest.fixture
+def stack(
+    request: pytest.FixtureRequest, kafka: str, redis_url: str, tmp_path: Path
+) -> Iterator[StackFactory]:
+    """Start a gateway and workers as processes, and return them when they are ready.
+
+    `stack(workers=2, gateways=1, environment={"publish_interval": "0.05"}, partitions=3)`: the
+    environment is for all of its processes, further arguments are fields of the settings. What
+    is started is stopped after the test; if that failed, its report has the logs' ends.
+    """
+    stacks: list[Stack] = []
+    request.node.stash[_STACKS] = stacks
+
+    def start(
+        *,
+        workers: int = 1,
+        gateways: int = 1,
+        environment: dict[str, str] | None = None,
+        **fields: Any,
+    ) -> Stack:
+        settings = unique_settings(fields.pop("kafka", kafka), redis_url, **fields)
+        directory = tmp_path / f"stack-{len(stacks) + 1}"
+        directory.mkdir()
+        started = Stack(settings, directory, environment or {})
+        stacks.append(started)
+        started.create_topics()
+        for _ in range(gateways):
+            started.add_gateway()
+        for _ in range(workers):
+            started.add_worker()
+        started.wait_ready()
+        return started
+
+    try:
+        yield start
+    finally:
+        for started in stacks:
+            started.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Add the ends of the processes' logs to the report of a failed test."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for stack in item.stash.get(_STACKS, []):
+            report.sections.append(("processes", stack.logs()))
+    return report

@@ -1,0 +1,1 @@
+"""What tests share: real servers, whole stacks of processes, waiting."""

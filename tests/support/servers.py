@@ -1,0 +1,123 @@
+"""Real Kafka and Redis for tests, on free ports, with their data in a directory of the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from medallero.embedded import fetch, kafka, redis
+from medallero.embedded.kafka import EmbeddedKafka
+from medallero.embedded.lock import load_lock
+from medallero.embedded.ports import free_port
+from medallero.embedded.processes import Command, Process, stop_all
+from medallero.embedded.redis import EmbeddedRedis
+from medallero.settings import UpSettings
+
+_ATTEMPTS: Final = 3
+_START_TIMEOUT: Final = 120.0
+
+
+@dataclass
+class Server:
+    """A running server that a test may kill and start again on the same data and port."""
+
+    address: str
+    prepare: Callable[[], Command]
+    answers: Callable[[], bool]
+    process: Process
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def kill(self) -> None:
+        """End it at once, as a power failure would."""
+        self.process.kill()
+
+    def stop(self) -> None:
+        """End it in order."""
+        stop_all([self.process], grace=20.0)
+
+    def start(self) -> None:
+        """Start it again and wait until it serves."""
+        self.process = Process(self.prepare())
+        if not _serves(self.process, self.answers):
+            raise AssertionError(f"it does not start again:\n{self.process.log_tail(50)}")
+
+
+@contextmanager
+def running_kafka(directory: Path) -> Iterator[Server]:
+    """Run a Kafka broker; the address is its bootstrap server."""
+    jars = class_path()
+
+    def make() -> tuple[str, Callable[[], Command], Callable[[], bool]]:
+        broker = EmbeddedKafka(
+            directory / "kafka",
+            jars,
+            "127.0.0.1",
+            free_port(),
+            controller_port=free_port(),
+            log=directory / "kafka.log",
+        )
+        return broker.bootstrap, broker.prepare, lambda: kafka.answers(broker.host, broker.port)
+
+    with _running(make) as server:
+        yield server
+
+
+@contextmanager
+def running_redis(directory: Path) -> Iterator[Server]:
+    """Run a Redis; the address is its URL."""
+
+    def make() -> tuple[str, Callable[[], Command], Callable[[], bool]]:
+        server = EmbeddedRedis(
+            directory / "redis", "127.0.0.1", free_port(), log=directory / "redis.log"
+        )
+        return server.url, server.prepare, lambda: redis.answers(server.host, server.port)
+
+    with _running(make) as server:
+        yield server
+
+
+def class_path() -> tuple[Path, ...]:
+    """Return Kafka's jars, fetching what the machine's cache lacks."""
+    from jgo.constants import MAVEN_CENTRAL_URL
+
+    settings = UpSettings()
+    lock = load_lock()
+    directory = settings.cache_dir.expanduser().absolute() / "jars"
+    if fetch.missing(lock.jars, directory):
+        fetch.fetch(lock.jars, directory, settings.maven or str(MAVEN_CENTRAL_URL))
+    return kafka.jar_paths(lock, directory)
+
+
+@contextmanager
+def _running(
+    make: Callable[[], tuple[str, Callable[[], Command], Callable[[], bool]]],
+) -> Iterator[Server]:
+    """Run what *make* describes; anew on other ports if somebody took them in between."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        address, prepare, answers = make()
+        server = Server(address, prepare, answers, Process(prepare()))
+        try:
+            if _serves(server.process, answers):
+                yield server
+                return
+            if attempt == _ATTEMPTS:
+                raise AssertionError(f"it does not start:\n{server.process.log_tail(50)}")
+        finally:
+            server.stop()
+
+
+def _serves(process: Process, answers: Callable[[], bool]) -> bool:
+    """Wait until it answers; kill it and return false if it ends first or takes too long."""
+    for _ in range(int(_START_TIMEOUT / 0.1)):
+        if answers():
+            return True
+        if process.wait(0.1) is not None:
+            return False
+    process.kill()
+    return False
