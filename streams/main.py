@@ -32,5 +32,4 @@ def main() -> None:
         override_logging=False,
         redirect_stdouts=False,
         quiet=True,
-        blocking_timeout=10.0,
     ).execute_from_commandline()

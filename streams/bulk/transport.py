@@ -15,6 +15,7 @@ from mode.utils.futures import notify
 
 from streams.bulk.assignment import Assignment
 from streams.bulk.delivery import Batch, BulkMessage
+from streams.bulk.fatal import end_process
 from streams.bulk.light import lighten
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         # is not sent before it returns: with Faust's 1.5 s a record would wait that long.
         consumer._fetch_max_wait_ms = 20
         return consumer
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        if self.app.conf.consumer_group_instance_id is not None:
+            _end_when_replaced(self._ensure_consumer()._coordinator)
 
     async def _fetch_records(
         self,
@@ -191,6 +197,23 @@ class Consumer(driver.Consumer):
             await self.perform_seek()
         except Exception as exc:
             self.log.warning("seek_failed_while_flow_stopped error=%r", exc)
+
+
+def _end_when_replaced(coordinator: Any) -> None:
+    """End the process when the group no longer knows this static member.
+
+    It was silent for longer than its session, or another process has taken its name. aiokafka
+    does not send the name with a heartbeat, so Kafka cannot fence it: the two would take the
+    name from each other for ever.
+    """
+    reset = coordinator.reset_generation
+
+    def reset_or_end() -> None:
+        if coordinator.generation > 0 and not coordinator._closing.done():
+            end_process("the group does not know this worker any more: its name was taken over")
+        reset()
+
+    coordinator.reset_generation = reset_or_end
 
 
 class Transport(driver.Transport):

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiokafka.consumer.consumer
 import aiokafka.consumer.fetcher
+import aiokafka.consumer.group_coordinator
 import aiokafka.producer.message_accumulator
 import faust
 import faust.app.base
@@ -56,6 +57,10 @@ READ: list[tuple[Callable[..., Any], str]] = [
     (aiokafka.consumer.fetcher.FetchResult.getall, "3e717e30de50"),
     (aiokafka.consumer.fetcher.Fetcher.fetched_records, "be4348896b9b"),
     (aiokafka.consumer.fetcher.Fetcher._create_fetch_waiter, "61d840568746"),
+    (aiokafka.consumer.group_coordinator.GroupCoordinator.reset_generation, "537aa37c531b"),
+    (aiokafka.consumer.group_coordinator.GroupCoordinator._do_heartbeat, "dc1d6632aaa6"),
+    (aiokafka.consumer.group_coordinator.GroupCoordinator._maybe_leave_group, "016cd88a16e6"),
+    (driver.AIOKafkaConsumerThread.on_start, "38b4e8bd1e10"),
     (aiokafka.consumer.consumer.AIOKafkaConsumer.committed, "d8706147ab15"),
 ]
 
