@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from contracts.settings import CommonSettings
-from tests.support.servers import Server, running_kafka, running_redis
+from tests.support.servers import Server, class_path, running_kafka, running_redis
 from tests.support.stack import Stack, StackFactory, unique_settings
 
 # A shell that has sourced the settings of a running system must not lead the tests there. Where
@@ -28,6 +28,12 @@ def pytest_configure() -> None:
     for name in [it for it in os.environ if it.startswith("MEDALLERO_")]:
         if not name.startswith(_KEPT):
             del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def kafka_jars() -> tuple[Path, ...]:
+    """Kafka's class path, for tests that run a broker of their own."""
+    return class_path()
 
 
 @pytest.fixture(scope="session")
