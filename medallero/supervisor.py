@@ -79,14 +79,14 @@ class Supervisor:
                 if run.exits >= _EXITS_AT_START:
                     raise run.failure(f"ended {run.exits} times before it was ready")
                 if not run.ready and time.monotonic() > deadline:
-                    raise run.failure(f"is not ready after {self.start_timeout:.0f} seconds")
+                    raise run.failure(f"is not ready after {self.start_timeout:g} seconds")
             if self.stop.wait(_TICK):
                 raise StopAsked
 
     @property
     def runs_anything(self) -> bool:
         """Whether there is something to stop."""
-        return any(run.process for run in self._runs)
+        return any(run.process and run.process.exit_code is None for run in self._runs)
 
     def watch(self) -> None:
         """Start again what ends, until the stop event is set."""
