@@ -56,6 +56,8 @@ class HttpApi:
         self._records = records
         self._standings = standings
         self._metrics = metrics
+        self._active = 0
+        self._last: asyncio.Future[None] | None = None
         self._openapi = openapi_document(settings)
         self._page_html = page()
         prefix = secrets.token_hex(6)
@@ -73,9 +75,16 @@ class HttpApi:
         for path, faculty in COURSE_PATHS.items():
             self._routes[path] = {"POST": self._entries_handler(faculty)}
 
+    async def drained(self) -> None:
+        """Return when no request is being answered."""
+        while self._active:
+            self._last = asyncio.get_running_loop().create_future()
+            await self._last
+
     async def handle(self, request: BaseRequest) -> Response:
         """Return the answer to *request*."""
         request_id = self._request_id(request)
+        self._active += 1
         try:
             response = await self._handler_of(request)(request)
         except Refused as refused:
@@ -87,6 +96,10 @@ class HttpApi:
             response = refusal_answer(
                 Refused(Reason.INTERNAL, "the gateway has a fault; its log says more"), request_id
             )
+        finally:
+            self._active -= 1
+            if not self._active and self._last is not None and not self._last.done():
+                self._last.set_result(None)
         response.headers["X-Request-ID"] = request_id
         response.headers["Server"] = "medallero"
         if self._intake.stopping:

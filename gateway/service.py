@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from typing import Final
 
 import structlog
 from aiohttp.web import ServerRunner, TCPSite
@@ -20,7 +21,9 @@ from olympics.catalogue import load_catalogue
 _log = structlog.get_logger("gateway.service")
 
 #: How often health checks learn of a change, seconds.
-_TICK = 0.1
+_TICK: Final = 0.1
+#: Longest wait for answers on their way out, once all requests have been handled, seconds.
+_LAST_WORDS: Final = 1.0
 
 
 class Gateway:
@@ -39,14 +42,15 @@ class Gateway:
         self._standings = Standings(settings, catalogue)
         budget = Budget(settings.max_in_flight, self.metrics)
         records = RecordRequests(settings, self.intake, budget)
+        self._api = HttpApi(settings, self.intake, records, self._standings, self.metrics)
         server = HttpServer(
-            HttpApi(settings, self.intake, records, self._standings, self.metrics),
+            self._api,
             access_log=None,
             auto_decompress=False,
             keepalive_timeout=75.0,
             lingering_time=5.0,
         )
-        self._runner = ServerRunner(server, shutdown_timeout=settings.drain_timeout)
+        self._runner = ServerRunner(server, shutdown_timeout=_LAST_WORDS)
         self._grpc = GrpcServer(settings, self.intake, budget, self.metrics)
         self._health: asyncio.Task[None] | None = None
 
@@ -86,10 +90,22 @@ class Gateway:
         if self._health is not None:
             self._health.cancel()
             await self._grpc.tell_health(False)
-        await asyncio.gather(self._runner.cleanup(), self._grpc.stop(self._settings.drain_timeout))
+        await asyncio.gather(self._stop_http(), self._grpc.stop(self._settings.drain_timeout))
         await self._writer.close()
         await self._standings.close()
         _log.info("stopped")
+
+    async def _stop_http(self) -> None:
+        # The runner would at once stop reading from connections, also in the middle of a body;
+        # so first no connection is taken any more, and requests that have begun are answered.
+        for site in list(self._runner.sites):
+            await site.stop()
+        try:
+            async with asyncio.timeout(self._settings.drain_timeout):
+                await self._api.drained()
+        except TimeoutError:
+            _log.warning("drain_timeout", seconds=self._settings.drain_timeout)
+        await self._runner.cleanup()
 
     async def _tell_health(self) -> None:
         while True:

@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from contracts.topics import ensure_topics
 from gateway.service import Gateway
 from gateway.settings import GatewaySettings
+from tests.support.waiting import wait_until
 
 JSON = {"Content-Type": "application/json"}
 LINES = {"Content-Type": "application/x-ndjson"}
@@ -107,9 +108,11 @@ class RunningGateway:
     def wait_ready(self, ready: bool = True, timeout: float = 30.0) -> float:
         """Wait until readiness is as given; return the seconds that it took."""
         started = time.monotonic()
-        while (self.send("GET", "/readyz").status == 200) is not ready:
-            assert time.monotonic() - started < timeout, self.send("GET", "/readyz").body
-            time.sleep(0.05)
+        wait_until(
+            lambda: (self.send("GET", "/readyz").status == 200) is ready,
+            timeout=timeout,
+            what=lambda: self.send("GET", "/readyz").body,
+        )
         return time.monotonic() - started
 
     def topic(self) -> list[Record]:

@@ -122,7 +122,9 @@ def test_more_than_a_thousand_rejections_are_counted_but_not_listed(
     ],
     ids=["gzip", "deflate with its zlib header", "deflate without it", "gzip in two members"],
 )
-def test_compressed_bodies_are_read(gateway: RunningGateway, encoding: str, compress: object) -> None:
+def test_compressed_bodies_are_read(
+    gateway: RunningGateway, encoding: str, compress: object
+) -> None:
     assert callable(compress)
     body = compress(json.dumps([a_result(unit=f"u{number}") for number in range(2000)]).encode())
 

@@ -1,0 +1,214 @@
+"""What the gateway tells: the standings of Redis, and units from the workers that own them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from redis import Redis
+
+from contracts.partitioning import partition_of
+from contracts.snapshot import COUNTS, Keys
+from gateway.settings import GatewaySettings
+from olympics.result import key_of
+from tests.integration.gateway_support import RunningGateway, running, settings_for
+
+pytestmark = pytest.mark.integration
+
+UNIT = {"sport": "swimming", "unit": "50/100 m", "phase": "final", "offset": 7, "rows": []}
+
+
+def _counts(**fields: int) -> dict[str, int]:
+    return dict.fromkeys(COUNTS, 0) | fields
+
+
+def write_snapshot(settings: GatewaySettings, owners: dict[int, str] | None = None) -> None:
+    """Write a small snapshot, as the mirror does."""
+    keys = Keys(settings.redis_prefix)
+    redis = Redis.from_url(settings.redis)
+    meta = {
+        "updated_at": "1700000000.5",
+        "age": "0.25",
+        "snapshot": 3,
+        "results": 3,
+        "provisional": 0,
+        "rejected": 0,
+        "conflicts": 0,
+        "epoch": 1,
+        "rules": 1000001,
+        "offsets": json.dumps({"0": [3, 1000001], "1": [0, 1000001]}),
+    }
+    hashes: dict[str, dict[str, Any]] = {
+        keys.sport("swimming"): {"sport": "swimming", **_counts(entries=3, winners=1, gold=1)},
+        keys.faculty("agronomy"): {
+            "faculty": "agronomy", "rank": 2, "total": 0, **_counts(entries=2),
+        },
+        keys.faculty("engineering"): {
+            "faculty": "engineering", "rank": 1, "total": 1, **_counts(entries=1, gold=1),
+        },
+        keys.pair("swimming", "engineering"): _counts(entries=1, winners=1, gold=1),
+    }  # fmt: skip
+    for key, mapping in {keys.meta: meta, **hashes}.items():
+        redis.hset(key, mapping={name: str(value) for name, value in mapping.items()})
+    redis.sadd(keys.index, *hashes)
+    for partition, owner in (owners or {}).items():
+        redis.hset(keys.owners, str(partition), owner)
+    redis.close()
+
+
+@contextmanager
+def a_worker() -> Iterator[tuple[str, list[str]]]:
+    """Run a worker's private HTTP that knows one unit; yield its address and what was asked."""
+    asked: list[str] = []
+    started = threading.Event()
+    over = asyncio.Event()
+    loop: asyncio.AbstractEventLoop
+    address = ""
+
+    async def unit(request: web.Request) -> web.Response:
+        asked.append(request.rel_url.raw_path)
+        if request.match_info["unit"] == "elsewhere":
+            return web.json_response({"error": "another worker owns this unit"}, status=421)
+        if request.match_info["unit"] != UNIT["unit"]:
+            return web.json_response({"error": "no such unit"}, status=404)
+        return web.json_response(UNIT)
+
+    async def serve() -> None:
+        nonlocal address, loop
+        loop = asyncio.get_running_loop()
+        application = web.Application()
+        application.router.add_get("/units/{sport}/{unit:.+}", unit)
+        runner = web.AppRunner(application, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        started.set()
+        await over.wait()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    started.wait()
+    try:
+        yield address, asked
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+
+
+@pytest.fixture
+def gateway(kafka: str, redis_url: str) -> Iterator[RunningGateway]:
+    settings = settings_for(kafka, redis_url, standings_max_age=0)
+    with running(settings, topics=False) as running_gateway:
+        yield running_gateway
+
+
+def _owners(settings: GatewaySettings, unit: str, owner: str) -> dict[int, str]:
+    return {partition_of(key_of("swimming", unit), settings.partitions): owner}
+
+
+def test_before_the_first_snapshot_the_standings_are_empty_and_say_so(
+    gateway: RunningGateway,
+) -> None:
+    answer = gateway.send("GET", "/v1/standings")
+
+    assert answer.status == 200
+    assert answer.json == {
+        "state": "empty",
+        "meta": None,
+        "medal_table": [],
+        "sports": [],
+        "pairs": [],
+    }
+
+
+def test_the_standings_are_the_snapshot_in_order(gateway: RunningGateway) -> None:
+    write_snapshot(gateway.settings, {0: "http://worker-1:6066"})
+
+    answer = gateway.send("GET", "/v1/standings")
+
+    body = answer.json
+    assert (answer.status, body["state"]) == (200, "live")
+    assert [line["faculty"] for line in body["medal_table"]] == ["engineering", "agronomy"]
+    assert body["medal_table"][0]["gold"] == 1
+    assert body["sports"] == [{"sport": "swimming", **_counts(entries=3, winners=1, gold=1)}]
+    assert body["pairs"][0]["faculty"] == "engineering"
+    assert body["meta"]["results"] == 3
+    assert body["meta"]["offsets"][0] == {"partition": 0, "offset": 3, "revision": 1000001}
+    assert b"worker-1" not in answer.body  # workers are private
+
+
+def test_without_redis_the_standings_are_unavailable_but_the_gateway_is_ready(kafka: str) -> None:
+    with running(settings_for(kafka, "redis://127.0.0.1:1/0")) as gateway:
+        answer = gateway.send("GET", "/v1/standings")
+
+        assert (answer.status, answer.json["code"]) == (503, "unavailable")
+        assert answer.headers["Retry-After"] == "1"
+        assert gateway.send("GET", "/readyz").status == 200
+
+
+def test_what_is_no_snapshot_is_unavailable(gateway: RunningGateway) -> None:
+    keys = Keys(gateway.settings.redis_prefix)
+    with Redis.from_url(gateway.settings.redis) as redis:
+        redis.hset(keys.meta, "results", "many")
+
+    assert gateway.send("GET", "/v1/standings").status == 503
+
+
+@pytest.mark.parametrize(
+    "path", ["swimming/50/100%20m", "Nataci%C3%B3n/50%2F100%20m", "1/50/100%20m"]
+)
+def test_a_unit_is_told_by_the_worker_that_owns_it(gateway: RunningGateway, path: str) -> None:
+    with a_worker() as (address, asked):
+        write_snapshot(gateway.settings, _owners(gateway.settings, "50/100 m", address))
+
+        answer = gateway.send("GET", f"/v1/units/{path}")
+
+        assert (answer.status, answer.json) == (200, UNIT)
+        assert asked == ["/units/swimming/50%2F100%20m"]
+
+
+def test_a_unit_without_results_is_not_found(gateway: RunningGateway) -> None:
+    with a_worker() as (address, _asked):
+        write_snapshot(gateway.settings, _owners(gateway.settings, "unheard", address))
+
+        assert gateway.send("GET", "/v1/units/swimming/unheard").status == 404
+
+
+@pytest.mark.parametrize(
+    ("unit", "owner"),
+    [("elsewhere", None), ("any", "http://127.0.0.1:1"), ("any", "")],
+    ids=["it moved to another worker", "the worker is away", "nobody owns it"],
+)
+def test_a_unit_whose_worker_cannot_tell_is_unavailable(
+    gateway: RunningGateway, unit: str, owner: str | None
+) -> None:
+    with a_worker() as (address, _asked):
+        owner = address if owner is None else owner
+        owners = _owners(gateway.settings, unit, owner) if owner else {}
+        write_snapshot(gateway.settings, owners)
+
+        answer = gateway.send("GET", f"/v1/units/swimming/{unit}")
+
+        assert (answer.status, answer.json["code"]) == (503, "unavailable")
+        assert answer.json["retryable"] is True
+
+
+def test_the_page_reads_the_standings(gateway: RunningGateway) -> None:
+    answer: Any = gateway.send("GET", "/")
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert b"/v1/standings" in answer.body
+
+
+def test_head_is_get_without_a_body(gateway: RunningGateway) -> None:
+    answer = gateway.send("HEAD", "/healthz")
+
+    assert (answer.status, answer.body) == (200, b"")
