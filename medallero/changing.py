@@ -121,7 +121,7 @@ def _show_standings(out: Console, log: UnitLog, after: Result, catalogue: Catalo
     rows: list[tuple[str, UnitRow | None, UnitRow | None]]
     rows = [(row.competitor, before.pop(row.competitor, None), row) for row in then]
     rows += [(competitor, row, None) for competitor, row in before.items()]
-    changed = [row for row in rows if _standing(row[1]) != _standing(row[2])]
+    changed = [row for row in rows if len(set(_standings(row[1], row[2]))) > 1]
     if not changed:
         out.print("The unit's standings stay as they are.")
         return
@@ -139,12 +139,20 @@ def _show_standings(out: Console, log: UnitLog, after: Result, catalogue: Catalo
         table.add_row(
             Text(who(known.result.competitor)),
             Text(known.result.faculty),
-            _standing(now),
-            _standing(later),
+            *_standings(now, later),
         )
     out.print(table)
     if len(rows) > len(changed):
-        out.print(f"The other {len(rows) - len(changed)} stay as they are.", style="dim")
+        unchanged = len(rows) - len(changed)
+        out.print(f"Others, which stay as they are: {unchanged:,}.", style="dim")
+
+
+def _standings(now: UnitRow | None, after: UnitRow | None) -> tuple[str, str]:
+    """Return both in words; with the faculties where they are not the same."""
+    before, then = _standing(now), _standing(after)
+    if now and after and now.result.faculty != after.result.faculty:
+        return f"{before}, for {now.result.faculty}", f"{then}, for {after.result.faculty}"
+    return before, then
 
 
 def _standing(row: UnitRow | None) -> str:
@@ -157,7 +165,7 @@ def _standing(row: UnitRow | None) -> str:
         parts.append((row.split or "").replace("_", " "))
         if row.medal:
             parts.append(row.medal)
-    return ", ".join(part for part in parts if part) + f" · {row.result.faculty}"
+    return ", ".join(part for part in parts if part)
 
 
 def _word(value: object) -> str:

@@ -159,7 +159,7 @@ async def check_the_topics(settings: CommonSettings) -> list[Finding]:
 
 def _remedy_of_topic(problem: str) -> str:
     if "does not exist" in problem:
-        return "start a gateway or a worker, which create it"
+        return "`medallero up` creates it"
     if "partitions" in problem:
         return "set MEDALLERO_PARTITIONS to what the topic has, everywhere"
     return "set it with kafka-configs.sh --alter; results must never expire or be compacted"

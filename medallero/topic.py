@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -146,11 +147,30 @@ async def open_topic(settings: CommonSettings, name: str | None = None) -> Async
         if name not in await consumer.topics():
             raise TopicUnavailable(
                 f"topic {name!r} does not exist",
-                "`medallero up`, or the first gateway or worker, creates it",
+                "`medallero up` creates it",
             )
-        yield RawTopic(consumer, name, consumer.partitions_for_topic(name) or ())
+        yield RawTopic(consumer, name, await _partitions(consumer, name))
     finally:
-        await consumer.stop()
+        await _stop(consumer)
+
+
+async def _partitions(consumer: AIOKafkaConsumer, name: str) -> Collection[int]:
+    try:
+        # The consumer knows the partitions only of topics that it was asked about.
+        await consumer.end_offsets([TopicPartition(name, 0)])
+    except KafkaError as error:
+        raise _unreachable(error) from None
+    return consumer.partitions_for_topic(name) or {0}
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    # aiokafka 0.14's fetcher loses a cancellation that comes while it takes in a new assignment,
+    # and stop() then waits for it for ever. Cancelling stop() cancels the fetcher once more.
+    stopping = asyncio.create_task(consumer.stop())
+    while not (await asyncio.wait({stopping}, timeout=0.5))[0]:
+        stopping.cancel()
+    if not stopping.cancelled():
+        stopping.result()
 
 
 def _unreachable(error: KafkaError) -> TopicUnavailable:
