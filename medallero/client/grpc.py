@@ -95,7 +95,11 @@ class GrpcClient:
         details = _details(error)
         if code is grpc.StatusCode.INVALID_ARGUMENT:
             if "SubmitResponse" in details:
-                return intake_pb2.SubmitResponse.FromString(details["SubmitResponse"])
+                response = intake_pb2.SubmitResponse.FromString(details["SubmitResponse"])
+                # Details name only the records that fit into trailing metadata. A smaller request
+                # has room for all, so a longer list is treated as one that cannot be read.
+                if len(response.rejected) == response.rejected_count:
+                    return response
             raise BadRequest(words)
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "RetryInfo" not in details:
             raise BadRequest(words)

@@ -244,7 +244,8 @@ def test_what_is_hardly_http_has_its_answer_too(
 
 
 def test_half_a_request_and_a_hang_up_harm_nobody(gateway: RunningGateway) -> None:
-    for raw in (b"POST /v1/res", b"POST /v1/results HTTP/1.1\r\nContent-Length: 50\r\n\r\n{"):
+    head = b"POST /v1/results HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n"
+    for raw in (b"POST /v1/res", head, head + b"{"):
         with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=10) as client:
             client.sendall(raw)
 

@@ -1,0 +1,267 @@
+"""Group commit: who shares whose fate, in which order, and for how long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatch
+
+from gateway import log_writer
+from gateway.log_writer import Commit, LogUnavailable, LogWriter, Record
+from gateway.metrics import Metrics
+from gateway.settings import GatewaySettings
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
+class Sent:
+    """A batch that the producer was given, and its outcome, for the test to decide."""
+
+    def __init__(self, batch: BatchBuilder, partition: int) -> None:
+        self.partition = partition
+        self.outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        records = DefaultRecordBatch(bytes(batch._build()))
+        self.values = [record.value for record in records]
+
+
+class FakeProducer:
+    """Remembers batches; acknowledges none by itself."""
+
+    def __init__(self) -> None:
+        self.sent: list[Sent] = []
+
+    async def send_batch(
+        self, batch: BatchBuilder, topic: str, *, partition: int
+    ) -> asyncio.Future[None]:
+        assert batch.closed()
+        self.sent.append(Sent(batch, partition))
+        return self.sent[-1].outcome
+
+
+class FakeLink:
+    """A link whose producer and problem the test decides."""
+
+    def __init__(
+        self, settings: GatewaySettings, *, changed: Callable[[], None], lost: Callable[[Any], None]
+    ) -> None:
+        self.problem: str | None = None
+        self.batch_bytes = settings.batch_bytes
+        self.current: FakeProducer | None = FakeProducer()
+        self.failures: list[BaseException] = []
+        self.lost = lost
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def producer(self) -> FakeProducer:
+        await until(lambda: self.current is not None)
+        assert self.current is not None
+        return self.current
+
+    def failed(self, producer: FakeProducer, error: BaseException) -> None:
+        self.failures.append(error)
+
+    def stuck(self, producer: FakeProducer) -> None:
+        self.lost(producer)
+
+    def delivered(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+class Writing:
+    """A log writer over a fake link."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.writer = LogWriter(
+            GatewaySettings(partitions=2, **{"linger_ms": 1.0, **fields}), Metrics()
+        )
+        link: Any = self.writer._link
+        self.link: FakeLink = link
+        self.writer.start()
+
+    @property
+    def producer(self) -> FakeProducer:
+        assert self.link.current is not None
+        return self.link.current
+
+    def append(self, *records: tuple[int, bytes]) -> asyncio.Task[None]:
+        """Begin a request with *records* (partition, value); its task ends as the request does."""
+        commit = self.writer.begin()
+        commit.add([Record(partition, b"key", value) for partition, value in records])
+        return asyncio.create_task(commit.done())
+
+    async def sent(self, number: int) -> list[Sent]:
+        """Wait until so many batches were sent in all."""
+        await until(lambda: len(self.producer.sent) >= number)
+        return self.producer.sent
+
+
+@pytest.fixture(autouse=True)
+def _fake_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_writer, "KafkaLink", FakeLink)
+
+
+async def test_concurrent_requests_share_a_batch_and_its_outcome() -> None:
+    writing = Writing()
+    requests = [writing.append((0, b"%d" % number)) for number in range(10)]
+
+    (batch,) = await writing.sent(1)
+    assert batch.values == [b"%d" % number for number in range(10)]
+    assert not any(request.done() for request in requests)
+
+    batch.outcome.set_result(None)
+    await asyncio.gather(*requests)
+    await writing.writer.close()
+
+
+async def test_a_failed_batch_fails_exactly_the_requests_that_have_records_in_it() -> None:
+    writing = Writing()
+    in_first = writing.append((0, b"a"))
+    in_both = writing.append((0, b"b"), (1, b"c"))
+    in_second = writing.append((1, b"d"))
+
+    first, second = sorted(await writing.sent(2), key=lambda sent: sent.partition)
+    first.outcome.set_exception(ConnectionError("gone"))
+    second.outcome.set_result(None)
+
+    await in_second
+    for request in (in_first, in_both):
+        with pytest.raises(LogUnavailable, match="gone"):
+            await request
+    assert [str(error) for error in writing.link.failures] == ["gone"]
+    await writing.writer.close()
+
+
+async def test_the_next_batch_of_a_partition_waits_for_the_last_one() -> None:
+    writing = Writing()
+    requests = [writing.append((0, b"a"))]
+    (first,) = await writing.sent(1)
+    requests += [writing.append((0, b"b")), writing.append((0, b"c"))]
+    await asyncio.sleep(0.02)
+    assert len(writing.producer.sent) == 1
+
+    first.outcome.set_result(None)
+    second = (await writing.sent(2))[1]
+    assert second.values == [b"b", b"c"]
+    second.outcome.set_result(None)
+    await asyncio.gather(*requests)
+    await writing.writer.close()
+
+
+async def test_a_full_batch_is_followed_by_another_in_order() -> None:
+    writing = Writing(batch_bytes=16 * 1024)
+    values = [b"%04d" % number + b"x" * 1000 for number in range(50)]
+    request = writing.append(*((0, value) for value in values))
+
+    seen: list[bytes | None] = []
+    while not request.done():
+        batch = (await writing.sent(1)).pop()
+        assert len(batch.values) <= 16
+        seen += batch.values
+        batch.outcome.set_result(None)
+        await asyncio.sleep(0.001)
+        if len(seen) == len(values):
+            await request
+    assert seen == values
+    await writing.writer.close()
+
+
+async def test_what_kafka_does_not_acknowledge_in_time_fails_and_is_never_called_accepted() -> None:
+    writing = Writing(kafka_timeout=0.05)
+    request = writing.append((0, b"a"))
+    (batch,) = await writing.sent(1)
+
+    with pytest.raises(LogUnavailable, match="not acknowledged"):
+        await request
+    batch.outcome.set_result(None)  # it arrives after all: too late for the answer
+    await asyncio.sleep(0.01)
+
+    later = writing.append((0, b"b"))
+    (await writing.sent(2))[1].outcome.set_result(None)
+    await later
+    await writing.writer.close()
+
+
+async def test_what_has_timed_out_before_it_left_never_leaves() -> None:
+    writing = Writing(kafka_timeout=0.05)
+    producer, writing.link.current = writing.link.current, None
+    with pytest.raises(LogUnavailable):
+        await writing.append((0, b"a"))
+
+    writing.link.current = producer
+    request = writing.append((0, b"b"))
+    (batch,) = await writing.sent(1)
+    assert batch.values == [b"b"]
+    batch.outcome.set_result(None)
+    await request
+    await writing.writer.close()
+
+
+async def test_a_request_that_is_cancelled_disturbs_nobody() -> None:
+    writing = Writing()
+    cancelled, other = writing.append((0, b"a")), writing.append((0, b"b"))
+    (batch,) = await writing.sent(1)
+
+    cancelled.cancel()
+    await asyncio.sleep(0)
+    batch.outcome.set_result(None)
+
+    await other
+    await writing.writer.close()
+
+
+async def test_a_stalled_kafka_is_a_problem_until_it_acknowledges() -> None:
+    writing = Writing(kafka_stall=0.05, kafka_timeout=10.0)
+    request = writing.append((0, b"a"))
+    (batch,) = await writing.sent(1)
+    await until(lambda: writing.writer.problem is not None)
+    with pytest.raises(LogUnavailable, match="not acknowledged"):
+        writing.writer.begin()
+
+    batch.outcome.set_result(None)
+    await request
+    await until(lambda: writing.writer.problem is None)
+    await writing.writer.close()
+
+
+async def test_a_producer_that_is_given_up_fails_its_batch_and_the_next_one_goes_on() -> None:
+    writing = Writing(kafka_timeout=0.05)
+    lost = writing.producer
+    with pytest.raises(LogUnavailable):
+        await writing.append((0, b"a"))
+    assert len(lost.sent) == 1
+
+    writing.link.current = FakeProducer()
+    writing.link.stuck(lost)
+    request = writing.append((0, b"b"))
+    (await writing.sent(1))[0].outcome.set_result(None)
+    await request
+    await writing.writer.close()
+
+
+async def test_a_request_may_add_records_in_parts() -> None:
+    writing = Writing(linger_ms=0)
+    commit: Commit = writing.writer.begin()
+    commit.add([Record(0, b"key", b"a")])
+    (first,) = await writing.sent(1)
+    first.outcome.set_result(None)
+    await asyncio.sleep(0.01)
+    commit.add([Record(0, b"key", b"b")])
+
+    done = asyncio.create_task(commit.done())
+    second = (await writing.sent(2))[1]
+    assert not done.done()
+    second.outcome.set_result(None)
+    await done
+    await writing.writer.close()

@@ -1,0 +1,111 @@
+"""Small parts of the gateway that need no server."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+import pytest
+from aiokafka.partitioner import murmur2
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.partitioning import partition_of
+from gateway.budget import Budget
+from gateway.http_body import Inflater
+from gateway.intake import Entries
+from gateway.metrics import Metrics
+from gateway.outcome import LISTED, Outcome
+from gateway.refusal import Reason, Refused
+from olympics.entry import ENTRY_ID_LENGTH
+from protos.generate import MESSAGES, ROOT, generate
+
+
+@given(st.binary(max_size=100), st.integers(1, 50))
+def test_partitions_are_those_of_kafkas_default_partitioner(key: bytes, partitions: int) -> None:
+    assert partition_of(key, partitions) == (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+@given(
+    st.binary(max_size=300_000), st.integers(1, 70_000), st.sampled_from(["gzip", "zlib", "raw"])
+)
+def test_what_was_compressed_comes_out_whole_whatever_the_pieces(
+    data: bytes, piece: int, way: str
+) -> None:
+    packed = {
+        "gzip": lambda: gzip.compress(data),
+        "zlib": lambda: zlib.compress(data),
+        "raw": lambda: zlib.compress(data, wbits=-15),
+    }[way]()
+    inflater = Inflater(raw_allowed=way != "gzip")
+
+    out = [
+        inflated
+        for start in range(0, len(packed), piece)
+        for inflated in inflater.feed(packed[start : start + piece])
+    ]
+
+    assert b"".join(out) == data
+    assert inflater.complete
+    assert all(len(inflated) <= 64 * 1024 for inflated in out)
+
+
+def test_a_bomb_comes_out_in_small_pieces() -> None:
+    inflater = Inflater(raw_allowed=False)
+
+    pieces = inflater.feed(gzip.compress(bytes(100_000_000)))
+
+    assert len(next(pieces)) <= 64 * 1024
+
+
+def test_what_does_not_fit_into_the_budget_is_refused_and_what_is_given_back_fits_again() -> None:
+    budget = Budget(100, Metrics())
+    first = budget.lease(60)
+
+    with pytest.raises(Refused) as refused:
+        budget.lease(50)
+    assert refused.value.reason is Reason.TOO_BUSY
+    with pytest.raises(Refused):
+        first.grow(101)
+
+    first.end()
+    budget.lease(100).end()
+
+
+def test_the_outcomes_of_parts_add_up_and_lists_stay_short() -> None:
+    total = Outcome()
+    for part in range(3):
+        outcome = Outcome(accepted=1)
+        for index in range(400):
+            outcome.reject(part * 1000 + index, None, "mark", "expected a mark")
+            outcome.mint(part * 1000 + index, "id")
+        total.add(outcome)
+
+    assert (total.accepted, total.rejected_count) == (3, 1200)
+    assert len(total.rejected) == len(total.minted) == LISTED
+    assert total.rejected[-1].index == 2199
+
+
+@pytest.mark.parametrize("key", ["k", "k" * 64, "clé", "k" * 1000])
+def test_the_id_that_a_key_gives_is_always_short_enough_and_always_the_same(key: str) -> None:
+    kind = Entries(key=key, several=True)
+
+    first, second = kind.id_at(0), kind.id_at(999_999_999)
+
+    assert first == kind.id_at(0) != second
+    assert second is not None
+    assert len(second) <= ENTRY_ID_LENGTH
+
+
+def test_without_a_key_there_is_no_id() -> None:
+    assert Entries().id_at(0) is None
+
+
+def test_the_generated_modules_are_those_of_the_contract(tmp_path: Path) -> None:
+    generate(tmp_path)
+
+    for source in MESSAGES:
+        for module in tmp_path.glob(source.replace(".proto", "_pb2*")):
+            assert module.read_text() == (ROOT / module.relative_to(tmp_path)).read_text()
+    assert len(list(tmp_path.rglob("*_pb2*"))) == 5
