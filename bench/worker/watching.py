@@ -1,0 +1,116 @@
+"""A peer at work, seen from outside: its progress in Redis, its memory and processor time."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from redis import Redis
+
+from bench.worker.rates import Sample
+from bench.worker.workloads import COUNTED, Row, Table
+from medallero.embedded.processes import Process, describe_exit
+
+#: Seconds between two looks: small beside the 50 to 100 ms between two reports of a peer.
+PERIOD = 0.01
+_PROCESS_PERIOD = 0.1
+
+#: Returns how many records the peer says it has processed.
+Progress = Callable[[], int]
+
+
+class PeerFailed(RuntimeError):
+    """The peer ended, or stood still, before it had done its work."""
+
+
+def snapshot_progress(redis: Redis, prefix: str) -> Progress:
+    """Progress of peers that mirror whole tables: the snapshot number in their meta hash."""
+    key = f"{prefix}meta"
+    return lambda: int(redis.hget(key, "snapshot") or 0)  # type: ignore[arg-type]  # synchronous
+
+
+def counter_progress(redis: Redis, prefix: str) -> Progress:
+    """Progress of peers that increment: the sum of their counters."""
+    key = f"{prefix}entries"
+    return lambda: sum(map(int, redis.hvals(key)))  # type: ignore[arg-type]  # synchronous
+
+
+def read_table(redis: Redis, prefix: str) -> Table:
+    """Return the counts that a peer has mirrored."""
+    table: Table = {}
+    for key in redis.scan_iter(f"{prefix}sport:*:faculty:*", count=1_000):
+        _, sport, _, faculty = key.removeprefix(prefix).split(":")
+        counts = redis.hgetall(key)
+        row: Row = tuple(int(counts[name]) for name in COUNTED)  # type: ignore[index, assignment]
+        table[sport, faculty] = row
+    return table
+
+
+def watch(
+    process: Process,
+    progress: Progress,
+    until: int,
+    *,
+    start_timeout: float = 60.0,
+    stall: float = 20.0,
+) -> list[Sample]:
+    """Watch *process* until it has processed *until* records; return a sample for each report.
+
+    :raises PeerFailed: it ended, reported nothing for *start_timeout* seconds, or nothing new
+        for *stall* seconds.
+    """
+    samples: list[Sample] = []
+    known = 0
+    last_news = time.monotonic()
+    looked_at = 0.0
+    memory, cpu = None, None
+    while known < until:
+        now = time.monotonic()
+        records = progress()
+        if records > known:
+            # Reading /proc costs a little; not at every look, but at the first and the last.
+            if not samples or now - looked_at >= _PROCESS_PERIOD or records >= until:
+                memory, cpu = memory_of(process.pid), cpu_of(process.pid)
+                looked_at = now
+            samples.append(Sample(now, records, memory, cpu))
+            known, last_news = records, now
+        elif process.exit_code is not None:
+            raise PeerFailed(_story(process, f"ended with {describe_exit(process.exit_code)}"))
+        elif now - last_news > (stall if samples else start_timeout):
+            raise PeerFailed(_story(process, f"stood still at {known:,} of {until:,} records"))
+        time.sleep(PERIOD)
+    return samples
+
+
+def memory_of(pid: int) -> int | None:
+    """Return the resident bytes of a process; None where there is no /proc."""
+    return _status(pid, "VmRSS:")
+
+
+def peak_memory_of(pid: int) -> int | None:
+    """Return the most bytes that a process ever had resident; None where there is no /proc."""
+    return _status(pid, "VmHWM:")
+
+
+def cpu_of(pid: int) -> float | None:
+    """Return the processor seconds of a process, all threads, user and system."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _status(pid: int, name: str) -> int | None:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name)), None)
+
+
+def _story(process: Process, what: str) -> str:
+    return f"{what}; the end of its log:\n{process.log_tail(15)}"
