@@ -28,8 +28,8 @@ test: $(STAMP) ## Run the tests; ARGS="-k ties" passes flags
 	@$(BIN)/python -m pytest -m "not system and not faults" $(ARGS)
 
 .PHONY: test-all
-test-all: deps-system $(STAMP) ## Run every test, also the long ones and those that need system packages
-	@$(BIN)/python -m pytest -m "" $(ARGS)
+test-all: test deps-system ## Run every test, also the long ones and those that need system packages
+	@$(BIN)/python -m pytest -m "system or faults" $(ARGS)
 
 .PHONY: lint
 lint: $(STAMP) ## Check style, formatting and types
