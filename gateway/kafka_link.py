@@ -42,6 +42,7 @@ class KafkaLink:
         self._producer: AIOKafkaProducer | None = None
         self._available = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._finishing = asyncio.Event()
         self._pause = _FIRST_PAUSE
         self._retiring: set[asyncio.Task[None]] = set()
         self._problem: str | None = "not connected to Kafka yet"
@@ -86,9 +87,9 @@ class KafkaLink:
         self._pause = _FIRST_PAUSE
 
     async def run(self) -> None:
-        """Look after the connection until cancelled."""
+        """Look after the connection until ``finish``, or until cancelled."""
         strikes = 0
-        while True:
+        while not self._finishing.is_set():
             problem = await self._watch.problem()
             if problem is None:
                 strikes = 0
@@ -99,6 +100,8 @@ class KafkaLink:
                 if strikes < _STRIKES:
                     problem = None
             self._set_problem(problem)
+            if self._finishing.is_set():
+                return
             self._hurry.clear()
             if self._producer is not None:
                 pause = self._settings.kafka_check
@@ -109,6 +112,11 @@ class KafkaLink:
                     await self._hurry.wait()
             except TimeoutError:
                 pass
+
+    def finish(self) -> None:
+        """Let ``run`` end by itself: cancelled while it connects, aiokafka would leak a socket."""
+        self._finishing.set()
+        self._hurry.set()
 
     async def close(self) -> None:
         """Give up the producer; what it has not delivered by now is lost."""
@@ -132,7 +140,8 @@ class KafkaLink:
             metadata_max_age_ms=30_000,
         )
         try:
-            async with asyncio.timeout(settings.kafka_timeout):
+            # aiokafka's own limit comes first, so that it can clean up.
+            async with asyncio.timeout(2 * settings.kafka_timeout):
                 await producer.start()
                 await producer.partitions_for(settings.results_topic)
         except BaseException as error:

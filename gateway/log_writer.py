@@ -24,6 +24,8 @@ _log = structlog.get_logger("gateway.log_writer")
 
 #: How often the pumps are looked at, seconds.
 _TICK: Final = 0.2
+#: How long a look at Kafka that has begun may take when the writer is closed, seconds.
+_LAST_LOOK: Final = 1.0
 #: A producer that has been stuck for so many timeouts while Kafka answers is replaced.
 _STUCK: Final = 2.0
 
@@ -133,9 +135,11 @@ class LogWriter:
 
     async def close(self) -> None:
         """Stop. Whoever wants records delivered waits for their commits first."""
-        for task in self._tasks:
-            task.cancel()
         if self._tasks:
+            self._link.finish()
+            await asyncio.wait(self._tasks[:1], timeout=_LAST_LOOK)
+            for task in self._tasks:
+                task.cancel()
             await asyncio.wait(self._tasks)
         for pump in self._pumps:
             pump.close("the gateway has stopped")

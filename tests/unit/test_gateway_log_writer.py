@@ -57,9 +57,13 @@ class FakeLink:
         self.current: FakeProducer | None = FakeProducer()
         self.failures: list[BaseException] = []
         self.lost = lost
+        self.over = asyncio.Event()
 
     async def run(self) -> None:
-        await asyncio.Event().wait()
+        await self.over.wait()
+
+    def finish(self) -> None:
+        self.over.set()
 
     async def producer(self) -> FakeProducer:
         await until(lambda: self.current is not None)
