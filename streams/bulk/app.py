@@ -6,49 +6,73 @@ from typing import Any
 import faust
 from faust.exceptions import ImproperlyConfigured
 
+from streams.bulk.counters import Counters
 from streams.bulk.delivery import BulkSchema
+from streams.bulk.fatal import end_process
 from streams.bulk.producer import DurableProducer
 from streams.bulk.recovery import TableManager
-from streams.bulk.table import BulkTable, PartitionState, StateT
+from streams.bulk.state import PartitionState
+from streams.bulk.table import BulkTable, StateT
 
 #: The version whose internals the overrides were written against, and are tested with.
 FAUST_VERSION = "0.15.3"
+
+#: Batches that wait for an agent before the consumer fetches no more for it.
+QUEUE_BATCHES = 16
 
 
 class BulkApp(faust.App):
     """A Faust app that hands agents batches, and keeps tables that know when they are durable.
 
     *kafka_settings* go to every client of aiokafka that the extension makes itself
-    (``bootstrap_servers``, security). Everything else is Faust's; the broker's URL begins with
-    ``bulk://``.
+    (``bootstrap_servers``, security). A batch that an agent has not finished after *drain_timeout*
+    seconds does not hold up a rebalance or a shutdown any longer: it is not committed, and is
+    read again. An agent that finishes nothing for *stall_timeout* seconds although it has
+    batches, or a partition that is not read although it has records, ends the process; None
+    lets it wait for ever. Everything else is Faust's; the broker's URL begins with ``bulk://``.
 
-    :raises ImproperlyConfigured: this is not the version of Faust that the overrides know.
+    :raises ImproperlyConfigured: this is not the version of Faust that the overrides know, or
+        an option contradicts what the extension promises.
     """
 
-    def __init__(self, app_id: str, *, kafka_settings: dict[str, Any], **options: Any) -> None:
+    def __init__(
+        self,
+        app_id: str,
+        *,
+        kafka_settings: dict[str, Any],
+        drain_timeout: float = 20.0,
+        stall_timeout: float | None = 120.0,
+        **options: Any,
+    ) -> None:
         if faust.__version__ != FAUST_VERSION:
             raise ImproperlyConfigured(
                 f"streams.bulk overrides internals of faust-streaming {FAUST_VERSION}; "
                 f"found {faust.__version__}"
             )
-        options.setdefault("processing_guarantee", "at_least_once")
-        options.setdefault("stream_wait_empty", True)
-        # One event is a whole batch: two a partition in waiting are plenty.
-        options.setdefault("stream_buffer_maxsize", 16)
+        if options.setdefault("processing_guarantee", "at_least_once") != "at_least_once":
+            raise ImproperlyConfigured("streams.bulk keeps its promises with at_least_once only")
+        if options.setdefault("stream_wait_empty", True) is not True:
+            raise ImproperlyConfigured("streams.bulk needs stream_wait_empty: see drain_timeout")
         options.setdefault("consumer_auto_offset_reset", "earliest")
         options.setdefault("topic_disable_leader", True)
         options.setdefault("topic_allow_declare", False)
         super().__init__(app_id, TableManager=TableManager, **options)
         self.kafka_settings = kafka_settings
+        self.drain_timeout = drain_timeout
+        self.stall_timeout = stall_timeout
         self.bulk_topics: set[str] = set()
         #: bulk topics that are read from their beginning at each assignment, never committed
         self.rewound_topics: set[str] = set()
         self.bulk_tables: list[BulkTable[Any]] = []
         self.durable = DurableProducer(**kafka_settings)
+        self.counters = Counters()
         #: whether the partitions of the current assignment are restored and being read
         self.restored = False
-        #: records of changelogs that a recovery has still to read
-        self.recovery_remaining = 0
+
+    @property
+    def recovery_remaining(self) -> int:
+        """Records of changelogs that a recovery has still to read."""
+        return self.counters.recovery_remaining
 
     def bulk_topic(self, name: str, *, from_beginning: bool = False) -> Any:
         """Return a topic whose agents receive a :class:`~streams.bulk.delivery.Batch` an event.
@@ -58,7 +82,7 @@ class BulkApp(faust.App):
         self.bulk_topics.add(name)
         if from_beginning:
             self.rewound_topics.add(name)
-        return self.topic(name, schema=BulkSchema(), acks=True)
+        return self.topic(name, schema=BulkSchema(), acks=True, maxsize=QUEUE_BATCHES)
 
     def bulk_table(
         self, source: str, changelog: str, make_state: Callable[[int], StateT]
@@ -71,6 +95,18 @@ class BulkApp(faust.App):
     def on_rebalance_start(self) -> None:
         self.restored = False
         super().on_rebalance_start()
+
+    async def on_shutdown(self) -> None:
+        # Only now: until here the app's own tasks may still publish.
+        await self.durable.stop()
+        await super().on_shutdown()
+
+    async def _on_agent_error(self, agent: Any, exc: BaseException) -> None:
+        topics = getattr(agent.channel, "topics", ())
+        if any(topic in self.bulk_topics for topic in topics):
+            # Faust would acknowledge the batch as if it were done, and start the agent again.
+            end_process(f"the agent {agent.name} failed", exc)
+        await super()._on_agent_error(agent, exc)
 
 
 __all__ = ["BulkApp", "PartitionState"]

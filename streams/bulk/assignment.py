@@ -23,19 +23,29 @@ class Assignment:
     the next one. ``tag`` is random, so that what two owners write never has the same key.
     """
 
-    __slots__ = ("_open", "finished", "tag", "tp")
+    __slots__ = ("_open", "delivered", "finished", "over", "tag", "tp")
 
     def __init__(self, tp: TP) -> None:
         self.tp = tp
         self.tag = os.urandom(8)
         self._open: deque[Range] = deque()
+        #: The offset after the last record that went to an agent.
+        self.delivered: int | None = None
         #: The offset that may be committed: everything delivered before it is finished.
         self.finished: int | None = None
+        #: Whether the partition was taken away.
+        self.over = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether something that was delivered is not finished."""
+        return bool(self._open)
 
     def deliver(self, end: int) -> Range:
         """Note that the records up to *end* go to an agent. Call it in the order of delivery."""
         delivered = Range(end)
         self._open.append(delivered)
+        self.delivered = end
         return delivered
 
     def finish(self, delivered: Range) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 
 class DurableProducer:
@@ -43,8 +44,11 @@ class DurableProducer:
 
     async def publish(
         self, topic: str, partition: int, records: Iterable[tuple[bytes | None, bytes]]
-    ) -> None:
+    ) -> int | None:
         """Write (key, value) *records* and return when all in-sync replicas have them.
+
+        Returns the offset after the last of them; None if there were none, or if the broker
+        recognised a retry of what it had written before and cannot say where.
 
         :raises aiokafka.errors.KafkaError: some of them may not have been written.
         :raises ValueError: a record is larger than a batch may be.
@@ -52,20 +56,31 @@ class DurableProducer:
         producer = self._producer
         if producer is None:
             raise RuntimeError("the producer is not started")
-        delivered: list[asyncio.Future[Any]] = []
+        delivered: list[tuple[asyncio.Future[Any], int]] = []
         async with self._turns[topic, partition]:
             builder = producer.create_batch()
             now = int(time.time() * 1000)
             for key, value in records:
                 if builder.append(key=key, value=value, timestamp=now) is None:
-                    delivered.append(await producer.send_batch(builder, topic, partition=partition))
+                    delivered.append(await self._send(builder, topic, partition))
                     builder = producer.create_batch()
                     if builder.append(key=key, value=value, timestamp=now) is None:
                         raise ValueError(
                             f"a record of {len(value)} bytes does not fit into a batch"
                         )
             if builder.record_count():
-                builder.close()
-                delivered.append(await producer.send_batch(builder, topic, partition=partition))
-        for future in delivered:
-            await future
+                delivered.append(await self._send(builder, topic, partition))
+        position = None
+        for future, count in delivered:
+            offset = (await future).offset
+            position = offset + count if offset >= 0 else None
+        return position
+
+    async def _send(
+        self, builder: BatchBuilder, topic: str, partition: int
+    ) -> tuple[asyncio.Future[Any], int]:
+        """Return the future of what *builder* has, and how many records that are."""
+        count = builder.record_count()
+        assert self._producer is not None
+        builder.close()
+        return await self._producer.send_batch(builder, topic, partition=partition), count

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import faust.tables.manager
@@ -13,7 +14,9 @@ from faust.types import TP
 from streams.bulk.assignment import Assignment
 from streams.bulk.fatal import end_process
 from streams.bulk.light import lighten
+from streams.bulk.state import LocalState
 from streams.bulk.table import TAG_SIZE, BulkTable
+from streams.bulk.topics import TopicProblem, describe
 
 if TYPE_CHECKING:
     from streams.bulk.app import BulkApp
@@ -34,43 +37,60 @@ class Recovery(faust.tables.recovery.Recovery):
         return cast("BulkApp", self.app)
 
     async def _resume_streams(self, generation_id: int = 0) -> None:
+        consumer = cast("Consumer", self.app.consumer)
+        # A rebalance replaces the mapping; then this recovery must not serve anything any more.
+        assignments = consumer.assignments
+
+        def still() -> bool:
+            return consumer.owning and consumer.assignments is assignments and not self.should_stop
+
+        if not still() or self.app.consumer_generation_id != generation_id:
+            return
         try:
-            restored = await self._restore(generation_id)
+            restored = await self._restore(consumer, list(assignments.values()), still)
         except asyncio.CancelledError:
             raise
         except Exception as exc:
+            if not still():
+                logger.warning("restore_interrupted error=%r", exc)
+                return
             # Faust logs what goes wrong here and goes on with what it has, that is, with a
             # part of the state.
             end_process("the tables could not be restored", exc)
         if restored:
             await super()._resume_streams(generation_id)
-            self.bulk_app.restored = True
+            self.bulk_app.restored = still() and self.app.consumer_generation_id == generation_id
 
-    async def _restore(self, generation_id: int) -> bool:
+    async def _restore(
+        self, consumer: "Consumer", assignments: list[Assignment], still: Callable[[], bool]
+    ) -> bool:
         """Restore every owned partition; return False if another rebalance has begun."""
         app = self.bulk_app
-        consumer = cast("Consumer", app.consumer)
-        assignments = list(consumer.assignments.values())
         starts = await self._starts(consumer, assignments)
         positions = {tp: start for tp, (start, _end) in starts.items()}
-        for table in app.bulk_tables:
-            owned = [a for a in assignments if a.tp.topic == table.source]
-            states = await self._read_changelog(table, owned, generation_id) if owned else {}
-            if states is None:
+        restored: list[tuple[BulkTable[Any], Assignment, Any]] = []
+        try:
+            for table in app.bulk_tables:
+                owned = [a for a in assignments if a.tp.topic == table.source]
+                states = {a.tp.partition: table.new_state(a) for a in owned}
+                restored += [(table, a, states[a.tp.partition]) for a in owned]
+                if owned and not await self._read_changelog(table, states, still):
+                    return False
+            if not still():
                 return False
-            for assignment, state in states.values():
+            for _table, assignment, state in restored:
                 tp = assignment.tp
                 positions[tp] = min(positions[tp], state.restored(*starts[tp]))
+            # Nothing is awaited from here on: all of it is served, or nothing.
+            while restored:
+                table, assignment, state = restored.pop()
                 table.own(assignment, state)
+        finally:
+            for _table, _assignment, state in restored:
+                if isinstance(state, LocalState):
+                    state.close()
         consumer.positions.update(positions)
         return True
-
-    def _still(self, generation_id: int) -> bool:
-        return (
-            self.app.consumer_generation_id == generation_id
-            and not self.signal_recovery_start.is_set()
-            and not self.should_stop
-        )
 
     async def _starts(
         self, consumer: "Consumer", assignments: list[Assignment]
@@ -96,19 +116,30 @@ class Recovery(faust.tables.recovery.Recovery):
                     f"the committed offset {offset} of {tp.topic}/{tp.partition} lies beyond the "
                     f"topic's end {ends[tp]}: this is another log than the one it was made from"
                 )
+            if offset is not None and offset < first:
+                logger.error(
+                    "records_lost topic=%s partition=%d from=%d to=%d reason=%s",
+                    tp.topic,
+                    tp.partition,
+                    offset,
+                    first,
+                    "the topic has deleted them before they were processed",
+                )
             starts[tp] = (first if offset is None else max(offset, first), ends[tp])
         return starts
 
     async def _read_changelog(
-        self, table: BulkTable[Any], assignments: list[Assignment], generation_id: int
-    ) -> dict[int, tuple[Assignment, Any]] | None:
-        """Return partition → (assignment, restored state); None if a rebalance has begun."""
+        self, table: BulkTable[Any], states: dict[int, Any], still: Callable[[], bool]
+    ) -> bool:
+        """Restore *states* by partition; return False if a rebalance has begun."""
         began = time.monotonic()
-        by_partition = {a.tp.partition: (a, table.new_state(a)) for a in assignments}
-        tps = [TopicPartition(table.changelog, partition) for partition in by_partition]
+        counters = self.bulk_app.counters
+        tps = {TopicPartition(table.changelog, partition): partition for partition in states}
         total = 0
         reader = AIOKafkaConsumer(
             enable_auto_commit=False,
+            # With the default, a look-up that assign() starts could move us to the end.
+            auto_offset_reset="earliest",
             max_partition_fetch_bytes=4 * 1024 * 1024,
             fetch_max_bytes=32 * 1024 * 1024,
             fetch_max_wait_ms=100,
@@ -116,43 +147,53 @@ class Recovery(faust.tables.recovery.Recovery):
         )
         await reader.start()
         try:
-            ends = await reader.end_offsets(tps)
-            reader.assign(tps)
-            await reader.seek_to_beginning(*tps)
-            behind = {tp for tp in tps if ends[tp] > 0}
+            log = await _check_topics(reader, table)
+            beginnings = await reader.beginning_offsets(list(tps))
+            ends = await reader.end_offsets(list(tps))
+            reader.assign(list(tps))
+            for tp, partition in tps.items():
+                start = beginnings[tp]
+                if isinstance(states[partition], LocalState):
+                    start = states[partition].start(f"{log}/{partition}", start, ends[tp])
+                reader.seek(tp, start)
             progressed = time.monotonic()
-            while behind:
-                if not self._still(generation_id):
-                    return None
+            while remaining := await _remaining(reader, ends):
+                counters.recovery_remaining = remaining
                 fetched = await self._take(reader, table.changelog)
+                if not still():
+                    return False
                 for tp, records in fetched.items():
-                    by_partition[tp.partition][1].restore(
+                    state = states[tps[tp]]
+                    state.restore(
                         (record.key[:-TAG_SIZE], record.value)
                         for record in records
                         if record.key is not None and record.value is not None
                     )
+                    if isinstance(state, LocalState):
+                        state.keep_restored(records[-1].offset + 1)
                     total += len(records)
                     progressed = time.monotonic()
-                behind = {tp for tp in behind if await reader.position(tp) < ends[tp]}
-                self.bulk_app.recovery_remaining = sum(
-                    [ends[tp] - await reader.position(tp) for tp in behind]
-                )
                 if time.monotonic() - progressed > STALLED_AFTER:
                     end_process(f"the recovery of {table.changelog} makes no progress")
                 # Let the heartbeats and the web server speak between two chunks.
                 await asyncio.sleep(0)
         finally:
+            counters.recovery_remaining = 0
             await reader.stop()
-        if not self._still(generation_id):
-            return None
+        if not still():
+            return False
+        seconds = time.monotonic() - began
+        counters.restored_partitions += len(states)
+        counters.restored_records += total
+        counters.restore_seconds += seconds
         logger.info(
             "table_restored changelog=%s partitions=%d records=%d seconds=%.3f",
             table.changelog,
-            len(by_partition),
+            len(states),
             total,
-            time.monotonic() - began,
+            seconds,
         )
-        return by_partition
+        return True
 
     @staticmethod
     async def _take(reader: AIOKafkaConsumer, topic: str) -> Any:
@@ -162,6 +203,27 @@ class Recovery(faust.tables.recovery.Recovery):
         if not fetched:
             await asyncio.wait([reader._fetcher._create_fetch_waiter()], timeout=0.2)
         return fetched
+
+
+async def _check_topics(reader: AIOKafkaConsumer, table: BulkTable[Any]) -> str:
+    """Return the name of the changelog's log.
+
+    :raises TopicProblem: a topic is missing, or the changelog has not the source's partitions.
+    """
+    topics = await describe(reader._client, (table.source, table.changelog))
+    source, changelog = topics[table.source], topics[table.changelog]
+    if source.partitions != changelog.partitions:
+        raise TopicProblem(
+            table.changelog,
+            f"has {changelog.partitions} partitions, but {table.source!r}, whose changelog it is, "
+            f"has {source.partitions}; they must be equal",
+        )
+    return changelog.log
+
+
+async def _remaining(reader: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> int:
+    """Return how many offsets lie between what was read and what is to be read."""
+    return sum([max(0, end - await reader.position(tp)) for tp, end in ends.items()])
 
 
 class TableManager(faust.tables.manager.TableManager):
@@ -181,7 +243,3 @@ class TableManager(faust.tables.manager.TableManager):
     async def on_start(self) -> None:
         await cast("BulkApp", self.app).durable.start()
         await super().on_start()
-
-    async def on_stop(self) -> None:
-        await super().on_stop()
-        await cast("BulkApp", self.app).durable.stop()

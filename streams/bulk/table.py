@@ -1,67 +1,27 @@
 """A table whose writes are published batch by batch, and whose restore is a join."""
 
 import asyncio
+import logging
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from faust.types import TP
+from faust.types import TP, EventT
 
 from streams.bulk.assignment import Assignment
 from streams.bulk.delivery import Batch
 from streams.bulk.fatal import end_process
+from streams.bulk.state import LocalState, PartitionState
 
 if TYPE_CHECKING:
     from streams.bulk.app import BulkApp
 
+logger = logging.getLogger("streams.bulk")
+
 TAG_SIZE = 8
 
-
-class PartitionState(Protocol):
-    """The state of one partition, made anew for each assignment.
-
-    ``restore`` is called for every value that the changelog has for a key, in any order, also
-    repeatedly, and also with values that an earlier owner wrote late: it must *join* them. It
-    must not block for long: it runs in the event loop, for a chunk of records at a time.
-    """
-
-    def restore(self, records: Iterable[tuple[bytes, bytes]]) -> None:
-        """Join (key, value) records of the changelog into the state."""
-
-    def restored(self, committed: int, end: int) -> int:
-        """Note that the changelog was read whole, and return where the source shall continue.
-
-        That is *committed*, the offset that the group had committed before the changelog was
-        read, or less. *end* is the end of the source's partition then; a state that knows of
-        offsets beyond it comes from another log, and raises.
-        """
-
-
 StateT = TypeVar("StateT", bound=PartitionState)
-V = TypeVar("V")
-
-
-class DictState(Generic[V]):
-    """A dictionary as state, for tables that need no more.
-
-    *merge* joins two values of one key: commutative, associative, idempotent.
-    """
-
-    def __init__(self, decode: Callable[[bytes], V], merge: Callable[[V, V], V]) -> None:
-        self._decode = decode
-        self._merge = merge
-        self.values: dict[bytes, V] = {}
-        #: the source offset at which this assignment began, once the state is restored
-        self.began: int | None = None
-
-    def restore(self, records: Iterable[tuple[bytes, bytes]]) -> None:
-        for key, data in records:
-            value = self._decode(data)
-            values = self.values
-            values[key] = self._merge(values[key], value) if key in values else value
-
-    def restored(self, committed: int, end: int) -> int:
-        self.began = committed
-        return committed
 
 
 class BulkTable(Generic[StateT]):
@@ -84,31 +44,75 @@ class BulkTable(Generic[StateT]):
         self.source = source
         self.changelog = changelog
         self._make_state = make_state
-        self._owned: dict[int, tuple[Assignment, StateT]] = {}
+        self._owned: dict[int, _Owned[StateT]] = {}
+
+    async def process(
+        self,
+        stream: Any,
+        apply: Callable[[StateT, Batch], Mapping[bytes, bytes]],
+        *,
+        in_flight: int = 4,
+    ) -> None:
+        """Agent's body: *apply* each batch of *stream*, publish its changes, let it be committed.
+
+        *apply* changes the state, without awaiting anything, and returns the changes. If it
+        raises, the process ends without a commit. Up to *in_flight* batches' changes are on
+        their way to the changelog while the next batch is applied; their order is kept, and
+        offsets are committed in order whatever finishes first.
+        """
+        slots = asyncio.Semaphore(in_flight)
+        under_way: set[asyncio.Task[None]] = set()
+
+        async def finish(event: EventT[Any], batch: Batch, changes: Mapping[bytes, bytes]) -> None:
+            try:
+                await self.publish(batch, changes)
+            finally:
+                slots.release()
+            event.ack()
+
+        async for event in stream.noack().events():
+            await slots.acquire()
+            batch = cast(Batch, event.value)
+            state = self.state_of(batch)
+            if state is None:
+                slots.release()
+                event.ack()  # of an assignment that is over: nothing will be committed for it
+                continue
+            # Faust would acknowledge a batch that failed, and go on without it; the app ends
+            # the process instead (BulkApp._on_agent_error).
+            task = asyncio.create_task(finish(event, batch, apply(state, batch)))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
 
     def state_of(self, batch: Batch) -> StateT | None:
         """Return the state that *batch* belongs to; None if its assignment is over."""
         owned = self._owned.get(batch.partition)
-        if owned is None or owned[0] is not batch.assignment:
+        if owned is None or owned.assignment is not batch.assignment:
             return None
-        return owned[1]
+        return owned.state
 
     def owned(self) -> Iterator[tuple[int, StateT]]:
         """Yield (partition, state) of every partition that this process owns and has restored."""
-        for partition, (_assignment, state) in list(self._owned.items()):
-            yield partition, state
+        for partition, owned in list(self._owned.items()):
+            yield partition, owned.state
 
     async def publish(self, batch: Batch, changes: Mapping[bytes, bytes]) -> None:
         """Write *changes* (key → encoded value) and return when they are durable.
 
-        A failed delivery ends the process: what was applied in memory is then not what a
-        successor would restore.
+        Call it in the order in which the batches were applied. A failed delivery ends the
+        process: what was applied in memory is then not what a successor would restore.
         """
         if not changes:
             return
+        owned = self._owned.get(batch.partition)
+        local = None
+        if owned is not None and owned.assignment is batch.assignment:
+            local = owned.keeps(changes)
         tag = batch.assignment.tag
+        counters = self.app.counters
+        began = time.monotonic()
         try:
-            await self.app.durable.publish(
+            position = await self.app.durable.publish(
                 self.changelog,
                 batch.partition,
                 [(key + tag, value) for key, value in changes.items()],
@@ -117,6 +121,14 @@ class BulkTable(Generic[StateT]):
             raise
         except Exception as exc:
             end_process(f"the changelog {self.changelog} could not be written", exc)
+        if owned is not None and local is not None:
+            try:
+                owned.durable(local, position)
+            except Exception as exc:
+                end_process(f"the local store of {self.changelog} could not be written", exc)
+        counters.published_records += len(changes)
+        counters.publications += 1
+        counters.publish_seconds += time.monotonic() - began
 
     def new_state(self, assignment: Assignment) -> StateT:
         """Make the empty state of the assignment's partition. Called by the recovery."""
@@ -124,14 +136,59 @@ class BulkTable(Generic[StateT]):
 
     def own(self, assignment: Assignment, state: StateT) -> None:
         """Begin to serve a restored partition. Called by the recovery."""
-        self._owned[assignment.tp.partition] = (assignment, state)
+        self._owned[assignment.tp.partition] = _Owned(assignment, state)
 
     def clear(self) -> None:
         """Forget all state: every assignment begins with a restore. Called by the consumer."""
+        for owned in self._owned.values():
+            owned.close()
         self._owned.clear()
 
     def drop(self, revoked: Iterable[TP]) -> None:
         """Forget the state of partitions that are given up. Called by the consumer."""
         for tp in revoked:
-            if tp.topic == self.source:
-                self._owned.pop(tp.partition, None)
+            if tp.topic == self.source and (owned := self._owned.pop(tp.partition, None)):
+                owned.close()
+
+
+class _Kept:
+    """A publication, from its start until the local store has it."""
+
+    __slots__ = ("changes", "durable", "position")
+
+    def __init__(self, changes: Mapping[bytes, bytes]) -> None:
+        self.changes = changes
+        self.durable = False
+        self.position: int | None = None
+
+
+class _Owned(Generic[StateT]):
+    """A partition that this process owns and has restored."""
+
+    __slots__ = ("_local", "_waiting", "assignment", "state")
+
+    def __init__(self, assignment: Assignment, state: StateT) -> None:
+        self.assignment = assignment
+        self.state = state
+        self._local: LocalState | None = state if isinstance(state, LocalState) else None
+        self._waiting: deque[_Kept] = deque()
+
+    def keeps(self, changes: Mapping[bytes, bytes]) -> _Kept | None:
+        """Note a publication that begins; None if there is no local store."""
+        if self._local is None:
+            return None
+        kept = _Kept(changes)
+        self._waiting.append(kept)
+        return kept
+
+    def durable(self, kept: _Kept, position: int | None) -> None:
+        """Give the local store what is durable, in order: a position stands for all before it."""
+        kept.durable, kept.position = True, position
+        local, waiting = self._local, self._waiting
+        while local is not None and waiting and waiting[0].durable:
+            first = waiting.popleft()
+            local.keep(first.position, first.changes.items())
+
+    def close(self) -> None:
+        if self._local is not None:
+            self._local.close()

@@ -1,25 +1,31 @@
 """The transport ``bulk://``: Faust's aiokafka transport, with batches for the bulk topics."""
 
 import asyncio
+import contextlib
+import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import aiokafka
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 from faust.types.transports import TPorTopicSet
 from faust.types.tuples import ack_lock
+from mode import Service
 from mode.utils.futures import notify
 
 from streams.bulk.assignment import Assignment
 from streams.bulk.delivery import Batch, BulkMessage
 from streams.bulk.fatal import end_process
 from streams.bulk.light import lighten
+from streams.bulk.stalls import watch_for_stalls
 
 if TYPE_CHECKING:
     from streams.bulk.app import BulkApp
+
+logger = logging.getLogger("streams.bulk")
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -72,17 +78,20 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._bulk_app = cast("BulkApp", self.app)
-        self._assignments: dict[TP, Assignment] = {}
+        #: The current assignments of bulk partitions; each rebalance brings a new mapping.
+        self.assignments: Mapping[TP, Assignment] = {}
         #: where each bulk partition begins: set by the recovery, which read it before the state
         self.positions: dict[TP, int] = {}
+        #: whether partitions are assigned and not being taken away
+        self.owning = False
+        # Goes up whenever what a fetch under way brings may not be what is to come next.
+        self._epoch = 0
+        # Whether a fetch was thrown away, so that the next has to begin with a seek.
+        self._misplaced = False
+        self._room = asyncio.Event()
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
-
-    @property
-    def assignments(self) -> dict[TP, Assignment]:
-        """The current assignments of bulk partitions."""
-        return self._assignments
 
     async def committed(self, tp: TP) -> int | None:
         """Return the group's committed offset as the broker knows it now."""
@@ -92,42 +101,43 @@ class Consumer(driver.Consumer):
         )
         return cast("int | None", offset)
 
+    def fetch_state(self, tp: TP) -> Any:
+        """Return aiokafka's state (``position``, ``highwater``) of the partition, if it has one."""
+        assignment = self._thread._ensure_consumer()._subscription.subscription.assignment
+        if assignment is None or aiokafka.TopicPartition(*tp) not in assignment.tps:
+            return None
+        return assignment.state_value(aiokafka.TopicPartition(*tp))
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
-        records, active = await self._wait_next_records(timeout)
-        generation_id = self.app.consumer_generation_id
+        if not await self._in_place(timeout):
+            return
+        epoch = self._epoch
+        records, _active = await self._wait_next_records(timeout)
         if self.should_stop or not records:
             return
-        if not self.flow_active:
-            # What was fetched is dropped; the recovery that follows seeks anyway.
-            await self._seek_back()
-            return
+        generation_id = self.app.consumer_generation_id
+        bulk_topics = self._bulk_app.bulk_topics
         ordinary = {}
         for fetched_tp, fetched in records.items():
-            tp = TP(*fetched_tp)
-            if tp.topic not in self._bulk_app.bulk_topics:
+            if fetched_tp.topic not in bulk_topics:
                 ordinary[fetched_tp] = fetched
                 continue
-            if not self._flows(generation_id):
+            tp = TP(*fetched_tp)
+            # A partition without a position is not restored yet.
+            if self._overtaken(epoch if tp in self.positions else -1):
                 return
-            assignment = self._assignments.get(tp)
-            position = self.positions.get(tp)
-            if assignment is None or position is None:
-                continue
-            if fetched[0].offset < position:
-                fetched = [record for record in fetched if record.offset >= position]
-            if fetched:
-                self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-                batch = Batch(fetched, assignment)
-                yield tp, BulkMessage(tp, batch, generation_id)
+            message = self._bulk_message(tp, fetched, generation_id)
+            if message is not None:
+                yield tp, message
         for fetched_tp, record in self.scheduler.iterate(ordinary):
-            if not self._flows(generation_id):
+            if self._overtaken(epoch):
                 return
             tp = TP(*fetched_tp)
-            if active is None or tp in active or tp in self._buffered_partitions:
-                self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-                yield tp, self._to_message(tp, record)
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            yield tp, self._to_message(tp, record)
 
     async def perform_seek(self) -> None:
+        self._epoch += 1
         await super().perform_seek()
         assigned = self.assignment()
         positions = {tp: offset for tp, offset in self.positions.items() if tp in assigned}
@@ -144,31 +154,79 @@ class Consumer(driver.Consumer):
                 return False
             message.acked = True
             self._unacked_messages.discard(message)
-            batch = cast(Batch, message.value)
-            batch.assignment.finish(message.delivered)
+            assignment = cast(Batch, message.value).assignment
+            if assignment.over:
+                self._bulk_app.counters.acks_dropped += 1
+            assignment.finish(message.delivered)
             notify(self._waiting_for_ack)
             return True
 
+    async def wait_empty(self) -> None:
+        """Wait until agents have finished what they have begun, for a while, and commit it.
+
+        Faust waits for ever, and collects garbage meanwhile, which takes seconds when a state
+        of millions of objects is in memory. What is not finished in time is not committed.
+        """
+        deadline = time.monotonic() + self._bulk_app.drain_timeout
+        while not self.should_stop and self._unacked_messages:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                logger.warning(
+                    "batches_abandoned count=%d after=%.1f",
+                    len(self._unacked_messages),
+                    self._bulk_app.drain_timeout,
+                )
+                break
+            await self._wait_for_ack(timeout=min(1.0, left))
+            self._clean_unacked_messages()
+        await self._commit_all()
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        # Faust's own does a last commit in here, for which the assignments must still stand.
+        self.owning = False
+        self._epoch += 1
+        # Faust's own waits for the agents and commits in here, for which the assignments must
+        # still stand.
         await super().on_partitions_revoked(revoked)
-        for tp in revoked:
-            self._assignments.pop(tp, None)
-            self.positions.pop(tp, None)
+        self._end(self.assignments)
         for table in self._bulk_app.bulk_tables:
             table.drop(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         bulk = {TP(*tp) for tp in assigned if tp.topic in self._bulk_app.bulk_topics}
-        self._assignments = {tp: Assignment(tp) for tp in bulk}
-        self.positions.clear()
+        self._end(self.assignments)
+        self.assignments = {tp: Assignment(tp) for tp in bulk}
         for table in self._bulk_app.bulk_tables:
             table.clear()
+        self._buffered_partitions.clear()
+        self._epoch += 1
+        self.owning = True
         await super().on_partitions_assigned(assigned, generation_id)
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        super().on_buffer_drop(tp)
+        self._room.set()
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        super().resume_partitions(tps)
+        self._room.set()
+
+    async def _wait_next_records(self, timeout: float) -> Any:
+        # A copy: Faust changes the set meanwhile, and aiokafka takes an empty one for "all".
+        active = set(self._get_active_partitions())
+        if not active:
+            # All agents have enough to do. Faust sleeps for a second, whatever happens.
+            self._room.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), timeout)
+            return {}, active
+        if self._buffered_partitions:
+            # One of them may be wanted again long before another has records.
+            timeout = min(timeout, 0.05)
+        return await self._getmany(active_partitions=active, timeout=timeout), active
 
     def _filter_committable_offsets(self, tps: Any) -> dict[TP, int]:
         offsets: dict[TP, int] = super()._filter_committable_offsets(tps)
-        for tp, assignment in self._assignments.items():
+        for tp, assignment in self.assignments.items():
             finished = assignment.finished
             if (
                 finished is not None
@@ -188,15 +246,71 @@ class Consumer(driver.Consumer):
         if tp.topic not in self._bulk_app.bulk_topics:
             await super()._add_gap(tp, offset_from, offset_to)
 
-    def _flows(self, generation_id: int) -> bool:
-        """Whether what was fetched in *generation_id* may still be delivered."""
-        return self.flow_active and bool(self.app.consumer_generation_id == generation_id)
+    @Service.task
+    async def _watch_for_stalls(self) -> None:
+        if (timeout := self._bulk_app.stall_timeout) is not None:
+            await watch_for_stalls(self, timeout)
 
-    async def _seek_back(self) -> None:
-        try:
-            await self.perform_seek()
-        except Exception as exc:
-            self.log.warning("seek_failed_while_flow_stopped error=%r", exc)
+    async def _in_place(self, timeout: float) -> bool:
+        """Wait until records may be fetched; return False if they may not be yet."""
+        if not self.flow_active:
+            await self.wait(cast(Any, self.can_resume_flow))
+        if self.should_stop:
+            return False
+        if not self.owning:
+            await self.sleep(min(timeout, 0.05))
+            return False
+        if self._misplaced:
+            # Nothing was delivered since, so where the assignment began is where we are.
+            try:
+                await self.perform_seek()
+            except IllegalStateError:
+                return False  # a rebalance begins; its recovery seeks
+            self._misplaced = False
+        return True
+
+    def _overtaken(self, epoch: int) -> bool:
+        """Whether what was fetched in *epoch* may not be delivered any more.
+
+        The fetch took it away from aiokafka, which now is beyond it: to be read again, it must
+        be sought first.
+        """
+        if self.owning and self.flow_active and epoch == self._epoch:
+            return False
+        self._misplaced = True
+        self._bulk_app.counters.fetches_dropped += 1
+        return True
+
+    def _bulk_message(self, tp: TP, fetched: Any, generation_id: int) -> BulkMessage | None:
+        assignment = self.assignments[tp]
+        position = self.positions[tp]
+        if fetched[0].offset < position:
+            fetched = [record for record in fetched if record.offset >= position]
+            if not fetched:
+                return None
+        if assignment.delivered is not None and fetched[0].offset < assignment.delivered:
+            end_process(
+                f"{tp.topic}/{tp.partition} went back from {assignment.delivered} to "
+                f"{fetched[0].offset}: it was truncated, or is another log now"
+            )
+        self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+        counters = self._bulk_app.counters
+        counters.batches += 1
+        counters.records += len(fetched)
+        return BulkMessage(tp, Batch(fetched, assignment), generation_id)
+
+    async def _commit_all(self) -> None:
+        # Faust's commit does nothing while another is under way, and that may have begun before
+        # the last batches were finished.
+        while await self.maybe_wait_for_commit_to_finish():
+            pass
+        await self.commit_and_end_transactions()
+
+    def _end(self, ended: Mapping[TP, Assignment]) -> None:
+        for assignment in ended.values():
+            assignment.over = True
+        self.assignments = {}
+        self.positions.clear()
 
 
 def _end_when_replaced(coordinator: Any) -> None:
