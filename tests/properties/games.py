@@ -58,10 +58,14 @@ medals: st.SearchStrategy[Medal] = st.sampled_from(get_args(Medal))
 @st.composite
 def results(
     draw: st.DrawFn,
-    sports: st.SearchStrategy[str] = st.sampled_from(SPORTS),  # noqa: B008  # a strategy is a value
-    units: st.SearchStrategy[str] = st.sampled_from(UNITS),  # noqa: B008
+    unit: tuple[str, str] | None = None,
+    competitors: tuple[str, ...] = COMPETITORS,
+    phase: Phase | None = None,
 ) -> Result:
-    """A result with at least some evidence; half of them have a mark and no more, as in races."""
+    """A result with at least some evidence; half of them have a mark and no more, as in races.
+
+    ``unit`` is a pair of sport and unit; what is not given is drawn.
+    """
     plain = draw(st.booleans())
     mark = draw(marks) if plain else draw(_optional(marks, 4))
     outcome = None if plain else draw(_optional(outcomes, 3))
@@ -70,12 +74,13 @@ def results(
     rank = None if plain else draw(st.none() | st.integers(1, 4))
     if mark is None and outcome is None and irm is None and medal is None:
         rank = rank or 1
+    sport, name = unit or (draw(st.sampled_from(SPORTS)), draw(st.sampled_from(UNITS)))
     return Result(
-        sport=draw(sports),
-        unit=draw(units),
-        phase=draw(phases),
+        sport=sport,
+        unit=name,
+        phase=draw(phases) if phase is None else phase,
         competitor=Competitor(
-            draw(st.sampled_from(COMPETITORS)), name=draw(st.sampled_from((None, "Ana", "Luz")))
+            draw(st.sampled_from(competitors)), name=draw(st.sampled_from((None, "Ana", "Luz")))
         ),
         faculty=draw(st.sampled_from(FACULTIES)),
         status=draw(statuses),
@@ -93,8 +98,13 @@ def histories(max_size: int = 40) -> st.SearchStrategy[list[Result]]:
     return st.lists(results(), max_size=max_size)
 
 
-def one_unit(max_size: int = 20) -> st.SearchStrategy[list[Result]]:
-    """Results of one unit of any sport."""
-    return st.tuples(st.sampled_from(SPORTS), st.sampled_from(UNITS)).flatmap(
-        lambda unit: st.lists(results(st.just(unit[0]), st.just(unit[1])), max_size=max_size)
-    )
+@st.composite
+def one_unit(draw: st.DrawFn, max_size: int = 20) -> list[Result]:
+    """Results of one unit of any sport, with one to six competitors.
+
+    In half of the units all results agree on the phase, so that finals are complete ones.
+    """
+    unit = (draw(st.sampled_from(SPORTS)), draw(st.sampled_from(UNITS)))
+    competitors = COMPETITORS[: draw(st.sampled_from((1, 2, 2, 3, 6)))]
+    phase = draw(st.none() | phases)
+    return draw(st.lists(results(unit, competitors, phase), max_size=max_size))
