@@ -46,15 +46,27 @@ class DoctorSettings(CommonSettings):
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 50051
 
+    endpoint: str | None = Field(default=None, description="the gateway, as `send` is told it")
+
     @property
     def gateway_url(self) -> str:
         """The gateway's address for a client on this machine."""
+        if self.endpoint and self.endpoint.startswith(("http://", "https://")):
+            return self.endpoint.rstrip("/")
         return f"http://{_reachable(self.http_host)}:{self.http_port}"
 
     @property
     def grpc_address(self) -> str:
         """The gateway's gRPC address for a client on this machine."""
+        if self.endpoint and self.endpoint.startswith("grpc://"):
+            return self.endpoint.removeprefix("grpc://").rstrip("/")
         return f"{_reachable(self.grpc_host)}:{self.grpc_port}"
+
+    @property
+    def grpc_is_a_guess(self) -> bool:
+        """Whether nobody has said where gRPC is, although HTTP is not where it is by default."""
+        told = {"grpc_host", "grpc_port"} & self.model_fields_set
+        return not told and bool(self.endpoint) and self.gateway_url != "http://127.0.0.1:8080"
 
 
 class Finding(NamedTuple):
@@ -195,6 +207,9 @@ async def check_grpc(settings: DoctorSettings) -> Finding:
         except grpc.aio.AioRpcError as error:
             reason = (error.details() or error.code().name).rpartition(": ")[2]
             remedy = f"{_UP}, or set MEDALLERO_GRPC_HOST and _PORT"
+            if settings.grpc_is_a_guess:
+                remedy = "if it listens elsewhere, set MEDALLERO_GRPC_PORT"
+                return Finding("gRPC", "warn", f"{address}: {reason}", remedy)
             return Finding("gRPC", "fail", f"{address}: {reason}", remedy)
     if answer.status == health_pb2.HealthCheckResponse.SERVING:
         return Finding("gRPC", "ok", f"serving at {address}")

@@ -82,16 +82,18 @@ class RawTopic:
                     await self._consumer.seek_to_beginning(place)
                 else:
                     self._consumer.seek(place, since[place.partition])
-            async for batch in self._read_to(ends):
+            async for batch in self._read_to(ends, since or {}):
                 yield batch
         except KafkaError as error:
             raise _unreachable(error) from None
 
-    async def _read_to(self, ends: dict[TopicPartition, int]) -> AsyncIterator[Sequence[RawRecord]]:
+    async def _read_to(
+        self, ends: dict[TopicPartition, int], since: Mapping[int, int]
+    ) -> AsyncIterator[Sequence[RawRecord]]:
         progress = time.monotonic()
         while True:
             for place in list(ends):
-                if await self._consumer.position(place) >= ends[place]:
+                if await self._position(place) >= ends[place]:
                     del ends[place]
                     self._consumer.pause(place)
             if not ends:
@@ -102,17 +104,29 @@ class RawTopic:
             if batches:
                 progress = time.monotonic()
             elif time.monotonic() - progress > _STALLED_AFTER:
-                raise TopicUnavailable(
-                    f"no records from topic {self.name!r} for {_STALLED_AFTER:g} s",
-                    "see whether Kafka is well: medallero doctor",
-                )
+                raise self._stalled()
             for place, records in batches.items():
                 end = ends[place]
+                # A reset that was under way when the seek came may have won.
+                begin = since.get(place.partition, 0)
                 yield [
                     RawRecord(place.partition, it.offset, it.timestamp, it.key, it.value)
                     for it in records
-                    if it.offset < end
+                    if begin <= it.offset < end
                 ]
+
+    async def _position(self, place: TopicPartition) -> int:
+        try:
+            position: int = await asyncio.wait_for(self._consumer.position(place), _STALLED_AFTER)
+        except TimeoutError:
+            raise self._stalled() from None
+        return position
+
+    def _stalled(self) -> TopicUnavailable:
+        return TopicUnavailable(
+            f"no records from topic {self.name!r} for {_STALLED_AFTER:g} s",
+            "see whether Kafka is well: medallero doctor",
+        )
 
 
 @asynccontextmanager

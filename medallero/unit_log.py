@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from contracts.partitioning import partition_of
@@ -102,10 +103,15 @@ async def units_like(topic: RawTopic, sport: str, unit: str, progress: Progress)
     """Return the units of the sport whose names are most like *unit*; reads the whole topic."""
     prefix = key_of(sport, "")
     bounds = await topic.bounds()
+    homes = partial(partition_of, partitions=len(topic.partitions))
     keys: set[bytes] = set()
     read, total = 0, sum(bounds.ends.values()) - sum(bounds.begins.values())
     async for batch in topic.read(bounds.ends):
-        keys.update(record.key for record in batch if record.key and record.key.startswith(prefix))
+        keys.update(
+            key
+            for it in batch
+            if (key := it.key) and key.startswith(prefix) and it.partition == homes(key)
+        )
         read += len(batch)
         progress(read, total)
     return nearest(unit, (key[len(prefix) :].decode("utf-8", "replace") for key in keys))
