@@ -93,7 +93,7 @@ def results(
     )
 
 
-def histories(max_size: int = 40) -> st.SearchStrategy[list[Result]]:
+def histories(max_size: int = 25) -> st.SearchStrategy[list[Result]]:
     """Results in any order; many of them of the same few identities."""
     return st.lists(results(), max_size=max_size)
 

@@ -116,7 +116,7 @@ def test_in_a_unit_that_changes_often_both_agree(history: list[Result], batch: i
         assert_equal(tally, history[: begin + batch])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(histories(), st.data())
 def test_order_duplicates_and_batches_do_not_matter(
     history: list[Result], data: st.DataObject
@@ -131,7 +131,7 @@ def test_order_duplicates_and_batches_do_not_matter(
     assert_equal(tally, history)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(histories(), st.data())
 def test_what_several_owners_stored_joins_to_what_one_would_have(
     history: list[Result], data: st.DataObject
@@ -208,4 +208,4 @@ class Worker(RuleBasedStateMachine):
 
 
 TestWorker = Worker.TestCase
-TestWorker.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
+TestWorker.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
