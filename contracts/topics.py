@@ -74,6 +74,9 @@ async def ensure_topics(settings: CommonSettings) -> None:
                     raise TopicError(name, str(for_code(code).__name__))
     finally:
         await admin.close()
+    problems = await check_topics(settings)
+    if problems:
+        raise problems[0]
 
 
 async def check_topics(settings: CommonSettings) -> list[TopicError]:

@@ -1,7 +1,6 @@
 """The private HTTP server of a worker: health, metrics, and the standings of one unit."""
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from aiohttp import web
 from mode import Service
@@ -74,7 +73,7 @@ class PrivateWeb(Service):
 
     async def _unit(self, request: web.Request) -> web.Response:
         sport = request.match_info["sport"]
-        name = unquote(request.match_info["unit"])
+        name = request.match_info["unit"]
         worker = self.worker
         key = key_of(sport, name)
         partition = partition_of(key, worker.settings.partitions)

@@ -1,0 +1,191 @@
+"""The standings that the topic's records make, counted by the oracle, and what every view keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from contracts.partitioning import partition_of
+from contracts.records import read_record
+from contracts.settings import CommonSettings
+from contracts.snapshot import COUNTS, Snapshot
+from olympics.catalogue import load_catalogue
+from olympics.medal_table import medal_table
+from olympics.recount import recount
+from olympics.result import Result, ResultError, encode, key_of
+from tests.support.stack import Stack
+
+
+class TopicRecord(NamedTuple):
+    """A record of the results topic."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+def write_results(settings: CommonSettings, results: Iterable[Result]) -> None:
+    """Put results onto the topic as the gateway would."""
+    write_records(settings, ((key_of(r.sport, r.unit), encode(r)) for r in results))
+
+
+def write_records(
+    settings: CommonSettings,
+    records: Iterable[tuple[bytes | None, bytes | None]],
+    partition: int | None = None,
+) -> None:
+    """Put any records onto the results topic: where their key belongs, or into *partition*."""
+
+    async def write() -> None:
+        async with AIOKafkaProducer(
+            bootstrap_servers=settings.kafka, acks="all", linger_ms=5, max_batch_size=256 * 1024
+        ) as producer:
+            for key, value in records:
+                home = partition
+                if home is None:
+                    home = partition_of(key or b"", settings.partitions)
+                await producer.send(settings.results_topic, value, key, partition=home)
+            await producer.flush()
+
+    asyncio.run(write())
+
+
+def topic_records(settings: CommonSettings) -> list[TopicRecord]:
+    """Read the whole results topic."""
+
+    async def read() -> list[TopicRecord]:
+        found: list[TopicRecord] = []
+        tps = [TopicPartition(settings.results_topic, p) for p in range(settings.partitions)]
+        # Assigning starts a look-up of the position that this names, whatever is sought after it.
+        async with AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka, auto_offset_reset="earliest"
+        ) as consumer:
+            consumer.assign(tps)
+            ends = await consumer.end_offsets(tps)
+            await consumer.seek_to_beginning(*tps)
+            behind = {tp for tp in tps if ends[tp]}
+            while behind:
+                for tp, records in (await consumer.getmany(timeout_ms=500)).items():
+                    found += [TopicRecord(tp.partition, r.offset, r.key, r.value) for r in records]
+                behind = {tp for tp in behind if await consumer.position(tp) < ends[tp]}
+        return found
+
+    return asyncio.run(read())
+
+
+def assert_standings_equal_the_oracle(stack: Stack, snapshot: Snapshot) -> None:
+    """Compare every number of *snapshot* with a recount of what the topic holds before it."""
+    settings = stack.settings
+    catalogue = load_catalogue(settings.catalogue)
+    counted: list[bytes] = []
+    rejected = 0
+    for record in topic_records(settings):
+        if record.offset >= snapshot.offsets[record.partition][0]:
+            continue
+        try:
+            read_record(record.key, record.value, record.partition, settings.partitions, catalogue)
+        except ResultError:
+            rejected += 1
+        else:
+            assert record.value is not None
+            counted.append(record.value)
+    expected = recount(counted, catalogue)
+    pairs = {pair: c._asdict() for pair, c in expected.pairs.items() if c.entries}
+    different = {
+        pair: (snapshot.pairs.get(pair), pairs.get(pair))
+        for pair in snapshot.pairs.keys() | pairs.keys()
+        if snapshot.pairs.get(pair) != pairs.get(pair)
+    }
+    assert not different, f"pair → (mirror, oracle): {different}"
+    assert snapshot.meta["results"] == expected.results
+    assert snapshot.meta["provisional"] == expected.provisional
+    assert snapshot.meta["conflicts"] == expected.conflicts
+    assert snapshot.meta["rejected"] == rejected
+    zero = expected.by_faculty()
+    order = medal_table({name: zero[name] for name in zero if zero[name].entries})
+    shown = [row for row in snapshot.faculties if row["entries"]]
+    assert [(row["faculty"], row["gold"], row["silver"], row["bronze"]) for row in shown] == [
+        (row.faculty, row.gold, row.silver, row.bronze) for row in order
+    ]
+    assert_consistent(snapshot)
+
+
+def assert_consistent(snapshot: Snapshot) -> None:
+    """Check what every view of the mirror keeps, whatever is going on."""
+    faculties = {row["faculty"]: row for row in snapshot.faculties}
+    for counts in [*snapshot.sports.values(), *faculties.values(), *snapshot.pairs.values()]:
+        split = ("winners", "losers", "ties", "did_not_start")
+        assert counts["entries"] == sum(counts[name] for name in split), counts
+    for name in COUNTS:
+        for sport, counts in snapshot.sports.items():
+            of_pairs = sum(c[name] for (s, _), c in snapshot.pairs.items() if s == sport)
+            assert counts[name] == of_pairs, (sport, name)
+        for faculty, row in faculties.items():
+            of_pairs = sum(c[name] for (_, f), c in snapshot.pairs.items() if f == faculty)
+            assert row[name] == of_pairs, (faculty, name)
+    assert snapshot.meta["snapshot"] == sum(offset for offset, _ in snapshot.offsets.values())
+
+
+class Watcher:
+    """Reads the mirror all the time in a thread, and keeps the first thing that is wrong.
+
+    Use as a context manager; leaving it raises what was seen. ``views`` are counted.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._problem: BaseException | None = None
+        self.views = 0
+
+    def __enter__(self) -> Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._stop.set()
+        self._thread.join(timeout=30)
+        if self._problem is not None:
+            raise self._problem
+
+    def _watch(self) -> None:
+        last: dict[int, tuple[int, int]] = {}
+        try:
+            while not self._stop.wait(0.02):
+                snapshot = self._stack.snapshot()
+                if snapshot is None:
+                    continue
+                assert_consistent(snapshot)
+                for partition, seen in last.items():
+                    assert snapshot.offsets[partition] >= seen, "the mirror went back"
+                last = snapshot.offsets
+                self.views += 1
+        except BaseException as problem:
+            self._problem = problem
+
+
+def offsets_behind(snapshot: Snapshot | None, ends: dict[int, int]) -> int:
+    """Return how many records the mirror has still to count."""
+    if snapshot is None:
+        return sum(ends.values())
+    return sum(max(0, end - snapshot.offsets[p][0]) for p, end in ends.items())
+
+
+def garbage() -> Sequence[tuple[bytes | None, bytes | None]]:
+    """Return records that no rule can read, each in its own way."""
+    return (
+        (b"swimming/x", b"not json"),
+        (b"swimming/x", None),
+        (None, b'{"sport":"swimming"}'),
+        (b"", b""),
+        (b"swimming/x", b'{"sport":"swimming","unit":"x"}'),
+        (b"\xff\xfe", b"\xff" * 100),
+        (b"swimming/x", b"[" * 5_000),
+        (b"chess/x", b'{"sport":"chess","unit":"x","phase":"final"}'),
+    )
