@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from redis import Redis
 
 from contracts.settings import CommonSettings
+from contracts.snapshot import Snapshot
 from olympics.catalogue import load_catalogue
 from olympics.result import Result, parse_result
 from tests.support.oracle import (
@@ -34,7 +35,7 @@ def games(size: int, seed: int) -> Iterator[Result]:
     """Results of every kind, of which many concern the same competitor again."""
     chance = random.Random(seed)
     for _ in range(size):
-        evidence = chance.choice(
+        evidence: dict[str, object] = chance.choice(
             [
                 {"mark": f"{chance.randrange(5000, 6000) / 100:.2f}"},
                 {"mark": f"{chance.randrange(50, 53)}"},
@@ -242,11 +243,12 @@ def test_a_redis_that_was_rolled_back_moves_forward_again(stack: StackFactory) -
     now = running.settled()
     for key, value in dump.items():
         redis.restore(key, 0, value, replace=True)  # type: ignore[arg-type]
-    healed = wait_until(
-        lambda: (found := running.snapshot()) and found.offsets == now.offsets and found,
-        timeout=10,
-        what="the mirror is up to date again",
-    )
+
+    def caught_up() -> Snapshot | None:
+        found = running.snapshot()
+        return found if found is not None and found.offsets == now.offsets else None
+
+    healed = wait_until(caught_up, timeout=10, what="the mirror is up to date again")
     assert healed.pairs == now.pairs
 
 
@@ -357,7 +359,7 @@ def _wait_until_it_counts(stack: Stack, ends: dict[int, int]) -> None:
 
 def _keys(stack: Stack) -> list[str]:
     prefix = stack.settings.redis_prefix
-    return [str(k) for k in mirror_of(stack).scan_iter(f"{prefix}*")]  # type: ignore[misc]
+    return [str(k) for k in mirror_of(stack).scan_iter(f"{prefix}*")]
 
 
 def _recreate(settings: CommonSettings) -> None:
@@ -370,8 +372,9 @@ def _recreate(settings: CommonSettings) -> None:
         await admin.start()
         try:
             await admin.delete_topics([settings.results_topic])
-            while settings.results_topic in await admin.list_topics():
-                await asyncio.sleep(0.1)  # noqa: ASYNC110 - Kafka tells nobody when it is gone
+            # Kafka tells nobody when a topic is gone.
+            while settings.results_topic in await admin.list_topics():  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
         finally:
             await admin.close()
         await ensure_topics(settings)
