@@ -20,7 +20,7 @@ help: ## Show this list
 	    awk 'BEGIN {FS = ":.*?## "} {printf "  make %-12s %s\n", $$1, $$2}'
 
 .PHONY: up
-up: $(STAMP) ## Start Kafka, Redis, the gateway and a worker; ARGS="--workers 3 --fresh" passes flags
+up: $(STAMP) ## Start everything; ARGS="--workers 3" passes flags
 	@$(BIN)/medallero up $(ARGS)
 
 .PHONY: test
@@ -28,7 +28,7 @@ test: $(STAMP) ## Run the tests; ARGS="-k ties" passes flags
 	@$(BIN)/python -m pytest -m "not system and not faults" $(ARGS)
 
 .PHONY: test-all
-test-all: test deps-system ## Run every test, also the long ones and those that need system packages
+test-all: test deps-system ## Run every test, also long ones and those that need system packages
 	@$(BIN)/python -m pytest -m "system or faults" $(ARGS)
 
 .PHONY: lint
@@ -55,13 +55,13 @@ $(STAMP): setup.cfg pyproject.toml requirements.lock
 	@touch $@
 
 .PHONY: lock
-lock: ## Pin the newest packages that setup.cfg allows (rewrites requirements.lock)
+lock: ## Pin the newest packages that setup.cfg allows
 	@.ci/lock-requirements
 
 .PHONY: deps-system
-deps-system: ## Install the system packages that make test-all needs (Debian, root)
+deps-system: ## Install system packages that test-all needs (Debian, root)
 	@.ci/deps-system
 
 .PHONY: clean
-clean: ## Remove the virtual environment and the caches; the data of `make up` stays
+clean: ## Remove the virtual environment and caches; data of `make up` stays
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

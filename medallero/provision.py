@@ -24,6 +24,7 @@ from contracts.settings import CommonSettings
 from medallero.embedded.fetch import FetchError, fetch, missing
 from medallero.embedded.kafka import jar_paths
 from medallero.embedded.lock import Lock
+from medallero.mirror import shown_url
 from medallero.options import flag, variable
 from medallero.terminal import CannotDo, quiet_libraries
 
@@ -91,7 +92,8 @@ def provide_topics(settings: CommonSettings) -> None:
         problems = [error]
     except (KafkaError, TimeoutError) as error:
         raise CannotDo(
-            f"Kafka at {settings.kafka} does not serve: {str(error) or type(error).__name__}."
+            f"Kafka at {settings.kafka} does not serve: {str(error) or type(error).__name__}.",
+            f"Where {variable('kafka')} is not set, one is started here.",
         ) from None
     if problems:
         raise CannotDo("\n".join(map(str, problems)))
@@ -108,8 +110,8 @@ def check_redis(url: str) -> None:
             client.ping()
     except (RedisError, ValueError) as error:
         raise CannotDo(
-            f"The Redis that {variable('redis')} names does not serve: {error}.",
-            "Unset it, and one is started here.",
+            f"Redis at {shown_url(url)} does not serve: {error}.",
+            f"Where {variable('redis')} is not set, one is started here.",
         ) from None
 
 

@@ -245,11 +245,15 @@ def _data_dir(settings: UpSettings, screen: _Screen, fresh: bool) -> Iterator[Da
     except OSError as error:
         raise CannotDo(f"The data directory cannot be used: {error}.") from None
     with data:
+        if "epoch" in settings.model_fields_set:
+            data.epoch = settings.epoch
         if fresh:
+            if not settings.own_redis:
+                # It keeps standings of the topics that are about to go, and would refuse less.
+                # First, so that a clearing that breaks off has not kept the old epoch.
+                data.epoch += 1
             data.clear()
             screen.say(f"Removed the data in {path}; this is epoch {data.epoch}")
-        if "epoch" in settings.model_fields_set:
-            data.epoch = max(settings.epoch, data.epoch) if fresh else settings.epoch
         yield data
 
 

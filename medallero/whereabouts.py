@@ -69,7 +69,7 @@ class Whereabouts:
 
     def _is_default(self) -> bool:
         """Whether other commands find the system without being told."""
-        told = {*os.environ} | {variable(name) for name in ("epoch", "log_format", "log_level")}
+        told = {*os.environ, variable("log_format"), variable("log_level")}
         defaults = as_environment(CommonSettings.model_construct())
         defaults[variable("endpoint")] = DEFAULT_ENDPOINT
         return all(

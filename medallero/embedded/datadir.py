@@ -85,7 +85,7 @@ class DataDir:
 
     @property
     def epoch(self) -> int:
-        """Counts how often the topics of this directory were begun anew, from 1."""
+        """Of the topics in this directory; from 1."""
         return int(json.loads((self.path / _MARKER).read_text(encoding="utf-8"))["epoch"])
 
     @epoch.setter
@@ -96,9 +96,7 @@ class DataDir:
         scratch.replace(self.path / _MARKER)
 
     def clear(self) -> None:
-        """Remove the data and the logs, and raise the epoch. Only what `up` makes is touched."""
-        # First, so that a clearing that breaks off is not mistaken for the old epoch's topics.
-        self.epoch += 1
+        """Remove the data and the logs; nothing that `up` has not made is touched."""
         for name in _OURS:
             shutil.rmtree(self.path / name, ignore_errors=True)
 

@@ -18,6 +18,7 @@ from medallero.embedded.processes import Command
 # The class path and the flags are the same for every Java process of ours.
 _QUIET: Final = (
     "-Djava.awt.headless=true",
+    "-XX:-UsePerfData",
     "--enable-native-access=ALL-UNNAMED",
     "--sun-misc-unsafe-memory-access=allow",
 )

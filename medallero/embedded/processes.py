@@ -31,7 +31,8 @@ class Process:
     """One run of a command.
 
     It has a session of its own, so that Ctrl-C in our terminal reaches us alone and the order
-    of stopping is ours; and it ends when we do, even by SIGKILL (see `tether`).
+    of stopping is ours; and it ends when we do, even by SIGKILL (see `tether`). "We" is the
+    thread that made this object: use the main one.
     """
 
     def __init__(self, command: Command) -> None:

@@ -30,6 +30,7 @@ class Up:
         self.data = directory / "data"
         self.http, self.grpc, self.kafka, self.redis = (free_port() for _ in range(4))
         self.process: subprocess.Popen[bytes] | None = None
+        self.started: list[subprocess.Popen[bytes]] = []
         self.output = directory / "output"
         self._begin = 0
 
@@ -46,6 +47,7 @@ class Up:
                 env={**os.environ, **environment},
                 cwd=self.directory,
             )
+        self.started.append(self.process)
 
     def said(self) -> str:
         """Return what the current run has printed."""
@@ -108,9 +110,9 @@ class Up:
 def up(tmp_path: Path) -> Iterator[Up]:
     it = Up(tmp_path)
     yield it
-    if it.process and it.process.poll() is None:
-        it.process.terminate()
-        it.process.wait(90)
+    for process in it.started:
+        process.terminate()
+        process.wait(90)
 
 
 def test_the_standings_outlive_ctrl_c_and_end_with_fresh(up: Up) -> None:
@@ -141,9 +143,25 @@ def test_the_standings_outlive_ctrl_c_and_end_with_fresh(up: Up) -> None:
     up.wait_for("Ctrl-C stops everything")
     assert first
     assert first.wait(1) == 0  # --fresh has ended it
-    assert "epoch 2" in up.said()
+    assert "Removed the data" in up.said()
     up.enter("1")
     wait_until(lambda: up.counted() == 1)
+
+
+@pytest.mark.faults
+def test_a_redis_that_stays_yields_to_fresh_topics(up: Up, redis_url: str) -> None:
+    environment = {"MEDALLERO_REDIS": redis_url, "MEDALLERO_REDIS_PREFIX": "stays:"}
+    up.start(**environment)
+    up.wait_for("Ctrl-C stops everything")
+    up.enter("1", "2", "3")
+    wait_until(lambda: up.counted() == 3)
+
+    up.start("--fresh", **environment)
+    up.wait_for("Ctrl-C stops everything")
+    up.enter("1")
+
+    wait_until(lambda: up.counted() == 1)
+    assert "epoch 2" in up.said()
 
 
 @pytest.mark.faults
