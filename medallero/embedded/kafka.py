@@ -15,7 +15,9 @@ from typing import Final
 from medallero.embedded.lock import Lock
 from medallero.embedded.processes import Command
 
-# The class path and the flags are the same for every Java process of ours.
+# Measured on two cores: with the full compiler and collector the start costs 9.4 s of CPU, with
+# these 5.5 s; 200,000 records in batches cost the warm broker 0.4 s either way.
+_LIGHT: Final = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 _QUIET: Final = (
     "-Djava.awt.headless=true",
     "-XX:-UsePerfData",
@@ -62,9 +64,7 @@ class EmbeddedKafka:
             self._format(data)
         properties = self._write_properties("server.properties", data)
         return Command(
-            argv=self._java(
-                f"-Xmx{self.heap}", f"-Xms{self.heap}", main="kafka.Kafka", args=(str(properties),)
-            ),
+            argv=self._java(f"-Xmx{self.heap}", main="kafka.Kafka", args=(str(properties),)),
             log=self.log,
         )
 
@@ -77,9 +77,6 @@ class EmbeddedKafka:
         # A cluster id is 16 bytes in URL-safe Base64. A leading "-" would be read as a flag.
         cluster = "m" + cluster[1:]
         argv = self._java(
-            # It lives for a second: the cheap compiler and collector start fastest.
-            "-XX:TieredStopAtLevel=1",
-            "-XX:+UseSerialGC",
             main="kafka.tools.StorageTool",
             args=("format", "--standalone", "-t", cluster, "-c", str(properties)),
         )
@@ -104,8 +101,9 @@ class EmbeddedKafka:
 
         return (
             str(JAVA),
-            *flags,
+            *_LIGHT,
             *_QUIET,
+            *flags,
             f"-Dlog4j2.configurationFile={self.directory / 'log4j2.xml'}",
             "-cp",
             ":".join(map(str, self.jars)),
