@@ -28,9 +28,13 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run of one peer. ``problem``: why it does not count; None if all is well."""
+    """One run of one peer. Rates are records a second; ``warm_rate`` is that of the second half.
+
+    ``problem``: why it does not count; None if all is well.
+    """
 
     rate: float | None = None
+    warm_rate: float | None = None
     records: int = 0
     cpu_us_per_record: float | None = None
     peak_memory_bytes: int | None = None
@@ -45,17 +49,23 @@ class Comparison:
     runs: dict[str, dict[str, list[Measured]]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
 
-    def rate(self, peer: str, workload: str) -> float | None:
-        """Return the median of the runs; None if any of them has a problem."""
+    def middle(self, peer: str, workload: str, figure: str = "rate") -> float | None:
+        """Return the median of a figure over the runs; None if any of them has a problem."""
         runs = self.runs.get(peer, {}).get(workload, [])
-        return None if any(run.problem for run in runs) else rates.middle(run.rate for run in runs)
+        if any(run.problem for run in runs):
+            return None
+        return rates.middle(getattr(run, figure) for run in runs)
 
-    def ratios(self) -> dict[str, dict[str, float]]:
+    @property
+    def workloads(self) -> list[str]:
+        """The workloads that any peer was measured on."""
+        return sorted({name for by_workload in self.runs.values() for name in by_workload})
+
+    def ratios(self, figure: str = "rate") -> dict[str, dict[str, float]]:
         """Return workload → ``ours/peer`` → how many times as fast."""
-        names = sorted({name for by_workload in self.runs.values() for name in by_workload})
         return {
-            name: rates.ratios({peer: self.rate(peer, name) for peer in self.runs}, OURS)
-            for name in names
+            name: rates.ratios({peer: self.middle(peer, name, figure) for peer in self.runs}, OURS)
+            for name in self.workloads
         }
 
     def to_json(self, peer: str) -> dict[str, Any]:
@@ -64,7 +74,8 @@ class Comparison:
             "missing": self.missing.get(peer),
             "workloads": {
                 name: {
-                    "rate": self.rate(peer, name),
+                    "rate": self.middle(peer, name),
+                    "warm_rate": self.middle(peer, name, "warm_rate"),
                     "problem": next((run.problem for run in runs if run.problem), None),
                     "runs": [asdict(run) for run in runs],
                 }
@@ -204,6 +215,7 @@ def _measured(
         problem = "done between two reports: too few records to time"
     return Measured(
         rate=rate,
+        warm_rate=rates.rate_between(samples, samples[-1].records // 2, samples[-1].records),
         records=samples[-1].records,
         cpu_us_per_record=None if cpu is None else cpu * 1e6,
         peak_memory_bytes=peak,

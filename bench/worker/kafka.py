@@ -7,6 +7,7 @@ import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -25,7 +26,9 @@ def create_topic(
 
     async def work() -> None:
         async with _admin(bootstrap) as admin:
-            topic = NewTopic(name, partitions, 1, topic_configs={"retention.ms": "-1", **(config or {})})
+            topic = NewTopic(
+                name, partitions, 1, topic_configs={"retention.ms": "-1", **(config or {})}
+            )
             response = await admin.create_topics([topic])
             for topic_name, code, *_rest in response.topic_errors:
                 if code:
@@ -106,7 +109,7 @@ class Filler:
         await asyncio.gather(*acknowledgements)
         return counts
 
-    async def send(self, batches: Iterable[tuple[int, object, int]]) -> None:
+    async def send(self, batches: Iterable[tuple[int, Any, int]]) -> None:
         """Write batches made before, and return when they are acknowledged."""
         acknowledgements = [
             await self._producer.send_batch(builder, self._topic, partition=partition)
@@ -114,9 +117,9 @@ class Filler:
         ]
         await asyncio.gather(*acknowledgements)
 
-    def batches(self, records: Iterable[Record]) -> Iterator[tuple[int, object, int]]:
+    def batches(self, records: Iterable[Record]) -> Iterator[tuple[int, Any, int]]:
         """Yield (partition, closed batch, number of its records)."""
-        builders = {}
+        builders: dict[int, Any] = {}
         # Neighbours mostly have the same key.
         for key, group in itertools.groupby(records, lambda record: record[0]):
             partition = partition_of(key, self._partitions)
@@ -149,9 +152,9 @@ async def filler(bootstrap: str, topic: str, partitions: int) -> AsyncIterator[F
         await producer.stop()
 
 
-def _closed(builder: object) -> tuple[object, int]:
-    builder.close()  # type: ignore[attr-defined]  # aiokafka has no type hints
-    return builder, builder.record_count()  # type: ignore[attr-defined]
+def _closed(builder: Any) -> tuple[Any, int]:
+    builder.close()
+    return builder, builder.record_count()
 
 
 async def _topics(admin: AIOKafkaAdminClient, containing: str) -> list[str]:

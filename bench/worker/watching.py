@@ -28,13 +28,13 @@ class PeerFailed(RuntimeError):
 def snapshot_progress(redis: Redis, prefix: str) -> Progress:
     """Progress of peers that mirror whole tables: the snapshot number in their meta hash."""
     key = f"{prefix}meta"
-    return lambda: int(redis.hget(key, "snapshot") or 0)  # type: ignore[arg-type]  # synchronous
+    return lambda: int(redis.hget(key, "snapshot") or 0)
 
 
 def counter_progress(redis: Redis, prefix: str) -> Progress:
     """Progress of peers that increment: the sum of their counters."""
     key = f"{prefix}entries"
-    return lambda: sum(map(int, redis.hvals(key)))  # type: ignore[arg-type]  # synchronous
+    return lambda: sum(map(int, redis.hvals(key)))
 
 
 def read_table(redis: Redis, prefix: str) -> Table:
@@ -43,7 +43,7 @@ def read_table(redis: Redis, prefix: str) -> Table:
     for key in redis.scan_iter(f"{prefix}sport:*:faculty:*", count=1_000):
         _, sport, _, faculty = key.removeprefix(prefix).split(":")
         counts = redis.hgetall(key)
-        row: Row = tuple(int(counts[name]) for name in COUNTED)  # type: ignore[index, assignment]
+        row: Row = tuple(int(counts[name]) for name in COUNTED)  # type: ignore[assignment]
         table[sport, faculty] = row
     return table
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,6 +48,12 @@ class Workload:
         for version in range(1, self.versions + 1):
             for number in range(identities):
                 yield self._record(number, version, chance)
+
+    def endless(self) -> Iterator[Record]:
+        """Yield ever new results, each in its first version; always the same."""
+        chance = random.Random(self.name)
+        for number in itertools.count():
+            yield self._record(number, 1, chance)
 
     def size(self, count: int) -> int:
         """Return how many records :meth:`records` yields."""

@@ -7,15 +7,15 @@ counts are derived from the table: after a recovery from its content.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import faust
 import mode.loop
-from faust.serializers import codecs
 from redis.asyncio import Redis
 
-from bench.worker.programs.rules import Counts, Result, Unit, decode_result, decode_unit, encode_unit
+from bench.worker.programs.rules import Counts, Result, decode_result, decode_unit, encode_unit
 from bench.worker.programs.task import read_task
 
 if TYPE_CHECKING:
@@ -24,19 +24,12 @@ if TYPE_CHECKING:
 _REPORT_SECONDS = 0.05
 
 
-class _UnitCodec(codecs.Codec):  # type: ignore[misc]  # Faust has no type hints
-    def _dumps(self, obj: Any) -> bytes:
-        return encode_unit(obj)
-
-    def _loads(self, s: bytes) -> Unit:
-        return decode_unit(s)
-
-
 def main() -> None:
     """Run the peer."""
     mode.loop.use("uvloop")
+    # Faust makes a debug record of every message that it sends, at any --loglevel.
+    logging.disable(logging.INFO)
     task = read_task()
-    codecs.register("unit", _UnitCodec())
     app = faust.App(
         task.group,
         broker=f"kafka://{task.kafka}",
@@ -61,8 +54,7 @@ def main() -> None:
         partitions=task.partitions,
         use_partitioner=True,
         key_type=bytes,
-        key_serializer="raw",
-        value_serializer="unit",
+        value_type=bytes,
     )
     counts = Counts()
     redis = Redis.from_url(task.redis)
@@ -79,18 +71,19 @@ def main() -> None:
                 by_unit[result.sport, result.unit].append(result)
             for (sport, name), results in by_unit.items():
                 key = f"{sport}/{name}".encode()
-                unit = units.get(key) or {}
+                stored = units.get(key)
+                unit = {} if stored is None else decode_unit(stored)
                 if counts.change(sport, unit, results):
-                    units[key] = unit
+                    units[key] = encode_unit(unit)
             processed += len(batch)
 
     @units.on_recover
     async def recovered() -> None:
         counts.rows.clear()
-        for key, unit in units.items():
-            counts.add(key.decode().partition("/")[0], unit, +1)
+        for key, stored in units.items():
+            counts.add(key.decode().partition("/")[0], decode_unit(stored), +1)
 
-    @app.timer(_REPORT_SECONDS)
+    @app.timer(_REPORT_SECONDS)  # type: ignore[untyped-decorator]  # Faust has no hints for it
     async def report() -> None:
         nonlocal reported
         if processed != reported:

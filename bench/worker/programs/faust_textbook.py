@@ -12,13 +12,13 @@ import faust
 from redis.asyncio import Redis
 
 
-class Competitor(faust.Record):  # type: ignore[misc]  # Faust has no type hints
+class Competitor(faust.Record):
     id: str
     name: str
     age: int
 
 
-class Result(faust.Record, serializer="json"):  # type: ignore[misc]
+class Result(faust.Record, serializer="json"):
     sport: str
     unit: str
     phase: str

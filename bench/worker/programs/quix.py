@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from quixstreams import Application  # type: ignore[import-not-found]  # in an environment of its own
+from quixstreams import Application
 from redis import Redis
 
 from bench.worker.programs.rules import Counts, decode_result, decode_unit, encode_unit

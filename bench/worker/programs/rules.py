@@ -14,6 +14,9 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+# What the Redis client takes for names and values of a hash: its own, invariant type.
+Field = bytes | bytearray | memoryview | str | int | float
+
 COUNTED = ("entries", "winners", "losers", "gold", "silver", "bronze")
 
 
@@ -99,9 +102,10 @@ class Counts:
             if rank < 3 and place.phase == "final":
                 row[3 + rank] += sign
 
-    def commands(self, prefix: str) -> list[tuple[str, dict[str, int]]]:
+    def commands(self, prefix: str) -> list[tuple[str, dict[Field, Field]]]:
         """Return the hashes of the mirror: (key, fields)."""
-        return [
-            (f"{prefix}sport:{sport}:faculty:{faculty}", dict(zip(COUNTED, row, strict=True)))
-            for (sport, faculty), row in list(self.rows.items())
-        ]
+        hashes: list[tuple[str, dict[Field, Field]]] = []
+        for (sport, faculty), row in list(self.rows.items()):
+            fields = dict[Field, Field](zip(COUNTED, row, strict=True))
+            hashes.append((f"{prefix}sport:{sport}:faculty:{faculty}", fields))
+        return hashes
