@@ -61,6 +61,22 @@ class HttpClient:
         await self._session.close()
 
 
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the answer asks to wait: it gives them, or a date."""
+    text = headers.get("Retry-After")
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - time.time()
+        except ValueError:
+            return None
+    # NaN, and what lies in the past, ask for nothing.
+    return max(seconds, 0.0) if seconds == seconds else None
+
+
 class _RejectedRecord(msgspec.Struct):
     index: int
     field: str = ""
@@ -88,7 +104,7 @@ def _answer(status: int, headers: Mapping[str, str], body: bytes, sent: int, url
         rejected = [Rejection(it.index, it.field, it.error) for it in read.rejected]
         return checked(Answer(read.accepted, rejected), sent)
     if status in _NOT_NOW:
-        raise TryAgain(_error_of(body, status), _retry_after(headers))
+        raise TryAgain(_error_of(body, status), retry_after(headers))
     if status in (400, 413):
         raise BadRequest(_error_of(body, status))
     if status in (401, 403):
@@ -103,19 +119,3 @@ def _error_of(body: bytes, status: int) -> str:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         error = ""
     return f"{status}: {error}" if error else f"HTTP status {status}"
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the answer asks to wait: it gives them, or a date."""
-    text = headers.get("Retry-After")
-    if text is None:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(text).timestamp() - time.time()
-        except ValueError:
-            return None
-    # NaN, and what lies in the past, ask for nothing.
-    return max(seconds, 0.0) if seconds == seconds else None

@@ -57,8 +57,8 @@ async def in_pieces(items: Iterator[_T]) -> AsyncIterator[list[_T]]:
             done = list(ended)
             with lock:
                 piece, pile[:] = list(pile), []
-            room.release(len(piece)) if piece else None
             if piece:
+                room.release(len(piece))
                 yield piece
             if done:
                 if done[0] is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -233,7 +234,13 @@ async def _recount(topic: RawTopic, until: Mapping[int, int], catalogue: Catalog
                 read += len(batch)
                 progress(read, total)
 
-    counted = await asyncio.to_thread(recount, values(), catalogue)
+    # The oracle keeps millions of values, none of them in a cycle: to look for cycles among them
+    # again and again takes almost half of the time.
+    gc.disable()
+    try:
+        counted = await asyncio.to_thread(recount, values(), catalogue)
+    finally:
+        gc.enable()
     return counted._replace(rejected=counted.rejected + refused)
 
 
