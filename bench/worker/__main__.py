@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bench.worker import report
-from bench.worker.compare import Say, compare
+from bench.worker.compare import Say, Sizes, compare
 from bench.worker.latency import measure_latency
 from bench.worker.machine import describe_machine
 from bench.worker.peers import OURS, peers
@@ -30,17 +30,9 @@ _SECTIONS: Final = ("compare", "scaling", "recovery", "latency")
 _OUT: Final = Path(__file__).parent.parent / "out"
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How much is measured: records of a workload, of the slow peers, and how often."""
-
-    count: int
-    most: int
-    rounds: int
-
-
-_FULL: Final = Sizes(count=300_000, most=20_000, rounds=3)
-_QUICK: Final = Sizes(count=90_000, most=4_000, rounds=1)
+_FULL: Final = Sizes(count=300_000, medium=300_000, slow=20_000, rounds=3)
+_QUICK: Final = Sizes(count=200_000, medium=24_000, slow=4_000, rounds=1)
+_WIDTH: Final = 132
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,8 +73,10 @@ def main(
     Writes worker.json, worker.txt and worker.png. docs/bench.md says what the figures mean.
     """
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
     base = _QUICK if quick else _FULL
-    sizes = Sizes(count or base.count, base.most, rounds or base.rounds)
+    sizes = replace(base, count=count or base.count, rounds=rounds or base.rounds)
     sections = sections or (("compare",) if quick else _SECTIONS)
     every = peers(out.absolute() / "build")
     if unknown := set(chosen) - {peer.name for peer in every}:
@@ -106,9 +100,7 @@ def main(
                 stack,
                 [peer for peer in every if not chosen or peer.name in chosen],
                 [WORKLOADS[name] for name in workloads or WORKLOADS],
-                count=sizes.count,
-                most=sizes.most,
-                rounds=sizes.rounds,
+                sizes=sizes,
                 catalogue=load_catalogue(),
                 say=say,
             )
@@ -118,7 +110,7 @@ def main(
                 if not chosen or peer.name in chosen
             }
             found["workloads"] = {name: WORKLOADS[name].title for name in comparison.workloads}
-            found["records"] = sizes.count
+            found["sizes"] = asdict(sizes)
             found["peers"] = {
                 peer.name: {
                     "title": peer.title,
@@ -134,9 +126,9 @@ def main(
             report.save(out, found)
         _other_sections(stack, sections, found, quick=quick, out=out, say=say)
     report.save(out, found)
-    _plot(out, found, console)
     report.show(console, found)
-    console.print(f"Written: {out}/worker.json, worker.txt, worker.png")
+    files = ["worker.json", "worker.txt", *_plot(out, found, console)]
+    console.print(f"Written to {out}: {', '.join(files)}")
     if problems := _problems(found):
         console.print("\n".join(problems), style="red", markup=False)
         sys.exit(1)
@@ -161,13 +153,16 @@ def _other_sections(
             report.save(out, found)
 
 
-def _plot(out: Path, found: dict[str, Any], console: Console) -> None:
+def _plot(out: Path, found: dict[str, Any], console: Console) -> list[str]:
+    """Draw the plot if there is something to draw and to draw with; return the file's name."""
     if not found.get("peers"):
-        return
+        return []
     try:
         report.plot(out, found)
     except ImportError:
         console.print("No plot: matplotlib is missing; pip install 'medallero[bench]'.")
+        return []
+    return ["worker.png"]
 
 
 def _problems(found: dict[str, Any]) -> list[str]:

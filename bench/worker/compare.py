@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from redis import Redis
@@ -40,6 +40,40 @@ class Measured:
     peak_memory_bytes: int | None = None
     changelog_records: int | None = None
     problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is measured.
+
+    :param count: records of a workload's topic.
+    :param medium: the same for the topic of peers of medium pace.
+    :param slow: how many records of that topic the slow ones are watched for.
+    :param rounds: runs of each peer on each workload.
+    """
+
+    count: int
+    medium: int
+    slow: int
+    rounds: int
+
+    def topic(self, peer: Peer) -> int:
+        """Return how many records the topic has that *peer* reads."""
+        return self.count if peer.pace == "fast" else min(self.count, self.medium)
+
+    def watched(self, peer: Peer, job: Job) -> int:
+        """Return up to how many records *peer* is watched."""
+        return min(job.records, self.slow) if peer.pace == "slow" else job.records
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A filled topic, ``<topics>results`` with so many records, and what must come out."""
+
+    workload: Workload
+    records: int
+    topics: str
+    wanted: Table
 
 
 @dataclass(slots=True)
@@ -89,40 +123,27 @@ def compare(
     peers: Sequence[Peer],
     workloads: Sequence[Workload],
     *,
-    count: int,
-    most: int,
-    rounds: int,
+    sizes: Sizes,
     catalogue: Catalogue,
     say: Say,
 ) -> Comparison:
-    """Run every peer *rounds* times on every workload of *count* records, in turns.
-
-    :param most: how many of the records the slow peers are watched for.
-    """
+    """Run every peer on every workload, in turns."""
     comparison = Comparison()
     ready = [peer for peer in peers if _is_ready(peer, comparison, say)]
-    wanted: dict[str, Table] = {}
+    jobs: dict[tuple[str, int], Job] = {}
     for workload in workloads:
-        say(f"Filling the topic of workload {workload.name}: {workload.size(count):,} records")
-        wanted[workload.name] = expected(workload, count, catalogue)
-        topic = f"{topics_of(workload)}results"
-        create_topic(stack.kafka, topic, PARTITIONS)
-        fill(stack.kafka, topic, PARTITIONS, workload.records(count))
-    for turn in range(rounds):
+        for count in sorted({sizes.topic(peer) for peer in ready if takes_part(peer, workload)}):
+            say(f"Filling the topic of workload {workload.name}: {workload.size(count):,} records")
+            jobs[workload.name, count] = make_job(stack, workload, count, catalogue)
+    for turn in range(sizes.rounds):
         for workload in workloads:
             # Another one begins each time, so that no peer always runs on the warmest machine.
             first = turn % max(1, len(ready))
             for peer in ready[first:] + ready[:first]:
                 if not takes_part(peer, workload):
                     continue
-                measured = measure(
-                    stack,
-                    peer,
-                    workload,
-                    name=f"{peer.name}-{workload.name}-{turn}".lower(),
-                    count=min(workload.size(count), most if peer.most else count),
-                    wanted=wanted[workload.name],
-                )
+                job = jobs[workload.name, sizes.topic(peer)]
+                measured = measure(stack, peer, job, turn, sizes.watched(peer, job))
                 by_workload = comparison.runs.setdefault(peer.name, {})
                 by_workload.setdefault(workload.name, []).append(measured)
                 say(f"  {workload.name} run {turn + 1}: {peer.title}: {_in_words(measured)}")
@@ -134,22 +155,27 @@ def takes_part(peer: Peer, workload: Workload) -> bool:
     return peer.kind != "less" or workload is not C
 
 
-def topics_of(workload: Workload) -> str:
-    """Return what comes before the names of the workload's topics."""
-    return f"bench-{workload.name.lower()}-"
+def make_job(stack: Stack, workload: Workload, count: int, catalogue: Catalogue) -> Job:
+    """Fill a topic with *count* records of the workload."""
+    size = workload.size(count)
+    job = Job(workload, size, f"bench-{workload.name.lower()}-{size}-", Table())
+    create_topic(stack.kafka, f"{job.topics}results", PARTITIONS)
+    fill(stack.kafka, f"{job.topics}results", PARTITIONS, workload.records(count))
+    return replace(job, wanted=expected(workload, count, catalogue))
 
 
 def measure(
-    stack: Stack, peer: Peer, workload: Workload, *, name: str, count: int, wanted: Table | None
+    stack: Stack, peer: Peer, job: Job, turn: int = 0, watched: int | None = None
 ) -> Measured:
-    """Run *peer* once, from its start until it has processed *count* records.
+    """Run *peer* once, from its start until it has processed the job, or *watched* records of it.
 
-    Full peers must have mirrored *wanted* then, and written every unit to their changelog.
+    Full peers must have mirrored what is wanted then, and written every unit to their changelog.
     """
     stack.redis.flushdb()
+    name = f"{peer.name}-{job.topics}{turn}"
     run = Run(
         stack,
-        topics=topics_of(workload),
+        topics=job.topics,
         partitions=PARTITIONS,
         name=f"run-{name}",
         prefix="bench:",
@@ -158,23 +184,21 @@ def measure(
     try:
         process = Process(peer.prepare(run))
         try:
-            samples = watch(process, peer.progress(stack.redis, run.prefix), count)
-            problem = _disagreement(stack.redis, run.prefix, wanted) if _is_full(peer) else None
+            progress = peer.progress(stack.redis, run.prefix)
+            samples = watch(process, progress, watched or job.records)
+            full = peer.kind == "full"
+            problem = _disagreement(stack.redis, run.prefix, job.wanted) if full else None
             peak = peak_memory_of(process.pid)
         finally:
             stop_all([process], _GRACE)
         changelog = peer.changelog_records(run)
-        if problem is None and _is_full(peer):
-            problem = _gap(changelog, workload, count)
+        if problem is None and full:
+            problem = _gap(changelog, job)
         return _measured(samples, peak, changelog, problem)
     except PeerFailed as failure:
         return Measured(problem=str(failure))
     finally:
         peer.clean(run)
-
-
-def _is_full(peer: Peer) -> bool:
-    return peer.kind == "full"
 
 
 def _is_ready(peer: Peer, comparison: Comparison, say: Say) -> bool:
@@ -187,10 +211,8 @@ def _is_ready(peer: Peer, comparison: Comparison, say: Say) -> bool:
     return True
 
 
-def _disagreement(redis: Redis, prefix: str, wanted: Table | None) -> str | None:
+def _disagreement(redis: Redis, prefix: str, wanted: Table) -> str | None:
     """Say what is wrong with the mirrored counts; the last report may take a moment to arrive."""
-    if wanted is None:
-        return None
     deadline = time.monotonic() + _AGREE_SECONDS
     while problem := difference(read_table(redis, prefix), wanted):
         if time.monotonic() > deadline:
@@ -199,8 +221,8 @@ def _disagreement(redis: Redis, prefix: str, wanted: Table | None) -> str | None
     return None
 
 
-def _gap(changelog: int | None, workload: Workload, count: int) -> str | None:
-    units = -(-(count // workload.versions) // workload.competitors)
+def _gap(changelog: int | None, job: Job) -> str | None:
+    units = -(-(job.records // job.workload.versions) // job.workload.competitors)
     if changelog is not None and changelog < units:
         return f"{changelog:,} records in the changelog for {units:,} units"
     return None
@@ -211,8 +233,8 @@ def _measured(
 ) -> Measured:
     cpu = rates.cpu_per_record(samples)
     rate = rates.rate(samples)
-    if rate is None and problem is None:
-        problem = "done between two reports: too few records to time"
+    if problem is None and not rates.is_enough(samples):
+        problem = f"done within {len(samples)} reports: too few records to time"
     return Measured(
         rate=rate,
         warm_rate=rates.rate_between(samples, samples[-1].records // 2, samples[-1].records),

@@ -22,6 +22,7 @@ from medallero.embedded.ports import free_port
 from medallero.embedded.processes import Command
 
 Kind = Literal["full", "less", "limit"]
+Pace = Literal["fast", "medium", "slow"]
 
 _HERE: Final = Path(__file__).parent
 _ROOT: Final = _HERE.parent.parent
@@ -93,7 +94,7 @@ class Peer:
     :param build: makes what the command needs; raises Missing. Called once.
     :param argv: the command, after the build.
     :param progress: how its progress is read from Redis.
-    :param most: it is watched up to so many records only, because it is slow; None for all.
+    :param pace: how much work it is given: a slow one need not do what a fast one does in a second.
     :param changelog: the end of the names of its changelog topics; None if it has none.
     """
 
@@ -104,7 +105,7 @@ class Peer:
     argv: Callable[[], tuple[str, ...]]
     build: Callable[[], None] = lambda: None
     progress: Callable[[Redis, str], Progress] = snapshot_progress
-    most: int | None = None
+    pace: Pace = "fast"
     changelog: str | None = None
 
     def prepare(self, run: Run) -> Command:
@@ -150,6 +151,7 @@ def peers(build_dir: Path) -> tuple[Peer, ...]:
             "full",
             "stock Faust, batches of 1,000, a table keyed by unit",
             argv=lambda: _program("faust_take", "worker"),
+            pace="medium",
             changelog="-units-changelog",
         ),
         Peer(
@@ -186,7 +188,7 @@ def peers(build_dir: Path) -> tuple[Peer, ...]:
             "a Record, a table write and a Redis increment a record; no versions, no medals",
             argv=lambda: _program("faust_textbook", "worker", "-l", "info"),
             progress=counter_progress,
-            most=20_000,
+            pace="slow",
             changelog="-entries-changelog",
         ),
         Peer(
@@ -197,7 +199,7 @@ def peers(build_dir: Path) -> tuple[Peer, ...]:
             argv=go.argv,
             build=go,
             progress=counter_progress,
-            most=20_000,
+            pace="slow",
         ),
         Peer(
             "aiokafka_decode",

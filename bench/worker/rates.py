@@ -34,6 +34,15 @@ def rate(samples: Sequence[Sample]) -> float | None:
     return (last.records - first.records) / (last.at - first.at)
 
 
+def is_enough(samples: Sequence[Sample]) -> bool:
+    """Whether a rate says something: five reports, the first before a third of the work was done.
+
+    A report comes up to 150 ms late; over less than that the rate would be one of reports.
+    """
+    moving = progress(samples)
+    return len(moving) >= 5 and moving[0].records * 3 <= moving[-1].records
+
+
 def rate_between(samples: Sequence[Sample], start: int, end: int) -> float | None:
     """Return records a second while the count went from *start* to *end*, interpolated."""
     begun, ended = moment_of(samples, start), moment_of(samples, end)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.worker import rates
-from bench.worker.compare import PARTITIONS, Say, measure, topics_of
-from bench.worker.kafka import create_topic, fill, filler
+from bench.worker.compare import PARTITIONS, Job, Say, make_job, measure
+from bench.worker.kafka import fill, filler
 from bench.worker.peers import OURS, Peer, Run, peers
 from bench.worker.rates import Sample
 from bench.worker.stack import Stack
 from bench.worker.watching import PeerFailed, snapshot_progress, watch
 from bench.worker.workers import fresh_run, running, start_worker
-from bench.worker.workloads import LARGE_UNITS, A, Workload, expected
+from bench.worker.workloads import LARGE_UNITS, A, Workload
 from medallero.embedded.processes import stop_all
 from olympics.catalogue import load_catalogue
 
@@ -61,18 +61,11 @@ def _large_units(stack: Stack, count: int, rounds: int, say: Say) -> dict[str, A
     worker = next(peer for peer in peers(Path()) if peer.name == OURS)
     small = Workload("units8", A.title, A.competitors)
     found: dict[str, list[float | None]] = {small.name: [], LARGE_UNITS.name: []}
-    wanted = {}
-    for workload in (small, LARGE_UNITS):
-        wanted[workload.name] = expected(workload, count, catalogue)
-        topic = f"{topics_of(workload)}results"
-        create_topic(stack.kafka, topic, PARTITIONS)
-        fill(stack.kafka, topic, PARTITIONS, workload.records(count))
+    jobs = [make_job(stack, workload, count, catalogue) for workload in (small, LARGE_UNITS)]
     for turn in range(rounds):
-        for workload in (small, LARGE_UNITS):
-            say(f"Scaling: {workload.title}, run {turn + 1}")
-            found[workload.name].append(
-                _rate_of(stack, worker, workload, count, turn, wanted[workload.name])
-            )
+        for job in jobs:
+            say(f"Scaling: {job.workload.title}, run {turn + 1}")
+            found[job.workload.name].append(_rate_of(stack, worker, job, turn))
     of_8, of_10_000 = rates.middle(found[small.name]), rates.middle(found[LARGE_UNITS.name])
     return {
         "rate_with_units_of_8": of_8,
@@ -81,11 +74,8 @@ def _large_units(stack: Stack, count: int, rounds: int, say: Say) -> dict[str, A
     }
 
 
-def _rate_of(
-    stack: Stack, worker: Peer, workload: Workload, count: int, turn: int, wanted: Any
-) -> float | None:
-    name = f"{workload.name}-{turn}"
-    measured = measure(stack, worker, workload, name=name, count=count, wanted=wanted)
+def _rate_of(stack: Stack, worker: Peer, job: Job, turn: int) -> float | None:
+    measured = measure(stack, worker, job, turn)
     if measured.problem is not None:
         raise PeerFailed(measured.problem)
     return measured.rate

@@ -15,7 +15,7 @@ from medallero.embedded.processes import Process, describe_exit
 
 #: Seconds between two looks: small beside the 50 to 100 ms between two reports of a peer.
 PERIOD = 0.01
-_PROCESS_PERIOD = 0.1
+_PROCESS_PERIOD = 0.04
 
 #: Returns how many records the peer says it has processed.
 Progress = Callable[[], int]
