@@ -45,13 +45,22 @@ format: $(STAMP) ## Rewrite the code in the project's format
 .PHONY: venv
 venv: $(STAMP) ## Make the virtual environment in .venv
 
-# The lock pins every package; the stamp spares the work when nothing has changed.
+# The lock pins every package; the stamp spares the work when nothing has changed. A new pip is
+# twice as fast as the one that comes with Python 3.11, and compiling what is never imported
+# would take a third of the time.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+
 $(STAMP): setup.cfg pyproject.toml requirements.lock
 	@python="$$(.ci/find-python $(PYTHON))"; \
-	echo "Making $(VENV) with $$("$$python" --version) ..."; \
+	echo "Making $(VENV) with $$("$$python" --version); the first time, this takes a minute ..."; \
 	"$$python" -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	    --constraint requirements.lock --editable '.[embedded,dev]'
+	@{ $(PIP_INSTALL) "$$(grep '^pip==' requirements.lock)" && \
+	   $(PIP_INSTALL) --quiet --constraint requirements.lock --editable '.[embedded,dev]'; } || { \
+	    echo; \
+	    echo "The packages could not be installed; the lines above say why. Behind a proxy, pip needs"; \
+	    echo "HTTPS_PROXY; another index is named by PIP_INDEX_URL. Then say make again."; \
+	    exit 1; \
+	} >&2
 	@touch $@
 
 .PHONY: lock
