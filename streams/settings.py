@@ -30,7 +30,7 @@ class WorkerSettings(CommonSettings):
         default=0.1, gt=0, description="seconds between two tallies of a changing partition"
     )
     heartbeat_interval: float = Field(
-        default=3.0, gt=0, description="seconds between two tallies of an unchanged partition"
+        default=1.0, gt=0, description="seconds between two tallies of an unchanged partition"
     )
     mirror_interval: float = Field(
         default=0.05, gt=0, description="seconds between two snapshots at the least"
