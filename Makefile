@@ -42,6 +42,20 @@ format: $(STAMP) ## Rewrite the code in the project's format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+.PHONY: bench
+bench: bench-worker ## Measure everything beside its peers; QUICK=1 for a rough answer
+
+.PHONY: bench-worker
+bench-worker: $(VENV)/.bench ## Measure the worker beside its peers; QUICK=1 ARGS="--only latency"
+	@$(BIN)/python -m bench.worker $(ARGS)
+
+# Only the plot needs more packages: without them, all but the plot is there.
+$(VENV)/.bench: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	    --constraint requirements.lock --editable '.[bench]' \
+	    || echo "matplotlib could not be installed: there will be no plot"
+	@touch $@
+
 .PHONY: venv
 venv: $(STAMP) ## Make the virtual environment in .venv
 

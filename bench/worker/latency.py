@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
+import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +21,7 @@ from bench.worker.peers import Run, peers, worker_environment
 from bench.worker.stack import Stack
 from bench.worker.watching import PeerFailed
 from bench.worker.workers import fresh_run, start_worker
-from bench.worker.workloads import A, Record
+from bench.worker.workloads import A
 from contracts.partitioning import partition_of
 from medallero.embedded.ports import free_port
 from medallero.embedded.processes import Command, Process, stop_all
@@ -35,6 +35,30 @@ _ALL: Final = "all"
 
 #: Asks Redis how many results are visible: by partition, or all together.
 Visible = Callable[[], Awaitable[Mapping[str, int]]]
+
+
+class Load(NamedTuple):
+    """So many results a second to ``url``, over one connection for each of ``places``."""
+
+    url: str
+    rate: int
+    seconds: float
+    places: tuple[str, ...]
+
+    @property
+    def period(self) -> float:
+        """Seconds between two requests of one connection."""
+        return _PERIOD * len(self.places)
+
+    @property
+    def each(self) -> int:
+        """Results in a request."""
+        return max(1, round(self.rate * _PERIOD))
+
+    @property
+    def ticks(self) -> int:
+        """Requests of one connection, warm-up included."""
+        return math.ceil((_WARM_UP + self.seconds) / self.period)
 
 
 class Sent(NamedTuple):
@@ -72,6 +96,7 @@ def _of_textbook(stack: Stack, rate: int, seconds: float, say: Say) -> dict[str,
 async def _measure(
     run: Run, consumer: Process, rate: int, seconds: float, *, by_partition: bool
 ) -> dict[str, float | None]:
+    places = tuple(map(str, range(PARTITIONS))) if by_partition else (_ALL,)
     http, grpc = free_port(), free_port()
     environment = {
         **worker_environment(run, 0),
@@ -87,8 +112,8 @@ async def _measure(
     try:
         await _ready(gateway, http)
         poller = asyncio.create_task(_poll(visible, seen, stop))
-        url = f"http://127.0.0.1:{http}/v1/results"
-        sent, lasted = await _send(url, rate, seconds, consumer, visible, by_partition)
+        load = Load(f"http://127.0.0.1:{http}/v1/results", rate, seconds, places)
+        sent, lasted = await _send(load, consumer, visible)
         await _shown(sent, visible)
         stop.set()
         await poller
@@ -98,64 +123,82 @@ async def _measure(
     return _figures(sent, seen, lasted)
 
 
-async def _send(
-    url: str,
-    rate: int,
-    seconds: float,
-    consumer: Process,
-    visible: Visible,
-    by_partition: bool,
-) -> tuple[list[Sent], float]:
-    """Post at a steady rate over one connection, one request after the other.
+async def _send(load: Load, consumer: Process, visible: Visible) -> tuple[list[Sent], float]:
+    """Post at a steady rate; return what was sent after the warm-up, and for how long.
 
-    So the results of a partition lie there in the order of sending, and how many of them are
-    visible says which. What is sent before the consumer works, and in the first seconds, is left
-    out.
+    What is sent before the consumer works is left out too.
     """
-    numbers: Counter[str] = Counter()
-    sent: list[Sent] = []
-    records = A.endless()
-    a_request = max(1, round(rate * _PERIOD))
+    bodies = _bodies(load)
     async with aiohttp.ClientSession() as session:
-        await _post(session, url, records, PARTITIONS * 16, numbers, by_partition)
+        lanes = [Lane(session, load, where, bodies[where]) for where in load.places]
+        greeted = {lane.where: (await lane.post()).upto for lane in lanes}
         deadline = time.monotonic() + _READY_SECONDS
-        while not _covers(await visible(), numbers):
+        while not _covers(await visible(), greeted):
             if consumer.exit_code is not None or time.monotonic() > deadline:
                 raise PeerFailed(f"does not count what is sent:\n{consumer.log_tail()}")
             await asyncio.sleep(0.05)
         began = time.monotonic()
-        for tick in itertools.count():
-            due = began + tick * _PERIOD
-            if due > began + _WARM_UP + seconds:
-                break
+        sent = await asyncio.gather(
+            *(lane.run(began + number * _PERIOD) for number, lane in enumerate(lanes))
+        )
+        return [one for its in sent for one in its], time.monotonic() - began - _WARM_UP
+
+
+class Lane:
+    """One connection, one request after the other.
+
+    With a lane for each partition, the results of a partition lie there in the order of sending,
+    so how many of them are visible says which. Several lanes, because one would be too slow.
+    """
+
+    def __init__(
+        self, session: aiohttp.ClientSession, load: Load, where: str, bodies: list[bytes]
+    ) -> None:
+        self.where = where
+        self._session = session
+        self._load = load
+        self._bodies = iter(bodies)
+        self._number = 0
+
+    async def run(self, began: float) -> list[Sent]:
+        """Post every so often, and return what was sent after the warm-up."""
+        load = self._load
+        sent: list[Sent] = []
+        for tick in range(load.ticks):
+            due = began + tick * load.period
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            batch = await _post(session, url, records, a_request, numbers, by_partition)
+            one = await self.post()
             if due >= began + _WARM_UP:
-                sent += batch
-        # The warm-up was sent as evenly as the rest.
-        return sent, time.monotonic() - began - _WARM_UP
+                sent.append(one)
+        return sent
+
+    async def post(self) -> Sent:
+        """Post the next results and wait for the 202."""
+        headers = {"Content-Type": "application/json"}
+        body = next(self._bodies)
+        async with self._session.post(self._load.url, data=body, headers=headers) as answer:
+            text = await answer.read()
+            if answer.status != 202:
+                raise PeerFailed(f"the gateway answered {answer.status}: {text[:300]!r}")
+        self._number += self._load.each
+        return Sent(time.monotonic(), self.where, self._number, self._load.each)
 
 
-async def _post(
-    session: aiohttp.ClientSession,
-    url: str,
-    records: Iterator[Record],
-    count: int,
-    numbers: Counter[str],
-    by_partition: bool,
-) -> list[Sent]:
-    chosen = list(itertools.islice(records, count))
-    places = Counter(
-        str(partition_of(key, PARTITIONS)) if by_partition else _ALL for key, _ in chosen
-    )
-    body = b"[" + b",".join(value for _, value in chosen) + b"]"
-    async with session.post(url, data=body, headers={"Content-Type": "application/json"}) as answer:
-        text = await answer.read()
-        if answer.status != 202:
-            raise PeerFailed(f"the gateway answered {answer.status}: {text[:300]!r}")
-    now = time.monotonic()
-    numbers.update(places)
-    return [Sent(now, where, numbers[where], results) for where, results in places.items()]
+def _bodies(load: Load) -> dict[str, list[bytes]]:
+    """Make all requests beforehand: to make them while measuring would take a core's time."""
+    waiting: dict[str, list[bytes]] = {where: [] for where in load.places}
+    bodies: dict[str, list[bytes]] = {where: [] for where in load.places}
+    for key, value in A.endless():
+        where = str(partition_of(key, PARTITIONS)) if len(load.places) > 1 else _ALL
+        values = waiting[where]
+        values.append(value)
+        if len(values) == load.each:
+            bodies[where].append(b"[" + b",".join(values) + b"]")
+            values.clear()
+            # One more than the ticks: the first is to see that the consumer works.
+            if all(len(its) > load.ticks for its in bodies.values()):
+                break
+    return bodies
 
 
 def _figures(

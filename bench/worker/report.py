@@ -57,7 +57,12 @@ def plot(directory: Path, report: Mapping[str, Any]) -> None:
     peers = report["peers"]
     colours = {"full": "#2b6cb0", "less": "#b7791f", "limit": "#a0aec0"}
     figure, panels = pyplot.subplots(
-        1, len(workloads), figsize=(5.2 * len(workloads), 4.4), squeeze=False, sharey=True
+        1,
+        len(workloads),
+        figsize=(5.2 * len(workloads), 4.4),
+        squeeze=False,
+        sharex=True,
+        sharey=True,
     )
     names = list(reversed(peers))
     for panel, (workload, title) in zip(panels[0], workloads.items(), strict=True):
