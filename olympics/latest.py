@@ -1,11 +1,11 @@
 """The surviving result of one competitor in one unit, and the join that decides it."""
 
+from hashlib import blake2b
 from typing import Final, Literal
 
 import msgspec
 
-from olympics.mark import thousandths_of
-from olympics.result import Medal, Outcome, Phase, Result, Status, digest_of
+from olympics.result import Medal, Outcome, Phase, Result, Status
 
 UNOFFICIAL: Final = 0
 OFFICIAL: Final = 1
@@ -22,7 +22,7 @@ STATUS_NAMES: tuple[Status, Status, Status] = ("unofficial", "official", "withdr
 class Latest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is kept of the result that survives for one identity.
 
-    ``digest`` is that of the record's bytes on the topic, so that two results can be compared
+    ``digest`` is the eight bytes of BLAKE2b of the record on the topic, so that two results can be compared
     without them. ``conflict`` says that at this version and status more than one content was
     seen. ``offset`` is the record's place in its partition of the results topic. ``mark`` is in
     thousandths.
@@ -32,7 +32,7 @@ class Latest(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     version: int
     status: Literal[0, 1, 2]
-    digest: int
+    digest: bytes
     conflict: bool
     offset: int
     phase: Phase
@@ -46,17 +46,21 @@ class Latest(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 def latest_of(result: Result, data: bytes, offset: int) -> Latest:
-    """Return *result*, whose bytes *data* lie at *offset*, as the state keeps it."""
+    """Return *result*, whose bytes *data* lie at *offset*, as the state keeps it.
+
+    Called for every record, so it does by itself what has functions elsewhere: the bytes of a
+    digest have the order of its number, and a canonical mark is the nearest float's thousandths.
+    """
     mark = result.mark
     return Latest(
         result.version,
         STATUS_ORDER[result.status],
-        digest_of(data),
+        blake2b(data, digest_size=8).digest(),
         False,
         offset,
         result.phase,
         result.faculty,
-        None if mark is None else thousandths_of(mark),
+        None if mark is None else round(float(mark) * 1000),
         result.outcome,
         result.rank,
         result.irm,
