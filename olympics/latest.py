@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from olympics.mark import thousandths_of
 from olympics.result import Medal, Outcome, Phase, Result, Status
 
 UNOFFICIAL: Final = 0
@@ -22,10 +23,10 @@ STATUS_NAMES: tuple[Status, Status, Status] = ("unofficial", "official", "withdr
 class Latest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is kept of the result that survives for one identity.
 
-    ``digest`` is the eight bytes of BLAKE2b of the record on the topic, so that two results can be compared
-    without them. ``conflict`` says that at this version and status more than one content was
-    seen. ``offset`` is the record's place in its partition of the results topic. ``mark`` is in
-    thousandths.
+    ``digest`` is the 64-bit BLAKE2b of the record on the topic, as bytes, so that two results
+    can be compared without their records. ``conflict`` says that at this version and status more
+    than one content was seen. ``offset`` is the record's place in its partition of the results
+    topic. ``mark`` is in thousandths.
 
     Encoded as an array: fields may be added at the end with a default, never moved or removed.
     """
@@ -48,8 +49,7 @@ class Latest(msgspec.Struct, frozen=True, array_like=True, gc=False):
 def latest_of(result: Result, data: bytes, offset: int) -> Latest:
     """Return *result*, whose bytes *data* lie at *offset*, as the state keeps it.
 
-    Called for every record, so it does by itself what has functions elsewhere: the bytes of a
-    digest have the order of its number, and a canonical mark is the nearest float's thousandths.
+    The bytes of a digest have the order of its number, so they need not become one.
     """
     mark = result.mark
     return Latest(
@@ -60,7 +60,7 @@ def latest_of(result: Result, data: bytes, offset: int) -> Latest:
         offset,
         result.phase,
         result.faculty,
-        None if mark is None else round(float(mark) * 1000),
+        None if mark is None else thousandths_of(mark),
         result.outcome,
         result.rank,
         result.irm,
