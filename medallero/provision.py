@@ -24,7 +24,6 @@ from contracts.settings import CommonSettings
 from medallero.embedded.fetch import FetchError, fetch, missing
 from medallero.embedded.kafka import jar_paths
 from medallero.embedded.lock import Lock
-from medallero.mirror import shown_url
 from medallero.options import flag, variable
 from medallero.terminal import CannotDo, quiet_libraries
 
@@ -102,6 +101,8 @@ def provide_topics(settings: CommonSettings) -> None:
 def check_redis(url: str) -> None:
     """Raise CannotDo if no Redis answers there."""
     from redis import Redis, RedisError
+
+    from medallero.mirror import shown_url
 
     try:
         with contextlib.closing(

@@ -146,6 +146,10 @@ def _start(settings: UpSettings, data: DataDir, screen: _Screen, supervisor: Sup
         grpc=(reachable(settings.grpc_host), settings.grpc_port),
         data=data.path,
         logs=data.logs,
+        started=(
+            *(["kafka", "epoch"] if settings.own_kafka else []),
+            *(["redis"] if settings.own_redis else []),
+        ),
     )
     where.write_environment()
     screen.say(f"\nMedallero is up ({time.monotonic() - began:.1f} s).\n")

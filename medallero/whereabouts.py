@@ -9,10 +9,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from contracts.settings import CommonSettings
 from medallero.client.connect import DEFAULT_ENDPOINT
 from medallero.options import variable
+
+#: Names, in the environment file, the variables that only describe what `up` has started.
+STARTED: Final = variable("started")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,8 @@ class Whereabouts:
     grpc: tuple[str, int]
     data: Path
     logs: Path
+    #: the settings that only describe what `up` itself has started
+    started: tuple[str, ...]
 
     @property
     def endpoint(self) -> str:
@@ -32,7 +38,15 @@ class Whereabouts:
 
     def environment(self) -> dict[str, str]:
         """Return what other commands need in their environment to find this system."""
-        return {**as_environment(self.common), variable("endpoint"): self.endpoint}
+        return {
+            **as_environment(self.common),
+            variable("endpoint"): self.endpoint,
+            variable("http_host"): self.http[0],
+            variable("http_port"): str(self.http[1]),
+            variable("grpc_host"): self.grpc[0],
+            variable("grpc_port"): str(self.grpc[1]),
+            STARTED: ",".join(map(variable, self.started)),
+        }
 
     def write_environment(self) -> Path:
         """Write the environment into a file that a shell can source, and return its path."""
@@ -69,13 +83,29 @@ class Whereabouts:
 
     def _is_default(self) -> bool:
         """Whether other commands find the system without being told."""
-        told = {*os.environ, variable("log_format"), variable("log_level")}
+        of_no_matter = {STARTED, variable("log_format"), variable("log_level")}
         defaults = as_environment(CommonSettings.model_construct())
-        defaults[variable("endpoint")] = DEFAULT_ENDPOINT
+        defaults |= {
+            variable("endpoint"): DEFAULT_ENDPOINT,
+            variable("http_host"): "127.0.0.1",
+            variable("http_port"): "8080",
+            variable("grpc_host"): "127.0.0.1",
+            variable("grpc_port"): "50051",
+        }
         return all(
-            name in told or defaults.get(name) == value
+            name in of_no_matter or defaults.get(name) == value
             for name, value in self.environment().items()
         )
+
+
+def forget_started() -> None:
+    """Remove from our environment what describes an earlier `up`'s own servers.
+
+    Otherwise `up`, in a shell that has sourced the environment file, would take the Kafka that it
+    has to start for one that is already there.
+    """
+    for name in os.environ.pop(STARTED, "").split(","):
+        os.environ.pop(name, None)
 
 
 def as_environment(common: CommonSettings) -> dict[str, str]:

@@ -26,5 +26,7 @@ def command(fresh: bool, **given: str | None) -> None:
     """
     # Imported after --help and a wrong flag had their chance.
     from medallero.up import run
+    from medallero.whereabouts import forget_started
 
+    forget_started()
     run(read(UpSettings, given), stdout(), fresh=fresh)

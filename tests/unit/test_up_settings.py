@@ -1,0 +1,106 @@
+"""The settings of `up`: flags over environment over defaults, and what they mean."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from contracts.settings import CommonSettings
+from medallero.options import read
+from medallero.settings import UpSettings
+from medallero.terminal import CannotDo
+from medallero.whereabouts import Whereabouts, forget_started
+
+
+def test_a_flag_is_stronger_than_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDALLERO_HTTP_PORT", "1111")
+    monkeypatch.setenv("MEDALLERO_GRPC_PORT", "2222")
+
+    settings = read(UpSettings, {"http_port": "3333", "grpc_port": None})
+
+    assert (settings.http_port, settings.grpc_port) == (3333, 2222)
+
+
+def test_the_host_is_that_of_both_protocols_unless_they_have_their_own() -> None:
+    settings = read(UpSettings, {"host": "0.0.0.0", "grpc_host": "::1"})
+
+    assert (settings.http_host, settings.grpc_host) == ("0.0.0.0", "::1")
+    assert settings.kafka_host == settings.redis_host == settings.worker_host == "127.0.0.1"
+
+
+def test_kafka_and_redis_are_ours_unless_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert UpSettings().own_kafka
+    assert UpSettings().own_redis
+
+    monkeypatch.setenv("MEDALLERO_REDIS", "redis://elsewhere:6379/0")
+
+    assert UpSettings().own_kafka
+    assert not UpSettings().own_redis
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"workers": "0"}, "--workers"),
+        ({"http_port": "65536"}, "--http-port"),
+        ({"kafka_host": "0.0.0.0"}, "they can reach"),
+        ({"host": "games.example"}, "--host"),
+        ({"maven": "ftp://mirror"}, "--maven"),
+        ({"workers": "2", "worker_port": "65535"}, "above 65535"),
+    ],
+)
+def test_what_cannot_be_is_told_with_its_flag(given: dict[str, str], words: str) -> None:
+    with pytest.raises(CannotDo) as caught:
+        read(UpSettings, given)
+
+    assert words in caught.value.message
+
+
+def _whereabouts(path: Path, port: int = 8080, **fields: str) -> Whereabouts:
+    return Whereabouts(
+        CommonSettings(**fields),  # type: ignore[arg-type]
+        http=("127.0.0.1", port),
+        grpc=("127.0.0.1", 50051),
+        data=path,
+        logs=path / "logs",
+        started=("kafka", "redis", "epoch"),
+    )
+
+
+def test_a_system_at_the_usual_places_needs_no_environment(tmp_path: Path) -> None:
+    assert not any("source" in line for line in _whereabouts(tmp_path).lines())
+    assert any("source" in line for line in _whereabouts(tmp_path, port=8081).lines())
+    assert any("source" in line for line in _whereabouts(tmp_path, seed="Tokyo 2020").lines())
+
+
+def test_the_environment_file_suits_a_shell(tmp_path: Path) -> None:
+    seed = "what's 'this' $HOME"
+    file = _whereabouts(tmp_path, seed=seed).write_environment()
+
+    shown = subprocess.run(
+        ["sh", "-c", '. "$1" && printf %s "$MEDALLERO_SEED"', "sh", str(file)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert shown.stdout == seed
+
+
+def test_up_in_a_shell_that_has_sourced_it_starts_its_own_servers_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in _whereabouts(tmp_path, seed="Paris").environment().items():
+        monkeypatch.setenv(name, value)
+    assert not UpSettings().own_kafka
+
+    forget_started()
+
+    settings = UpSettings()
+    assert settings.own_kafka
+    assert settings.own_redis
+    assert settings.seed == "Paris"
+    assert "MEDALLERO_STARTED" not in os.environ
