@@ -111,9 +111,11 @@ class Worker:
     ) -> None:
         started = time.perf_counter()
         try:
+            # First of all, so that batches reach the changelog in the order of their tasks: an
+            # older value of a key that came after a newer one would survive compaction.
+            await self.table.publish(batch, changes)
             if rejected:
                 await self._publish_rejected(batch.partition, rejected)
-            await self.table.publish(batch, changes)
         finally:
             self._slots.release()
         metrics.CHANGELOG_SECONDS.observe(time.perf_counter() - started)
