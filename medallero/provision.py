@@ -15,6 +15,8 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    ProgressColumn,
+    TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -28,6 +30,8 @@ from medallero.options import flag, variable
 from medallero.terminal import CannotDo, quiet_libraries
 
 _TIMEOUT: Final = 30.0
+#: Columns of a terminal in which bytes, speed and remaining time have their place beside the bar.
+_WIDE: Final = 80
 
 
 def provide_kafka(
@@ -128,13 +132,13 @@ def _progress(console: Console, title: str, total: int) -> Iterator[Callable[[in
         console.print(f"{title} ({total / 1e6:.0f} MB) ...", soft_wrap=True)
         yield lambda _bytes: None
         return
-    columns = (
+    columns: list[ProgressColumn] = [
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
+        TaskProgressColumn(),
+    ]
+    if console.width >= _WIDE:
+        columns += [DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()]
     with Progress(*columns, console=console, expand=True) as progress:
         task = progress.add_task(title, total=total)
         yield lambda count: progress.advance(task, count)
