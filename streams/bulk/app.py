@@ -53,6 +53,11 @@ class BulkApp(faust.App):
             raise ImproperlyConfigured("streams.bulk keeps its promises with at_least_once only")
         if options.setdefault("stream_wait_empty", True) is not True:
             raise ImproperlyConfigured("streams.bulk needs stream_wait_empty: see drain_timeout")
+        if options.setdefault("table_standby_replicas", 0) != 0:
+            raise ImproperlyConfigured("streams.bulk has no standby replicas of tables")
+        # Without standbys Faust leaves the assignment to aiokafka's round robin. Its own assignor
+        # gives nobody less than the others if that leaves a worker with nothing to do: of four
+        # partitions and three workers the third gets none.
         options.setdefault("consumer_auto_offset_reset", "earliest")
         options.setdefault("topic_disable_leader", True)
         options.setdefault("topic_allow_declare", False)
@@ -82,7 +87,10 @@ class BulkApp(faust.App):
         self.bulk_topics.add(name)
         if from_beginning:
             self.rewound_topics.add(name)
-        return self.topic(name, schema=BulkSchema(), acks=True, maxsize=QUEUE_BATCHES)
+        topic = self.topic(name, schema=BulkSchema(), acks=True)
+        # Faust's own argument for it is lost on the way (its default is for single records).
+        topic.maxsize = QUEUE_BATCHES
+        return topic
 
     def bulk_table(
         self, source: str, changelog: str, make_state: Callable[[int], StateT]

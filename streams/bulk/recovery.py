@@ -56,7 +56,7 @@ class Recovery(faust.tables.recovery.Recovery):
                 return
             # Faust logs what goes wrong here and goes on with what it has, that is, with a
             # part of the state.
-            end_process("the tables could not be restored", exc)
+            end_process(f"the tables could not be restored: {exc}", exc)
         if restored:
             await super()._resume_streams(generation_id)
             self.bulk_app.restored = still() and self.app.consumer_generation_id == generation_id

@@ -89,6 +89,10 @@ class KeyedState(ABC, Generic[V]):
         """Join *value* to what *key* has, and return what it has now."""
 
     @abstractmethod
+    def restore(self, records: Iterable[tuple[bytes, bytes]]) -> None:
+        """Join (key, encoded value) records of the changelog into the state."""
+
+    @abstractmethod
     def take_changes(self) -> dict[bytes, bytes]:
         """Return what was changed by ``put`` since the last call, encoded, for ``publish``."""
 

@@ -1,0 +1,198 @@
+"""Bulk delivery and bulk tables at their limits: too much, too slow, stuck, misconfigured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.bulk.fatal import EXIT_CODE
+from tests.support.bulk_app import Backend
+from tests.support.bulk_lab import Lab, greatest, wait_seconds
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+
+MakeLab = Callable[..., Lab]
+
+
+@pytest.fixture
+def make_lab(kafka: str, tmp_path: Path) -> Iterator[MakeLab]:
+    labs: list[Lab] = []
+
+    def make(backend: Backend = "memory", partitions: int = 1) -> Lab:
+        labs.append(Lab(kafka, tmp_path, backend, partitions))
+        return labs[-1]
+
+    yield make
+    for lab in labs:
+        lab.close()
+
+
+def test_a_slow_agent_stops_the_fetching_and_memory_stays_bounded(make_lab: MakeLab) -> None:
+    # given a worker whose changes do not reach the changelog
+    lab = make_lab()
+    worker = lab.start(batch_records=100).wait_ready()
+    worker.faults.hold.touch()
+    # when there is much more to read than it may have in hand
+    records = [(f"key-{i % 700}", i) for i in range(10_000)]
+    lab.write(records)
+    wait_seconds(3)
+    # then it has taken what fits: sixteen batches that wait, four on their way, one in each hand
+    assert worker.counter("batches") <= 16 + 4 + 2
+    assert worker.counter("records") <= 100 * worker.counter("batches")
+    # and nothing was lost by the waiting
+    worker.faults.hold.unlink()
+    worker.wait_values(greatest(records))
+    lab.wait_committed(10_000)
+
+
+def test_a_stuck_batch_does_not_hold_up_a_rebalance_for_ever(make_lab: MakeLab) -> None:
+    # given a worker that can finish nothing
+    lab = make_lab(partitions=2)
+    stuck = lab.start(drain_timeout=1.0).wait_ready(2)
+    stuck.faults.hold.touch()
+    records = [(f"key-{i}", i) for i in range(50)]
+    lab.write(records)
+    stuck.wait_values(greatest(records))
+    # when another joins
+    other = lab.start().wait_ready(1)
+    # then it gets its part, which was not committed, and works on it
+    own = other.view()["partitions"]
+    other.wait_values({k: v for k, v in greatest(records).items() if lab.partition_of(k) in own})
+    # and the acknowledgements of the ended assignment are worth nothing
+    stuck.faults.hold.unlink()
+    lab.wait_committed(50)
+    wait_until(lambda: stuck.counter("acks_dropped") > 0)
+    assert "batches_abandoned" in stuck.log()
+
+
+def test_a_stalled_worker_ends(make_lab: MakeLab) -> None:
+    # given
+    lab = make_lab()
+    worker = lab.start(stall_timeout=2.0).wait_ready()
+    # when it finishes nothing any more
+    worker.faults.hold.touch()
+    lab.write([("key", 1)])
+    # then
+    assert worker.wait_exit() == EXIT_CODE
+    assert "stalled" in worker.log()
+    assert lab.committed() == {0: None}
+
+
+def test_an_idle_worker_is_not_stalled(make_lab: MakeLab) -> None:
+    # given
+    lab = make_lab()
+    worker = lab.start(stall_timeout=1.0).wait_ready()
+    lab.write([("key", 1)])
+    lab.wait_committed(1)
+    # when nothing happens
+    wait_seconds(3)
+    # then
+    assert worker.exit_code is None
+    assert worker.stop() == 0
+
+
+def test_a_rebalance_during_a_restore_begins_it_anew(make_lab: MakeLab) -> None:
+    # given a table to restore
+    lab = make_lab(partitions=2)
+    records = [(f"key-{i}", i) for i in range(200)]
+    lab.write(records)
+    first = lab.start().wait_ready(2)
+    lab.wait_committed(200)
+    first.kill()
+    # and a worker in the middle of it
+    directory = lab.prepare()
+    (directory / "hold-restore").touch()
+    slow = lab.start(directory)
+    wait_until(lambda: "restoring" in slow.log(), timeout=40, what=slow.log)
+    # when another joins, and each gets a part
+    other = lab.start()
+    wait_until(lambda: other.ready(1), timeout=40, what=lab.logs)
+    slow.faults.hold_restore.unlink()
+    slow.wait_ready(1)
+    # then each has its own part, whole, and nothing else
+    assert slow.values() | other.values() == greatest(records)
+    assert not slow.values().keys() & other.values().keys()
+    assert slow.exit_code is None
+    assert other.exit_code is None
+
+
+@pytest.mark.parametrize(
+    ("changelog_partitions", "message"),
+    [(2, "has 2 partitions"), (None, "UnknownTopicOrPartition")],
+)
+def test_a_changelog_that_does_not_fit_ends_the_process_and_says_why(
+    make_lab: MakeLab, changelog_partitions: int | None, message: str
+) -> None:
+    # given
+    lab = make_lab(partitions=3)
+    lab.changelog += "-other"
+    if changelog_partitions is not None:
+        lab.create_topic(lab.changelog, changelog_partitions)
+    # when
+    worker = lab.start()
+    # then
+    assert worker.wait_exit() == EXIT_CODE
+    assert message in worker.log()
+    assert lab.changelog in worker.log()
+
+
+def test_a_restart_on_rocksdb_reads_only_the_tail(make_lab: MakeLab) -> None:
+    # given a store that ends before the changelog does
+    lab = make_lab("rocksdb")
+    early = [(f"key-{i}", i) for i in range(500)]
+    lab.write(early)
+    worker = lab.start().wait_ready()
+    lab.wait_committed(500)
+    worker.kill()
+    late = [(f"key-{i}", i + 1_000) for i in range(7)]
+    lab.write(late)
+    other = lab.start()
+    other.wait_values(greatest(early + late), timeout=40)
+    lab.wait_committed(507)
+    other.kill()
+    # when it is opened again
+    again = lab.start(worker.settings.directory)
+    # then
+    again.wait_values(greatest(early + late), timeout=40)
+    assert again.counter("restored_records") == 7
+    # and a store that is complete reads nothing
+    assert again.stop() == 0
+    last = lab.start(worker.settings.directory).wait_ready()
+    assert last.values() == greatest(early + late)
+    assert last.counter("restored_records") == 0
+
+
+def test_a_rocksdb_store_has_nothing_that_the_changelog_lacks(make_lab: MakeLab) -> None:
+    # given a worker that has applied what does not reach the changelog
+    lab = make_lab("rocksdb")
+    worker = lab.start().wait_ready()
+    worker.faults.hold.touch()
+    lab.write([("key", 1)])
+    worker.wait_values({"key": 1})
+    # when it is killed, and starts again on its store
+    worker.kill()
+    worker.faults.hold.unlink()
+    again = lab.start(worker.settings.directory)
+    again.wait_values({"key": 1}, timeout=40)
+    lab.wait_committed(1)
+    again.kill()
+    # then the change is not only there: whoever restores from the changelog has it
+    assert lab.start().wait_ready().values() == {"key": 1}
+
+
+def test_a_rocksdb_store_of_another_log_is_thrown_away(make_lab: MakeLab) -> None:
+    # given a store, and topics that were created anew under another name
+    lab, new = make_lab("rocksdb"), make_lab("rocksdb")
+    lab.write([("old", 1)])
+    worker = lab.start()
+    worker.wait_values({"old": 1})
+    assert worker.stop() == 0
+    # when it is opened over the new ones
+    new.write([("new", 2)])
+    other = new.start(worker.settings.directory)
+    # then
+    other.wait_values({"new": 2})
+    assert "local_state_dropped" in other.log()
