@@ -4,10 +4,17 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
+
+
+class Written(NamedTuple):
+    """Where records are in a partition: from ``first`` until before ``end``, without a gap."""
+
+    first: int
+    end: int
 
 
 class DurableProducer:
@@ -44,11 +51,11 @@ class DurableProducer:
 
     async def publish(
         self, topic: str, partition: int, records: Iterable[tuple[bytes | None, bytes]]
-    ) -> int | None:
+    ) -> Written | None:
         """Write (key, value) *records* and return when all in-sync replicas have them.
 
-        Returns the offset after the last of them; None if there were none, or if the broker
-        recognised a retry of what it had written before and cannot say where.
+        Returns where they are; None if that is not one range (another has written in between),
+        or if the broker recognised a retry of what it had written before and cannot say where.
 
         :raises aiokafka.errors.KafkaError: some of them may not have been written.
         :raises ValueError: a record is larger than a batch may be.
@@ -66,11 +73,13 @@ class DurableProducer:
                     raise ValueError(f"a record of {len(left[0][1])} bytes does not fit in a batch")
                 delivered.append(await self._send(builder, topic, partition))
                 del left[:taken]
-        position = None
+        written: Written | None = None
+        in_one_range = bool(delivered)
         for future, count in delivered:
-            offset = (await future).offset
-            position = offset + count if offset >= 0 else None
-        return position
+            first = (await future).offset
+            in_one_range &= first >= 0 and (written is None or written.end == first)
+            written = Written(first if written is None else written.first, first + count)
+        return written if in_one_range else None
 
     async def _send(
         self, builder: BatchBuilder, topic: str, partition: int

@@ -182,6 +182,11 @@ class Recovery(faust.tables.recovery.Recovery):
             await reader.stop()
         if not still():
             return False
+        for tp, partition in tps.items():
+            state = states[partition]
+            if isinstance(state, LocalState):
+                # Behind gaps at the end, too: the next write follows upon the log's end.
+                state.keep_restored(ends[tp])
         seconds = time.monotonic() - began
         counters.restored_partitions += len(states)
         counters.restored_records += total

@@ -12,6 +12,7 @@ from typing import TypeVar, cast
 import msgspec
 from rocksdict import AccessType, Options, Rdict, WriteBatch
 
+from streams.bulk.producer import Written
 from streams.bulk.state import KeyedState
 
 V = TypeVar("V")
@@ -131,7 +132,7 @@ class RocksState(KeyedState[V]):
             known = self.get(key)
             newer[key] = value if known is None else self._merge(known, value)
 
-    def keep(self, position: int | None, changes: Iterable[tuple[bytes, bytes]]) -> None:
+    def keep(self, written: Written | None, changes: Iterable[tuple[bytes, bytes]]) -> None:
         store = self._store
         if store is None:
             return
@@ -145,7 +146,8 @@ class RocksState(KeyedState[V]):
                 # Unless it was changed again: then a later publication carries the newer value.
                 if newer.get(key) is sent[1]:
                     del newer[key]
-        self._write(store, batch, position)
+        follows = written is not None and written.first == self._position
+        self._write(store, batch, written.end if written is not None and follows else None)
 
     def keep_restored(self, position: int) -> None:
         """Put what ``restore`` has joined onto the disk; the state is complete to *position*."""

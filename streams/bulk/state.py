@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
+from streams.bulk.producer import Written
+
 
 class PartitionState(Protocol):
     """The state of one partition, made anew for each assignment.
@@ -40,11 +42,13 @@ class LocalState(PartitionState, Protocol):
         disk but not of this log is thrown away.
         """
 
-    def keep(self, position: int | None, changes: Iterable[tuple[bytes, bytes]]) -> None:
+    def keep(self, written: Written | None, changes: Iterable[tuple[bytes, bytes]]) -> None:
         """Put *changes*, which the changelog has, onto the disk; called in the changelog's order.
 
-        With them, in one atomic write, goes the *position* up to which the state is complete
-        then; None if it is not known.
+        *written* says where it has them, if that is known. If that follows upon the position up
+        to which the state is complete, then the position moves behind it, in the same atomic
+        write. Otherwise somebody else has written in between: the position stays, so that the
+        next start reads what that was.
         """
 
     def keep_restored(self, position: int) -> None:

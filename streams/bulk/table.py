@@ -12,6 +12,7 @@ from faust.types import TP, EventT
 from streams.bulk.assignment import Assignment
 from streams.bulk.delivery import Batch
 from streams.bulk.fatal import end_process
+from streams.bulk.producer import Written
 from streams.bulk.state import LocalState, PartitionState
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class BulkTable(Generic[StateT]):
         counters = self.app.counters
         began = time.monotonic()
         try:
-            position = await self.app.durable.publish(
+            written = await self.app.durable.publish(
                 self.changelog,
                 batch.partition,
                 [(key + tag, value) for key, value in changes.items()],
@@ -123,7 +124,7 @@ class BulkTable(Generic[StateT]):
             end_process(f"the changelog {self.changelog} could not be written", exc)
         if owned is not None and local is not None:
             try:
-                owned.durable(local, position)
+                owned.durable(local, written)
             except Exception as exc:
                 end_process(f"the local store of {self.changelog} could not be written", exc)
         counters.published_records += len(changes)
@@ -154,12 +155,12 @@ class BulkTable(Generic[StateT]):
 class _Kept:
     """A publication, from its start until the local store has it."""
 
-    __slots__ = ("changes", "durable", "position")
+    __slots__ = ("changes", "durable", "written")
 
     def __init__(self, changes: Mapping[bytes, bytes]) -> None:
         self.changes = changes
         self.durable = False
-        self.position: int | None = None
+        self.written: Written | None = None
 
 
 class _Owned(Generic[StateT]):
@@ -181,13 +182,13 @@ class _Owned(Generic[StateT]):
         self._waiting.append(kept)
         return kept
 
-    def durable(self, kept: _Kept, position: int | None) -> None:
-        """Give the local store what is durable, in order: a position stands for all before it."""
-        kept.durable, kept.position = True, position
+    def durable(self, kept: _Kept, written: Written | None) -> None:
+        """Give the local store what is durable, in the order in which it was published."""
+        kept.durable, kept.written = True, written
         local, waiting = self._local, self._waiting
         while local is not None and waiting and waiting[0].durable:
             first = waiting.popleft()
-            local.keep(first.position, first.changes.items())
+            local.keep(first.written, first.changes.items())
 
     def close(self) -> None:
         if self._local is not None:
