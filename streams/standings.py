@@ -138,7 +138,7 @@ class Standings:
             competitor = result.competitor.id
             survivor = put(unit, competitor, latest_of(result, value, offset))
             if survivor is not None:
-                changed[b"%b\0%b" % (key, competitor.encode())] = survivor
+                changed[key + b"\0" + competitor.encode()] = survivor
         tally.settle()
         self.offset = max(self.offset, end)
         changes = {key: _encode(latest) for key, latest in changed.items()}
