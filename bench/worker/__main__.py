@@ -31,7 +31,7 @@ _OUT: Final = Path(__file__).parent.parent / "out"
 
 
 _FULL: Final = Sizes(count=300_000, medium=300_000, slow=20_000, rounds=3)
-_QUICK: Final = Sizes(count=200_000, medium=24_000, slow=4_000, rounds=1)
+_QUICK: Final = Sizes(count=200_000, medium=16_000, slow=3_000, rounds=1)
 _WIDTH: Final = 132
 
 

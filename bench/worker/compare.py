@@ -160,8 +160,9 @@ def make_job(stack: Stack, workload: Workload, count: int, catalogue: Catalogue)
     size = workload.size(count)
     job = Job(workload, size, f"bench-{workload.name.lower()}-{size}-", Table())
     create_topic(stack.kafka, f"{job.topics}results", PARTITIONS)
-    fill(stack.kafka, f"{job.topics}results", PARTITIONS, workload.records(count))
-    return replace(job, wanted=expected(workload, count, catalogue))
+    records = list(workload.records(count))
+    fill(stack.kafka, f"{job.topics}results", PARTITIONS, records)
+    return replace(job, wanted=expected(records, catalogue))
 
 
 def measure(

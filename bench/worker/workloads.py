@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -87,10 +87,9 @@ LARGE_UNITS: Final = Workload("large", "10,000 competitors a unit", competitors=
 WORKLOADS: Final = {workload.name: workload for workload in (A, B, C)}
 
 
-def expected(workload: Workload, count: int, catalogue: Catalogue) -> Table:
-    """Return what the oracle makes of the workload's records."""
-    values = (value for _, value in workload.records(count))
-    pairs = recount(values, catalogue).pairs
+def expected(records: Iterable[Record], catalogue: Catalogue) -> Table:
+    """Return what the oracle makes of *records*."""
+    pairs = recount((value for _, value in records), catalogue).pairs
     return {
         pair: (c.entries, c.winners, c.losers, c.gold, c.silver, c.bronze)
         for pair, c in pairs.items()

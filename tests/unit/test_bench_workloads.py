@@ -49,7 +49,7 @@ def test_the_peers_rules_come_to_the_numbers_of_the_oracle(
     found: Table = {
         pair: (row[0], row[1], row[2], row[3], row[4], row[5]) for pair, row in counts.rows.items()
     }
-    assert difference(found, expected(workload, _COUNT, catalogue)) is None
+    assert difference(found, expected(workload.records(_COUNT), catalogue)) is None
 
 
 def test_corrections_come_in_rising_versions_after_all_first_results() -> None:

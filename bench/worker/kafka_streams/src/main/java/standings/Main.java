@@ -49,7 +49,6 @@ public final class Main {
         StreamsConfig.NUM_STREAM_THREADS_CONFIG, env.getOrDefault("BENCH_STREAM_THREADS", "1"));
     // The same for every full peer: what is counted is durable after half a second at the latest.
     settings.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, 500);
-    settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 64L * 1024 * 1024);
     settings.put(StreamsConfig.consumerPrefix(ConsumerConfig.MAX_POLL_RECORDS_CONFIG), 4_000);
     settings.put(StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG), 512 * 1024);
     return settings;

@@ -55,8 +55,7 @@ final class Mirror implements Runnable {
                         for (int i = 0; i < counts.length; i++) {
                           fields.put(Counts.NAMES[i], Long.toString(counts[i]));
                         }
-                        transaction.hset(
-                            prefix + "sport:" + sport + ":faculty:" + faculty, fields);
+                        transaction.hset(prefix + "sport:" + sport + ":faculty:" + faculty, fields);
                       }));
       transaction.hset(prefix + "meta", "snapshot", Long.toString(total.records));
       transaction.exec();

@@ -21,8 +21,9 @@ import org.apache.kafka.streams.state.Stores;
 /**
  * Keeps the units of one partition in a store, and the counts that follow from them beside it.
  *
- * <p>The store is keyed by unit, as the topic is: a change needs the whole unit to rank it, and
- * with the cache a unit's neighbouring changes become one record of the changelog.
+ * <p>The store is keyed by unit, as the topic is: a change needs the whole unit to rank it. It has
+ * no cache: in front of a store in memory that cost more time than the changelog records that it
+ * saved.
  */
 final class Standings implements Processor<Bytes, byte[], Void, Void> {
   private static final String STORE = "units";
@@ -48,8 +49,7 @@ final class Standings implements Processor<Bytes, byte[], Void, Void> {
         return Set.of(
             Stores.keyValueStoreBuilder(
                     Stores.inMemoryKeyValueStore(STORE), Serdes.Bytes(), Serdes.ByteArray())
-                .withLoggingEnabled(Map.of())
-                .withCachingEnabled());
+                .withLoggingEnabled(Map.of()));
       }
     };
   }

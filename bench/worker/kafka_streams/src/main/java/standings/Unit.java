@@ -1,10 +1,10 @@
 package standings;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
-
-import static java.nio.charset.StandardCharsets.UTF_8;
 
 /** The surviving results of a unit: the value of a key in the store. */
 final class Unit {
