@@ -1,5 +1,6 @@
 """The Kafka topics: their names, what each needs, and the check that they are as needed."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -43,6 +44,11 @@ _KEPT_SMALL = {
     "max.compaction.lag.ms": "60000",
 }
 
+_ABSENT = "does not exist"
+# How often, and with what pause in seconds, to look whether created topics are there.
+_LOOKS = 150
+_PAUSE = 0.2
+
 
 def topic_specs(settings: CommonSettings) -> tuple[TopicSpec, ...]:
     """Return every topic of the main job."""
@@ -84,7 +90,14 @@ async def ensure_topics(settings: CommonSettings) -> None:
                     raise TopicError(name, str(for_code(code).__name__))
     finally:
         await admin.close()
-    problems = await check_topics(settings)
+    created = {topic.name for topic in missing}
+    for _ in range(_LOOKS):
+        problems = await check_topics(settings)
+        # Kafka answers when its controller has created a topic; its brokers learn of it a moment
+        # later, and on a busy machine that is a long one.
+        if not any(it.topic in created and it.problem == _ABSENT for it in problems):
+            break
+        await asyncio.sleep(_PAUSE)
     if problems:
         raise problems[0]
 
@@ -106,7 +119,7 @@ async def check_topics(settings: CommonSettings) -> list[TopicError]:
         for spec in specs:
             topic = described.get(spec.name)
             if topic is None or topic["error_code"]:
-                problems.append(TopicError(spec.name, "does not exist"))
+                problems.append(TopicError(spec.name, _ABSENT))
                 continue
             present.append(spec)
             found = len(topic["partitions"])

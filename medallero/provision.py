@@ -29,7 +29,7 @@ from medallero.embedded.lock import Lock
 from medallero.options import flag, variable
 from medallero.terminal import CannotDo, quiet_libraries
 
-_TIMEOUT: Final = 30.0
+_TIMEOUT: Final = 60.0
 #: Columns of a terminal in which bytes, speed and remaining time have their place beside the bar.
 _WIDE: Final = 80
 
@@ -81,25 +81,25 @@ def provide_topics(settings: CommonSettings) -> None:
     """
     from aiokafka.errors import KafkaError
 
-    from contracts.topics import TopicError, check_topics, ensure_topics
+    from contracts.topics import TopicError, ensure_topics
 
-    async def work() -> list[TopicError]:
+    async def work() -> None:
         async with asyncio.timeout(_TIMEOUT):
             await ensure_topics(settings)
-            return await check_topics(settings)
 
     quiet_libraries()
     try:
-        problems = asyncio.run(work())
+        asyncio.run(work())
     except TopicError as error:
-        problems = [error]
+        raise CannotDo(
+            f"Kafka at {settings.kafka}: {error}.",
+            "Go on with the settings that the topics were made with, or begin anew with --fresh.",
+        ) from None
     except (KafkaError, TimeoutError) as error:
         raise CannotDo(
             f"Kafka at {settings.kafka} does not serve: {str(error) or type(error).__name__}.",
             f"Where {variable('kafka')} is not set, one is started here.",
         ) from None
-    if problems:
-        raise CannotDo("\n".join(map(str, problems)))
 
 
 def check_redis(url: str) -> None:
