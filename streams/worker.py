@@ -48,7 +48,6 @@ class Worker:
             consumer_max_fetch_size=1024 * 1024,
             producer_acks=-1,
             web_enabled=False,
-            datadir="/nonexistent-unused",
         )
         self.table: BulkTable[Standings] = self.app.bulk_table(
             settings.results_topic,

@@ -100,6 +100,9 @@ class BulkApp(faust.App):
         self.bulk_tables.append(table)
         return table
 
+    def _create_directories(self) -> None:
+        """Make none: Faust's are for stores of its own tables, which cannot be used here."""
+
     def on_rebalance_start(self) -> None:
         self.restored = False
         super().on_rebalance_start()

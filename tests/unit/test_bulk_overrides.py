@@ -65,6 +65,7 @@ READ: list[tuple[Callable[..., Any], str]] = [
     (TABLES.add, "4c5232ce6ba1"),
     (inspect.getattr_static(TABLES, "recovery").fget, "f0bf5de78b4c"),
     (APP.on_rebalance_start, "5c1e23de3067"),
+    (APP._create_directories, "a9f571c3b04a"),
     (APP._on_agent_error, "bdd12f286de6"),
     (mode.Service.on_shutdown, "c00b1dbba64a"),
     # what these count on: delivery
