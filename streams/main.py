@@ -26,10 +26,12 @@ def main() -> None:
     from streams.worker import Worker
 
     worker = Worker(settings)
-    faust.Worker(
+    process = faust.Worker(
         worker.app,
         loglevel="WARNING",
         override_logging=False,
         redirect_stdouts=False,
         quiet=True,
-    ).execute_from_commandline()
+    )
+    process.spinner = None  # it writes to a terminal's cursor even where there is none
+    process.execute_from_commandline()

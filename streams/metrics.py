@@ -27,7 +27,7 @@ MIRROR_WRITES = Counter(
 )
 LAG = Gauge(
     "medallero_worker_lag_records",
-    "Records in an owned partition that no commit covers yet",
+    "Records of an owned partition, as far as the broker has told, that are not applied yet",
     ["partition"],
 )
 RECOVERY_REMAINING = Gauge(

@@ -27,7 +27,8 @@ if known_epoch and known_fence then
         return {0, 'partition ' .. partition .. ' is missing'}
       end
       if mine[1] < known[1] or (mine[1] == known[1] and mine[2] < known[2]) then
-        return {0, 'partition ' .. partition .. ' is behind: ' .. mine[1] .. ' < ' .. known[1]}
+        return {0, 'partition ' .. partition .. ' is behind: offset ' .. mine[1] ..
+          ' (rules ' .. mine[2] .. ') < ' .. known[1] .. ' (rules ' .. known[2] .. ')'}
       end
     end
   end

@@ -67,6 +67,9 @@ class PrivateWeb(Service):
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         worker = self.worker
+        metrics.LAG.clear()
+        for partition, lag in worker.lags().items():
+            metrics.LAG.labels(str(partition)).set(lag)
         metrics.RECOVERY_REMAINING.set(worker.app.recovery_remaining)
         metrics.IDENTITIES.set(sum(state.tally.results for _, state in worker.table.owned()))
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

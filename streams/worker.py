@@ -229,6 +229,16 @@ class Worker:
         tp = TP(self.settings.tallies_topic, 0)
         return self._board[1] if consumer.assignments.get(tp) is self._board[0] else None
 
+    def lags(self) -> dict[int, int]:
+        """Return how many records of each owned partition are known of and not applied yet."""
+        consumer = cast(Any, self.app.consumer)
+        lags = {}
+        for partition, state in self.table.owned():
+            fetching = consumer.fetch_state(TP(self.settings.results_topic, partition))
+            if fetching is not None and fetching.highwater is not None:
+                lags[partition] = max(0, fetching.highwater - state.offset)
+        return lags
+
     def problems(self) -> list[str]:
         """Return why this worker is not ready; empty when it is."""
         problems = []

@@ -21,6 +21,11 @@ from medallero.unit_log import UnitLog, Version
 _STYLES: Final = {"counts": "green", "conflict": "red", "replaced": "dim"}
 
 
+#: Columns of a terminal in which everything fits in one line.
+_WIDE: Final = 110
+_TO_THE_SECOND: Final = len("2024-08-04 21:55:00")
+
+
 @click.command(
     name="history",
     help=f"""List every version of each result of a unit: what it said, when it arrived, at which
@@ -91,16 +96,19 @@ def _show(log: UnitLog, competitors: list[str], *, with_refused: bool) -> None:
         title_justify="left",
         title_style="bold",
     )
-    for title in ("Competitor", "Version", "Result", "Status", "Phase", "Faculty"):
+    # When and where come first: they are what nothing else tells.
+    wide = out.width >= _WIDE
+    details = ("Status", "Phase", "Faculty") if wide else ()
+    for title in ("Competitor", "Version", "Result", *details):
         table.add_column(title, justify="right" if title == "Version" else "left")
-    table.add_column("When")
+    table.add_column("When", no_wrap=True)
     table.add_column("Place", no_wrap=True)
     table.add_column("")
     for competitor in competitors:
         # In the order in which they replaced one another; the one that survives is the last.
         versions = list(reversed(log.competitors[competitor]))
         for number, version in enumerate(versions):
-            table.add_row(*_cells(log, competitor, version, first=number == 0))
+            table.add_row(*_cells(log, competitor, version, first=number == 0, wide=wide))
         table.add_section()
     out.print(table)
     refused = log.refused if with_refused else ()
@@ -116,7 +124,9 @@ def _show(log: UnitLog, competitors: list[str], *, with_refused: bool) -> None:
         )
 
 
-def _cells(log: UnitLog, competitor: str, version: Version, *, first: bool) -> list[str | Text]:
+def _cells(
+    log: UnitLog, competitor: str, version: Version, *, first: bool, wide: bool
+) -> list[str | Text]:
     result = version.result
     fate = _fate(log, competitor, version)
     style = next((style for word, style in _STYLES.items() if word in fate), "yellow")
@@ -132,10 +142,8 @@ def _cells(log: UnitLog, competitor: str, version: Version, *, first: bool) -> l
         Text(who(result.competitor) if first else ""),
         str(result.version),
         Text(evidence(result)),
-        result.status,
-        result.phase,
-        Text(result.faculty),
-        when(earliest.timestamp),
+        *((result.status, result.phase, Text(result.faculty)) if wide else ()),
+        when(earliest.timestamp) if wide else when(earliest.timestamp)[:_TO_THE_SECOND],
         f"{earliest.partition}/{earliest.offset}",
         note,
     ]
