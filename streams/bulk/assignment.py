@@ -23,7 +23,7 @@ class Assignment:
     the next one. ``tag`` is random, so that what two owners write never has the same key.
     """
 
-    __slots__ = ("_open", "delivered", "finished", "over", "tag", "tp")
+    __slots__ = ("_open", "committed", "delivered", "finished", "over", "tag", "tp")
 
     def __init__(self, tp: TP) -> None:
         self.tp = tp
@@ -33,6 +33,8 @@ class Assignment:
         self.delivered: int | None = None
         #: The offset that may be committed: everything delivered before it is finished.
         self.finished: int | None = None
+        #: What the group is known to have committed: when the assignment began, or by it.
+        self.committed: int | None = None
         #: Whether the partition was taken away.
         self.over = False
 
@@ -40,6 +42,13 @@ class Assignment:
     def busy(self) -> bool:
         """Whether something that was delivered is not finished."""
         return bool(self._open)
+
+    @property
+    def committable(self) -> int | None:
+        """The offset that is to be committed; None if there is nothing new."""
+        if self.finished is None or (self.committed or 0) >= self.finished:
+            return None
+        return self.finished
 
     def deliver(self, end: int) -> Range:
         """Note that the records up to *end* go to an agent. Call it in the order of delivery."""

@@ -106,11 +106,12 @@ class Recovery(faust.tables.recovery.Recovery):
             return starts
         earliest = await consumer.earliest_offsets(*tps)
         ends = await consumer.highwaters(*tps)
-        for tp in tps:
+        for assignment in assignments:
+            tp = assignment.tp
             first = earliest[tp]
             offset = None
             if tp.topic not in self.bulk_app.rewound_topics:
-                offset = await consumer.committed(tp)
+                offset = assignment.committed = await consumer.committed(tp)
             if offset is not None and offset > ends[tp]:
                 end_process(
                     f"the committed offset {offset} of {tp.topic}/{tp.partition} lies beyond the "

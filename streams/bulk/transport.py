@@ -227,14 +227,24 @@ class Consumer(driver.Consumer):
     def _filter_committable_offsets(self, tps: Any) -> dict[TP, int]:
         offsets: dict[TP, int] = super()._filter_committable_offsets(tps)
         for tp, assignment in self.assignments.items():
-            finished = assignment.finished
-            if (
-                finished is not None
-                and tp.topic not in self._bulk_app.rewound_topics
-                and self._should_commit(tp, finished)
-            ):
-                offsets[tp] = finished
+            committable = assignment.committable
+            if committable is not None and tp.topic not in self._bulk_app.rewound_topics:
+                offsets[tp] = committable
         return offsets
+
+    async def _commit_offsets(
+        self, offsets: Mapping[TP, int], start_new_transaction: bool = True
+    ) -> bool:
+        # Faust takes a commit that failed for one that was made, also for the next assignment;
+        # without new records it is never tried again.
+        committing = [
+            (self.assignments[tp], o) for tp, o in offsets.items() if tp in self.assignments
+        ]
+        did_commit = await super()._commit_offsets(offsets, start_new_transaction)
+        if did_commit:
+            for assignment, offset in committing:
+                assignment.committed = offset
+        return bool(did_commit)
 
     def _filter_tps_with_pending_acks(self, topics: TPorTopicSet | None = None) -> Any:
         for tp in super()._filter_tps_with_pending_acks(topics):

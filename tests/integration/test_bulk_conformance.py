@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from streams.bulk.fatal import EXIT_CODE
 from tests.support.bulk_app import POISON, Backend
-from tests.support.bulk_lab import Lab, greatest, wait_seconds
+from tests.support.bulk_lab import Lab, difference, greatest, wait_seconds
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -312,12 +312,12 @@ def test_workers_that_come_and_go_lose_nothing(backend: Backend, on: Any) -> Non
         expected = greatest(records)
         wait_until(
             lambda: first.values() | third.values() == expected,
-            what=lambda: f"{len(expected)} keys: {len(first.values())} {len(third.values())}",
+            what=lambda: difference(first.values() | third.values(), expected),
         )
         # and who restores it has the same
         first.kill()
         third.kill()
-        assert lab.start().wait_ready(4).values() == expected
+        lab.start().wait_ready(4).wait_values(expected, timeout=3)
 
     on(scenario, partitions=4)
 

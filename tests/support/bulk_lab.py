@@ -81,7 +81,7 @@ class LabWorker:
         wait_until(
             lambda: self.values() == expected,
             timeout=timeout,
-            what=lambda: f"{_difference(self.values(), expected)}\n{self.log()}",
+            what=lambda: f"{difference(self.values(), expected)}\n{self.log()}",
         )
 
     def signal(self, number: signal.Signals) -> None:
@@ -287,7 +287,8 @@ def wait_seconds(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def _difference(found: Mapping[str, int], expected: Mapping[str, int]) -> str:
+def difference(found: Mapping[str, int], expected: Mapping[str, int]) -> str:
+    """Describe how the states differ, for a failed test."""
     different = {
         key: (found.get(key), expected.get(key))
         for key in found.keys() | expected.keys()

@@ -39,6 +39,25 @@ def test_records_that_are_delivered_again_do_not_move_the_commit_back() -> None:
     assert assignment.finished == 100
 
 
+def test_what_is_committed_is_not_to_be_committed_again() -> None:
+    assignment = Assignment(TP0)
+    assert assignment.committable is None
+    assignment.finish(assignment.deliver(10))
+    assert assignment.committable == 10
+    assignment.committed = 10
+    assert assignment.committable is None
+
+
+def test_records_that_are_read_again_do_not_move_the_groups_commit_back() -> None:
+    # given an assignment that begins before what the group has committed
+    assignment = Assignment(TP0)
+    assignment.committed = 100
+    assignment.finish(assignment.deliver(40))
+    assert assignment.committable is None
+    assignment.finish(assignment.deliver(101))
+    assert assignment.committable == 101
+
+
 def test_two_assignments_never_share_a_tag() -> None:
     assert Assignment(TP0).tag != Assignment(TP0).tag
 
