@@ -214,10 +214,12 @@ def test_a_late_write_of_a_former_owner_does_not_bury_its_successors(
         successor.wait_values({"key": 2})
         lab.wait_committed(2)
         wait_until(lambda: len(lab.read(lab.changelog)) == 2, what="both of the successor's writes")
-        # when the former owner wakes up, and its write arrives
+        # when the former owner wakes up for as long as it takes its write to arrive: given more
+        # time it might read the record again, and heal what it did
+        former.faults.freeze.touch()
         former.faults.hold.unlink()
         former.signal(signal.SIGCONT)
-        wait_until(lambda: len(lab.read(lab.changelog)) >= 3, timeout=20, what=former.log)
+        wait_until(lambda: len(lab.read(lab.changelog)) == 3, timeout=20, what=former.log)
         successor.kill()
         former.kill()
         # then who comes next has what the successor had, also from a compacted changelog

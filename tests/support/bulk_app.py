@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -66,6 +67,11 @@ class Faults:
     def fail(self) -> Path:
         """Writes to the changelog fail."""
         return self.directory / "fail-changelog"
+
+    @property
+    def freeze(self) -> Path:
+        """The process freezes as soon as a write to the changelog has been made."""
+        return self.directory / "freeze-after-write"
 
     @property
     def hold_restore(self) -> Path:
@@ -235,6 +241,8 @@ def _disturb_producers(changelog: str, faults: Faults) -> None:
                 self._muted_partitions.difference_update(batches)
                 return
         await send(self, node_id, batches)
+        if faults.freeze.exists() and any(tp.topic == changelog for tp in batches):
+            os.kill(os.getpid(), signal.SIGSTOP)
 
     Sender._send_produce_req = send_disturbed
 
