@@ -135,14 +135,14 @@ def test_the_mirror_equals_the_oracle_and_garbage_stops_nothing(stack: StackFact
 def test_a_worker_killed_in_the_middle_loses_nothing_and_counts_nothing_twice(
     stack: StackFactory,
 ) -> None:
-    # given more results than can be counted before the kill
-    running = stack(gateways=0, environment={"batch_records": "50"})
+    # given results that are all there before the worker, which takes them in small bites
+    running = stack(gateways=0, workers=0, environment={"batch_records": "20"})
     settings = running.settings
-    (worker,) = running.workers
+    write_results(settings, games(30_000, seed=3))
+    ends = running.topic_end()
     struck = 0
     with Watcher(running):
-        write_results(settings, games(25_000, seed=3))
-        ends = running.topic_end()
+        worker = running.add_worker()
         for _ in range(3):
             _wait_until_it_counts(running, ends)
             worker.kill(signal.SIGKILL)
@@ -353,6 +353,8 @@ def _wait_until_it_counts(stack: Stack, ends: dict[int, int]) -> None:
     before = offsets_behind(stack.snapshot(), ends)
     wait_until(
         lambda: before == 0 or offsets_behind(stack.snapshot(), ends) < before,
+        timeout=60,
+        pause=0.01,
         what="the worker counts",
     )
 
