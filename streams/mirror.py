@@ -60,8 +60,9 @@ class Mirror:
         """Write the snapshot of *board*, which is complete; return whether it is in Redis now."""
         now = time.time()
         keys = self._keys
-        history = self._history(board, now)
-        payload = self._payload(board, now, history)
+        hashes, table = board.hashes(keys)
+        history = self._history(board, table, now)
+        payload = self._payload(board, hashes, table, history, now)
         try:
             answer = await self._script(
                 keys=[keys.meta, keys.index, keys.owners, keys.medal_table, keys.history],
@@ -86,8 +87,14 @@ class Mirror:
         metrics.MIRROR_WRITES.labels("written").inc()
         return True
 
-    def _payload(self, board: Board, now: float, history: dict[str, Any] | None) -> bytes:
-        hashes, table = board.hashes(self._keys)
+    def _payload(
+        self,
+        board: Board,
+        hashes: dict[str, dict[str, Any]],
+        table: list[dict[str, Any]],
+        history: dict[str, Any] | None,
+        now: float,
+    ) -> bytes:
         revision, rules = board.rules()
         fence = board.fence()
         meta = {
@@ -113,13 +120,14 @@ class Mirror:
             }
         )
 
-    def _history(self, board: Board, now: float) -> dict[str, Any] | None:
+    def _history(
+        self, board: Board, table: list[dict[str, Any]], now: float
+    ) -> dict[str, Any] | None:
         last = self._last_history
         if last is not None and now - last[0] < self._settings.history_interval:
             return None
         number = board.snapshot_number
         rate = 0.0 if last is None else max(0.0, (number - last[1]) / (now - last[0]))
-        _hashes, table = board.hashes(self._keys)
         entry: dict[str, Any] = {**board.totals(), "results_per_second": f"{rate:.1f}"}
         for count in ("entries", "winners", "losers", "ties", "did_not_start"):
             entry[count] = sum(row[count] for row in table)
