@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from medallero.changing import change_result
-from medallero.client.connect import DEFAULT_ENDPOINT
+from medallero.client.options import gateway_options
 from medallero.finding import HELP_OF_ARGUMENTS
 from medallero.terminal import CannotDo, quiet_libraries
 
@@ -63,15 +63,7 @@ _EVIDENCE: Final = ("mark", "outcome", "rank", "irm", "medal")
     help="Take this field away; may be given several times.",
 )
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-@click.option(
-    "--endpoint",
-    envvar="MEDALLERO_ENDPOINT",
-    default=DEFAULT_ENDPOINT,
-    show_default=True,
-    show_envvar=True,
-    help="The gateway: http://HOST:PORT or grpc://HOST:PORT.",
-)
-@click.option("--token", envvar="MEDALLERO_TOKEN", show_envvar=True, help="Sent as a bearer token.")
+@gateway_options
 def command(
     sport: str,
     unit: str,

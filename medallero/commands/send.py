@@ -29,8 +29,9 @@ from rich.table import Table
 from rich.text import Text
 
 from medallero.client.answers import MOST_REJECTED
-from medallero.client.connect import DEFAULT_ENDPOINT, EndpointError, connect
+from medallero.client.connect import EndpointError, connect
 from medallero.client.delivery import Delivery, Plan, Report
+from medallero.client.options import gateway_options
 from medallero.client.pump import in_pieces
 from medallero.files import (
     STDIN,
@@ -53,15 +54,7 @@ _NOTE_EVERY: Final = 5.0
 
 @click.command(name="send")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--endpoint",
-    envvar="MEDALLERO_ENDPOINT",
-    default=DEFAULT_ENDPOINT,
-    show_default=True,
-    show_envvar=True,
-    help="The gateway: http://HOST:PORT or grpc://HOST:PORT.",
-)
-@click.option("--token", envvar="MEDALLERO_TOKEN", show_envvar=True, help="Sent as a bearer token.")
+@gateway_options
 @click.option(
     "--kind",
     type=click.Choice(["auto", "results", "entries"]),
