@@ -15,14 +15,14 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from bench.machine import describe_machine
+from bench.stack import Stack, started_stack
 from bench.worker import report
 from bench.worker.compare import Say, Sizes, compare
 from bench.worker.latency import measure_latency
-from bench.worker.machine import describe_machine
 from bench.worker.peers import OURS, peers
 from bench.worker.recovery import measure_recovery
 from bench.worker.scaling import measure_scaling
-from bench.worker.stack import Stack, started_stack
 from bench.worker.workloads import WORKLOADS
 from olympics.catalogue import load_catalogue
 

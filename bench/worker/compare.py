@@ -9,12 +9,15 @@ from typing import Any, Final
 
 from redis import Redis
 
+from bench import figures
+from bench.builds import Missing
+from bench.kafka import create_topic, fill
+from bench.proc import peak_memory_of
+from bench.stack import Stack
 from bench.worker import rates
-from bench.worker.kafka import create_topic, fill
-from bench.worker.peers import OURS, Missing, Peer, Run
+from bench.worker.peers import OURS, Peer, Run
 from bench.worker.rates import Sample
-from bench.worker.stack import Stack
-from bench.worker.watching import PeerFailed, peak_memory_of, read_table, watch
+from bench.worker.watching import PeerFailed, read_table, watch
 from bench.worker.workloads import C, Table, Workload, difference, expected
 from medallero.embedded.processes import Process, stop_all
 from olympics.catalogue import Catalogue
@@ -88,7 +91,7 @@ class Comparison:
         runs = self.runs.get(peer, {}).get(workload, [])
         if any(run.problem for run in runs):
             return None
-        return rates.middle(getattr(run, figure) for run in runs)
+        return figures.middle(getattr(run, figure) for run in runs)
 
     @property
     def workloads(self) -> list[str]:
@@ -98,7 +101,9 @@ class Comparison:
     def ratios(self, figure: str = "rate") -> dict[str, dict[str, float]]:
         """Return workload → ``ours/peer`` → how many times as fast."""
         return {
-            name: rates.ratios({peer: self.middle(peer, name, figure) for peer in self.runs}, OURS)
+            name: figures.ratios(
+                {peer: self.middle(peer, name, figure) for peer in self.runs}, OURS
+            )
             for name in self.workloads
         }
 

@@ -15,10 +15,10 @@ import aiohttp
 import msgspec
 from redis.asyncio import Redis
 
-from bench.worker import rates
+from bench import figures
+from bench.stack import Stack
 from bench.worker.compare import PARTITIONS, Say
 from bench.worker.peers import Run, peers, worker_environment
-from bench.worker.stack import Stack
 from bench.worker.watching import PeerFailed
 from bench.worker.workers import fresh_run, start_worker
 from bench.worker.workloads import A
@@ -220,9 +220,9 @@ def _figures(
     return {
         "results": results,
         "results_a_second": results / lasted,
-        "p50_ms": rates.percentile(waits, 0.50),
-        "p99_ms": rates.percentile(waits, 0.99),
-        "max_ms": rates.percentile(waits, 1.0),
+        "p50_ms": figures.percentile(waits, 0.50),
+        "p99_ms": figures.percentile(waits, 0.99),
+        "max_ms": figures.percentile(waits, 1.0),
     }
 
 

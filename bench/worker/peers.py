@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,8 +11,9 @@ from typing import Final, Literal
 
 from redis import Redis
 
-from bench.worker.kafka import count_records, create_topic, delete_topics
-from bench.worker.stack import Stack, cache_dir
+from bench.builds import GoBuild, PythonBuild, build, need
+from bench.kafka import count_records, create_topic, delete_topics
+from bench.stack import Stack, cache_dir
 from bench.worker.watching import Progress, counter_progress, snapshot_progress
 from contracts.settings import CommonSettings
 from contracts.topics import topic_specs
@@ -26,15 +25,10 @@ Pace = Literal["fast", "medium", "slow"]
 
 _HERE: Final = Path(__file__).parent
 _ROOT: Final = _HERE.parent.parent
-_BUILD_SECONDS: Final = 900.0
 
 QUIX: Final = "quixstreams == 3.28.1"
 # What the program of the Quix peer imports beside it.
 _QUIX_ENVIRONMENT: Final = (QUIX, "msgspec >= 0.22, < 0.23", "redis >= 8.1, < 9", "hiredis >= 3.3")
-
-
-class Missing(RuntimeError):
-    """A peer cannot be had on this machine: what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +128,8 @@ OURS: Final = "ours"
 def peers(build_dir: Path) -> tuple[Peer, ...]:
     """Return all peers; what is compiled goes to *build_dir*."""
     java = KafkaStreamsBuild(build_dir / "kafka_streams")
-    go = GoBuild(build_dir / "go_consumer")
-    quix = QuixBuild(cache_dir() / "bench")
+    go = GoBuild(_HERE / "go_consumer", build_dir / "go_consumer")
+    quix = PythonBuild(cache_dir() / "bench", "quix", _QUIX_ENVIRONMENT)
     return (
         Peer(
             OURS,
@@ -196,7 +190,7 @@ def peers(build_dir: Path) -> tuple[Peer, ...]:
             "Go consumer, textbook",
             "less",
             "kafka-go, a record and a Redis increment at a time; no state, no versions, no medals",
-            argv=go.argv,
+            argv=lambda: (str(go.binary),),
             build=go,
             progress=counter_progress,
             pace="slow",
@@ -218,29 +212,6 @@ def peers(build_dir: Path) -> tuple[Peer, ...]:
     )
 
 
-class QuixBuild:
-    """A virtual environment for Quix Streams: it wants older libraries than we do."""
-
-    def __init__(self, directory: Path) -> None:
-        mark = hashlib.sha256("\n".join(_QUIX_ENVIRONMENT).encode()).hexdigest()[:12]
-        self._directory = directory / f"quix-{mark}"
-
-    @property
-    def python(self) -> Path:
-        """The environment's interpreter."""
-        return self._directory / "bin" / "python"
-
-    def __call__(self) -> None:
-        done = self._directory / "installed"
-        if done.exists():
-            return
-        shutil.rmtree(self._directory, ignore_errors=True)
-        _build((sys.executable, "-m", "venv", str(self._directory)), "its virtual environment")
-        pip = (str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-        _build((*pip, *_QUIX_ENVIRONMENT), QUIX)
-        done.touch()
-
-
 class KafkaStreamsBuild:
     """The Java peer, by Maven."""
 
@@ -255,29 +226,13 @@ class KafkaStreamsBuild:
 
     def __call__(self) -> None:
         wanted = {"java": "default-jdk-headless", "javac": "default-jdk-headless", "mvn": "maven"}
-        _need(wanted)
+        need(wanted)
         pom = _HERE / "kafka_streams" / "pom.xml"
         target = f"-Dbench.build={self._directory}"
-        _build(
+        build(
             ("mvn", "-q", "-B", "-f", str(pom), target, "compile", "dependency:copy-dependencies"),
             "Kafka Streams",
         )
-
-
-class GoBuild:
-    """The Go peer."""
-
-    def __init__(self, binary: Path) -> None:
-        self._binary = binary
-
-    def argv(self) -> tuple[str, ...]:
-        """Return the command."""
-        return (str(self._binary),)
-
-    def __call__(self) -> None:
-        _need({"go": "golang"})
-        source = _HERE / "go_consumer"
-        _build(("go", "build", "-C", str(source), "-o", str(self._binary), "."), "the Go consumer")
 
 
 def worker_environment(run: Run, port: int) -> Mapping[str, str]:
@@ -314,23 +269,3 @@ def _prepare_worker(run: Run) -> Command:
 
 def _program(name: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", f"bench.worker.programs.{name}", *arguments)
-
-
-def _need(programs: Mapping[str, str]) -> None:
-    """Raise Missing unless all *programs* (name → Debian's package) are on the PATH."""
-    absent = {name: package for name, package in programs.items() if shutil.which(name) is None}
-    if absent:
-        packages = " ".join(sorted(set(absent.values())))
-        raise Missing(f"not on the PATH: {', '.join(absent)} (Debian: apt-get install {packages})")
-
-
-def _build(argv: tuple[str, ...], what: str) -> None:
-    try:
-        done = subprocess.run(
-            argv, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise Missing(f"{what} was not ready after {_BUILD_SECONDS:.0f} s") from None
-    if done.returncode != 0:
-        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
-        raise Missing(f"{what} could not be built or installed: {tail}")

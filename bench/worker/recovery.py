@@ -10,13 +10,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from bench.kafka import Record, delete_topics, fill
+from bench.stack import Stack
 from bench.worker.compare import PARTITIONS, Say
-from bench.worker.kafka import delete_topics, fill
 from bench.worker.peers import Run, peers
-from bench.worker.stack import Stack
 from bench.worker.watching import snapshot_progress, watch
 from bench.worker.workers import fresh_run, running, start_worker
-from bench.worker.workloads import B, Record
+from bench.worker.workloads import B
 from medallero.embedded.processes import Command, Process
 
 #: New results that tell when a restarted process works again; a few for each partition.

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from bench import figures
+from bench.kafka import fill, filler
+from bench.stack import Stack
 from bench.worker import rates
 from bench.worker.compare import PARTITIONS, Job, Say, make_job, measure
-from bench.worker.kafka import fill, filler
 from bench.worker.peers import OURS, Peer, Run, peers
 from bench.worker.rates import Sample
-from bench.worker.stack import Stack
 from bench.worker.watching import PeerFailed, snapshot_progress, watch
 from bench.worker.workers import fresh_run, running, start_worker
 from bench.worker.workloads import LARGE_UNITS, A, Workload
@@ -66,7 +67,7 @@ def _large_units(stack: Stack, count: int, rounds: int, say: Say) -> dict[str, A
         for job in jobs:
             say(f"Scaling: {job.workload.title}, run {turn + 1}")
             found[job.workload.name].append(_rate_of(stack, worker, job, turn))
-    of_8, of_10_000 = rates.middle(found[small.name]), rates.middle(found[LARGE_UNITS.name])
+    of_8, of_10_000 = figures.middle(found[small.name]), figures.middle(found[LARGE_UNITS.name])
     return {
         "rate_with_units_of_8": of_8,
         "rate_with_units_of_10000": of_10_000,
@@ -90,7 +91,7 @@ def _two_workers(stack: Stack, count: int, rounds: int, say: Say) -> dict[str, A
             run = fresh_run(stack, f"workers{workers}-{turn}")
             samples = asyncio.run(_with_workers(run, workers, count))
             found[workers].append(rates.rate(samples))
-    one, two = rates.middle(found[1]), rates.middle(found[2])
+    one, two = figures.middle(found[1]), figures.middle(found[2])
     return {
         "rate_of_one_worker": one,
         "rate_of_two_workers": two,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from redis import Redis
 
+from bench.proc import cpu_of, memory_of
 from bench.worker.rates import Sample
 from bench.worker.workloads import COUNTED, Row, Table
 from medallero.embedded.processes import Process, describe_exit
@@ -82,34 +81,6 @@ def watch(
             raise PeerFailed(_story(process, f"stood still at {known:,} of {until:,} records"))
         time.sleep(PERIOD)
     return samples
-
-
-def memory_of(pid: int) -> int | None:
-    """Return the resident bytes of a process; None where there is no /proc."""
-    return _status(pid, "VmRSS:")
-
-
-def peak_memory_of(pid: int) -> int | None:
-    """Return the most bytes that a process ever had resident; None where there is no /proc."""
-    return _status(pid, "VmHWM:")
-
-
-def cpu_of(pid: int) -> float | None:
-    """Return the processor seconds of a process, all threads, user and system."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    fields = stat.rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _status(pid: int, name: str) -> int | None:
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name)), None)
 
 
 def _story(process: Process, what: str) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from bench.kafka import create_topic, delete_topics
+from bench.stack import Stack
 from bench.worker.compare import PARTITIONS
-from bench.worker.kafka import create_topic, delete_topics
 from bench.worker.peers import Run, renew_topics, worker_environment
-from bench.worker.stack import Stack
 from medallero.embedded.ports import free_port
 from medallero.embedded.processes import Command, Process, stop_all
 

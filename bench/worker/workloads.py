@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from bench.kafka import Record
 from olympics.catalogue import Catalogue
 from olympics.recount import recount
 from olympics.result import Competitor, Phase, Result, encode, key_of
@@ -18,8 +19,6 @@ COUNTED: Final = ("entries", "winners", "losers", "gold", "silver", "bronze")
 Row = tuple[int, int, int, int, int, int]
 #: (sport, faculty) → counts
 Table = dict[tuple[str, str], Row]
-#: key and value
-Record = tuple[bytes, bytes]
 
 _SPORTS: Final = ("swimming", "athletics")
 _FACULTIES: Final = ("engineering", "agronomy")

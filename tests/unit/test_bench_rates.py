@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from bench.figures import middle, percentile, ratios
 from bench.worker.rates import (
     Sample,
     cpu_per_record,
     is_enough,
-    middle,
     moment_of,
-    percentile,
     rate,
     rate_between,
-    ratios,
 )
 
 

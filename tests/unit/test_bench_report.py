@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from bench.builds import Missing, PythonBuild
 from bench.worker import report
 from bench.worker.compare import Comparison, Measured, Sizes, takes_part
-from bench.worker.peers import Missing, Peer, QuixBuild, peers
+from bench.worker.peers import Peer, peers
 from bench.worker.workloads import WORKLOADS
 
 
@@ -95,7 +96,7 @@ def test_a_peer_without_its_compiler_says_what_to_install(
 
 
 def test_the_environment_of_quix_is_made_once_for_a_set_of_packages(tmp_path: Path) -> None:
-    quix = QuixBuild(tmp_path)
+    quix = PythonBuild(tmp_path, "quix", ("quixstreams",))
     (quix.python.parent.parent).mkdir(parents=True)
     (quix.python.parent.parent / "installed").touch()
     quix()

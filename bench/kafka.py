@@ -12,8 +12,10 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from bench.worker.workloads import Record
 from contracts.partitioning import partition_of
+
+#: key and value
+Record = tuple[bytes, bytes]
 
 _BATCH_BYTES = 256 * 1024
 _SETTLE_SECONDS = 20.0
