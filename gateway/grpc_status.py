@@ -7,7 +7,7 @@ from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.duration_pb2 import Duration
 
 from gateway.outcome import Outcome
-from gateway.refusal import RETRY_AFTER, Refused
+from gateway.refusal import Refused
 from protos.medallero.v1.intake_pb2 import Minted, Rejected, SubmitResponse
 from protos.medallero.v1.status_pb2 import RetryInfo, Status
 
@@ -46,7 +46,7 @@ async def abort_refused(context: Context, refused: Refused) -> NoReturn:
     """The request is refused as a whole; RetryInfo in the details if a retry makes sense."""
     details = []
     if refused.reason.retryable:
-        retry = RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER))
+        retry = RetryInfo(retry_delay=Duration(seconds=refused.retry_after))
         details.append(
             Packed(
                 type_url="type.googleapis.com/google.rpc.RetryInfo",

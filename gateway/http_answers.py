@@ -6,7 +6,7 @@ import msgspec
 from aiohttp.web import Response
 
 from gateway.outcome import Outcome
-from gateway.refusal import RETRY_AFTER, Refused
+from gateway.refusal import Reason, Refused
 
 JSON: Final = "application/json"
 
@@ -33,7 +33,9 @@ def refusal_answer(refused: Refused, request_id: str) -> Response:
         body |= msgspec.structs.asdict(refused.outcome)
     response = json_answer(body, reason.http_status)
     if reason.retryable:
-        response.headers["Retry-After"] = str(RETRY_AFTER)
+        response.headers["Retry-After"] = str(refused.retry_after)
+    if reason is Reason.NO_TOKEN:
+        response.headers["WWW-Authenticate"] = "Bearer"
     if refused.allow is not None:
         response.headers["Allow"] = refused.allow
     return response

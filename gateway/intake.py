@@ -12,11 +12,13 @@ from typing import Any, Final
 from uuid import uuid4
 
 from contracts.partitioning import partition_of
+from gateway.access import ANYONE, Caller
 from gateway.log_writer import Commit, LogUnavailable, LogWriter, Record
 from gateway.metrics import Metrics
 from gateway.outcome import Outcome
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
+from gateway.tracing import Headers
 from olympics.catalogue import Catalogue
 from olympics.entry import ENTRY_ID_LENGTH, parse_entry
 from olympics.result import Competitor, Result, ResultError, encode, key_of, parse_result
@@ -26,6 +28,9 @@ _SLICE: Final = 500
 
 #: Longest idempotency key that is used as it is: with "#" and an index it fits into an id.
 _KEY_LENGTH: Final = ENTRY_ID_LENGTH - len("#999999999")
+
+#: Makes a result of an item, given its index in the request and what arrived.
+_Parser = Callable[[int, object], Result]
 
 #: Fields by which rejections are counted. A client may invent any name, a metric must not grow.
 _FIELDS: Final = frozenset(
@@ -46,6 +51,7 @@ class Results:
     """Items are results."""
 
     kind = "result"
+    plural = "results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ class Entries:
     several: bool = False
 
     kind = "entry"
+    plural = "entries"
 
     def id_at(self, index: int) -> str | None:
         """Return the id that the key gives to an item without one; None without a key."""
@@ -77,9 +84,12 @@ Kind = Results | Entries
 class Draft:
     """What a request wants on the log: parsed, not yet appended."""
 
-    __slots__ = ("by_kind", "outcome", "records")
+    __slots__ = ("by_kind", "caller", "headers", "outcome", "records")
 
-    def __init__(self) -> None:
+    def __init__(self, caller: Caller = ANYONE, headers: Headers = ()) -> None:
+        """*headers* go onto each of the records."""
+        self.caller = caller
+        self.headers = list(headers)  # what aiokafka expects
         self.records: list[Record] = []
         self.outcome = Outcome()
         self.by_kind: dict[str, int] = {}
@@ -123,9 +133,9 @@ class Intake:
 
     def read(self, draft: Draft, kind: Kind, items: Iterable[tuple[int, object]]) -> None:
         """Parse *items* (index in the request, raw) into *draft*. Never raises for an item."""
-        parse = self._result if isinstance(kind, Results) else self._entry(kind, draft.outcome)
+        parse = self._parser(draft, kind)
         partitions = self._partitions
-        records = draft.records
+        records, headers = draft.records, draft.headers
         before = len(records)
         for index, raw in items:
             try:
@@ -139,7 +149,7 @@ class Intake:
                 self._metrics.rejected.labels(kind.kind, label).inc()
                 continue
             key = key_of(result.sport, result.unit)
-            records.append(Record(partition_of(key, partitions), key, encode(result)))
+            records.append(Record(partition_of(key, partitions), key, encode(result), headers))
         read = len(records) - before
         draft.by_kind[kind.kind] = draft.by_kind.get(kind.kind, 0) + read
 
@@ -170,21 +180,53 @@ class Intake:
                 self._metrics.accepted_of[kind].inc(count)
         return outcome
 
+    def _parser(self, draft: Draft, kind: Kind) -> _Parser:
+        """Return what makes a result of an item, or raises ResultError."""
+        caller = draft.caller
+        if caller.kinds is not None and kind.kind not in caller.kinds:
+            return _may_not_send(kind.plural)
+        if isinstance(kind, Entries):
+            return self._entry(kind, draft)
+        return self._result if caller.faculties is None else self._own_result(caller.faculties)
+
     def _result(self, index: int, raw: object) -> Result:
         return parse_result(raw, self._catalogue)
 
-    def _entry(self, kind: Entries, outcome: Outcome) -> Callable[[int, object], Result]:
+    def _own_result(self, faculties: frozenset[str]) -> _Parser:
+        def parse(index: int, raw: object) -> Result:
+            return _only_of(faculties, parse_result(raw, self._catalogue))
+
+        return parse
+
+    def _entry(self, kind: Entries, draft: Draft) -> _Parser:
+        faculties = draft.caller.faculties
+
         def parse(index: int, raw: object) -> Result:
             given = _entry_id(raw) or kind.id_at(index)
             entry_id = given or uuid4().hex
             result = parse_entry(
                 raw, self._catalogue, entry_id=entry_id, seed=self._seed, faculty=kind.faculty
             )
+            if faculties is not None:
+                _only_of(faculties, result)
             if given is None:
-                outcome.mint(index, entry_id)
+                draft.outcome.mint(index, entry_id)
             return result
 
         return parse
+
+
+def _may_not_send(plural: str) -> _Parser:
+    def parse(index: int, raw: object) -> Result:
+        raise ResultError("", f"the token may not send {plural}")
+
+    return parse
+
+
+def _only_of(faculties: frozenset[str], result: Result) -> Result:
+    if result.faculty not in faculties:
+        raise ResultError("faculty", f"the token may not send for {result.faculty}")
+    return result
 
 
 async def _add(commit: Commit, records: Sequence[Record]) -> None:

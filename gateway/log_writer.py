@@ -19,6 +19,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from gateway.kafka_link import KafkaLink
 from gateway.metrics import Metrics
 from gateway.settings import GatewaySettings
+from gateway.tracing import Header
 
 _log = structlog.get_logger("gateway.log_writer")
 
@@ -29,6 +30,8 @@ _LAST_LOOK: Final = 1.0
 #: A producer that has been stuck for so many timeouts while Kafka answers is replaced.
 _STUCK: Final = 2.0
 
+NO_HEADERS: Final[list[Header]] = []
+
 
 class Record(NamedTuple):
     """A record for the results topic."""
@@ -36,6 +39,7 @@ class Record(NamedTuple):
     partition: int
     key: bytes
     value: bytes
+    headers: list[Header] = NO_HEADERS  # shared by a request's records, never changed
 
 
 class LogUnavailable(Exception):
@@ -61,8 +65,8 @@ class Commit:
     def add(self, records: Iterable[Record]) -> None:
         """Append *records*, in order, to the open batches of their partitions."""
         pumps = self._pumps
-        for partition, key, value in records:
-            pumps[partition].append(key, value, self)
+        for partition, key, value, headers in records:
+            pumps[partition].append(key, value, headers, self)
 
     async def done(self) -> None:
         """Return when all in-sync replicas have every record; nothing may be added any more.
@@ -215,12 +219,14 @@ class _Pump:
         self._producer: AIOKafkaProducer | None = None
         self._answer: asyncio.Future[BaseException | None] | None = None
 
-    def append(self, key: bytes, value: bytes, commit: Commit) -> None:
+    def append(self, key: bytes, value: bytes, headers: list[Header], commit: Commit) -> None:
         queue = self._queue
         batch = queue[-1] if queue else self._open()
-        if batch.builder.append(timestamp=None, key=key, value=value) is None:  # it is full
+        joined = batch.builder.append(timestamp=None, key=key, value=value, headers=headers)
+        if joined is None:  # it is full
             batch = self._open()
-            batch.builder.append(timestamp=None, key=key, value=value)  # the first one always fits
+            # The first one always fits.
+            batch.builder.append(timestamp=None, key=key, value=value, headers=headers)
         commits = batch.commits
         if not commits or commits[-1] is not commit:
             commits.append(commit)

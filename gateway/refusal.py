@@ -10,6 +10,8 @@ class Reason(Enum):
 
     BAD_REQUEST = ("bad_request", 400, "INVALID_ARGUMENT")
     NOT_JSON = ("not_json", 400, "INVALID_ARGUMENT")
+    NO_TOKEN = ("no_token", 401, "UNAUTHENTICATED")
+    WRONG_TOKEN = ("wrong_token", 403, "PERMISSION_DENIED")
     NOT_FOUND = ("not_found", 404, "NOT_FOUND")
     METHOD_NOT_ALLOWED = ("method_not_allowed", 405, "UNIMPLEMENTED")
     TOO_SLOW = ("too_slow", 408, "DEADLINE_EXCEEDED")
@@ -30,7 +32,7 @@ class Reason(Enum):
         return self in (Reason.TOO_BUSY, Reason.UNAVAILABLE, Reason.TOO_SLOW)
 
 
-#: Seconds after which a refused client should try again.
+#: Seconds after which a refused client should try again, if the refusal does not say more.
 RETRY_AFTER = 1
 
 
@@ -39,6 +41,7 @@ class Refused(Exception):
 
     ``outcome`` is what is certain of a request that was taken in parts (NDJSON, client streams):
     the records that Kafka had acknowledged, and those that were rejected, before the refusal.
+    ``retry_after`` is after how many seconds a retry makes sense, if the reason is retryable.
     """
 
     def __init__(
@@ -48,9 +51,11 @@ class Refused(Exception):
         *,
         allow: str | None = None,
         outcome: Outcome | None = None,
+        retry_after: int = RETRY_AFTER,
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.allow = allow
         self.outcome = outcome
+        self.retry_after = retry_after

@@ -1,5 +1,7 @@
 """Settings of the gateway, read from the environment (prefix ``MEDALLERO_``)."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from contracts.settings import CommonSettings
@@ -15,6 +17,14 @@ class GatewaySettings(CommonSettings):
     http_port: int = Field(default=8080, ge=0, le=65535, description="0 takes any free port")
     grpc_host: str = Field(default="127.0.0.1", description="address of the gRPC server")
     grpc_port: int = Field(default=50051, ge=0, le=65535, description="0 takes any free port")
+
+    tokens_file: Path | None = Field(
+        default=None, description="file of the tokens that may send (TOML); read again when changed"
+    )
+    tokens: str = Field(default="", description="the same as text, beside or instead of the file")
+    anyone_may_send: bool = Field(
+        default=False, description="true: take records without a token from whoever can reach it"
+    )
 
     max_body: int = Field(
         default=16 * 2**20, ge=1024, description="a JSON body or gRPC message, decompressed"
