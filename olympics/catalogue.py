@@ -6,9 +6,10 @@ A catalogue is a TOML file (``olympics/catalogue.toml`` is the packaged one)::
 
     [sports.swimming]                   # the name: letters, digits, "-" and "_"
     title = "Swimming"                  # for people; the name if absent
+    titles = { es = "Natación" }        # optional: the title in other languages
     code = "SWM"                        # the discipline in ODF codes
     number = 1                          # optional: another way to name the sport
-    aliases = ["Natación"]              # optional
+    aliases = ["Aquatics"]              # optional
     order = "lower"                     # better marks are lower, higher, or head-to-head
     two_bronzes = false                 # optional: both losing semi-finalists take bronze
     events = [                          # optional: units that rank otherwise, first match
@@ -19,8 +20,8 @@ A catalogue is a TOML file (``olympics/catalogue.toml`` is the packaged one)::
     title = "Engineering"
     aliases = ["Ingeniería"]
 
-Names, titles, codes, numbers and aliases all name the same thing; they are compared without case,
-accents or repeated white space, so two that collide then are an error.
+Names, titles in any language, codes, numbers and aliases all name the same thing; they are compared
+without case, accents or repeated white space, so two that collide then are an error.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ class Sport(msgspec.Struct, frozen=True):
     order: Order
     events: tuple[tuple[str, Order], ...]
     two_bronzes: bool
+    #: pairs of a language (ISO 639, two letters) and the title in it
+    titles: tuple[tuple[str, str], ...] = ()
 
     def order_of(self, unit: str) -> Order:
         """Return how ``unit`` ranks: by the first pattern that matches it, else as the sport does.
@@ -75,6 +78,7 @@ class Faculty(msgspec.Struct, frozen=True):
     name: str
     title: str
     aliases: tuple[str, ...]
+    titles: tuple[tuple[str, str], ...] = ()
 
 
 class UnknownName(ValueError):
@@ -178,14 +182,17 @@ def make_catalogue(text: str, *, file: str = "catalogue") -> Catalogue:
         _sports_by_text=_index(
             sports,
             lambda s: (
-                *(s.name, s.code, s.title, *s.aliases),
+                *(s.name, s.code, s.title, *s.aliases, *dict(s.titles).values()),
                 *(() if s.number is None else (str(s.number),)),
             ),
             file,
             "sports",
         ),
         _faculties_by_text=_index(
-            faculties, lambda f: (f.name, f.title, *f.aliases), file, "faculties"
+            faculties,
+            lambda f: (f.name, f.title, *f.aliases, *dict(f.titles).values()),
+            file,
+            "faculties",
         ),
     )
 
@@ -196,6 +203,8 @@ def rules_revision(catalogue: Catalogue) -> int:
 
 
 # The file's own shape. msgspec checks it; what it cannot express is checked below.
+
+_Language = Annotated[str, msgspec.Meta(pattern=r"\A[a-z]{2}\Z")]
 
 
 class _RawCatalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -214,6 +223,7 @@ class _RawSport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     order: Order
     number: Annotated[int, msgspec.Meta(ge=0)] | None = None
     title: str | None = None
+    titles: dict[_Language, str] = {}
     aliases: tuple[str, ...] = ()
     events: tuple[_RawEvent, ...] = ()
     two_bronzes: bool = False
@@ -221,6 +231,7 @@ class _RawSport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _RawFaculty(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str | None = None
+    titles: dict[_Language, str] = {}
     aliases: tuple[str, ...] = ()
 
 
@@ -254,6 +265,7 @@ def _sport(name: str, raw: _RawSport, file: str) -> Sport:
         code=raw.code,
         number=raw.number,
         title=_title(raw.title, name, file, place),
+        titles=_titles(raw.titles, name, file, place),
         aliases=raw.aliases,
         order=raw.order,
         events=tuple((event.units, event.order) for event in raw.events),
@@ -266,6 +278,7 @@ def _faculty(name: str, raw: _RawFaculty, file: str) -> Faculty:
     return Faculty(
         name=_name(name, file, place),
         title=_title(raw.title, name, file, place),
+        titles=_titles(raw.titles, name, file, place),
         aliases=raw.aliases,
     )
 
@@ -292,6 +305,15 @@ def _title(title: str | None, name: str, file: str, place: str) -> str:
     if not clean:
         raise CatalogueError(file, f"{place}.title", "expected a text that is not empty")
     return clean
+
+
+def _titles(
+    titles: dict[str, str], name: str, file: str, place: str
+) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (language, _title(title, name, file, f"{place}.titles.{language}"))
+        for language, title in sorted(titles.items())
+    )
 
 
 def _index(

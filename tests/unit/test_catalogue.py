@@ -42,6 +42,17 @@ def test_a_faculty_is_known_in_any_spelling(text: str) -> None:
     assert load_catalogue().faculty(text).name == "engineering"
 
 
+def test_a_title_in_another_language_is_a_name_too() -> None:
+    catalogue = make_catalogue(SMALL + 'title = "Law"\ntitles = { es = "Derecho" }\n')
+
+    assert catalogue.faculty("DERECHO").titles == (("es", "Derecho"),)
+
+
+def test_titles_are_by_languages_of_two_letters() -> None:
+    with pytest.raises(CatalogueError, match=r"faculties\.law\.titles"):
+        make_catalogue(SMALL + 'titles = { spanish = "Derecho" }\n')
+
+
 @pytest.mark.parametrize(
     "text", ["", " ", "chess", None, True, False, 1.0, 10**30, -1, [], {}, "s" * 10**6, "\ud800"]
 )
