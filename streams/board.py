@@ -1,5 +1,6 @@
 """The scoreboard: the tallies of all partitions, added up into one snapshot."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from contracts.snapshot import COUNTS, Keys
@@ -20,6 +21,10 @@ class Board:
         self._partitions = partitions
         self._catalogue = catalogue
         self._tallies: dict[int, TallyRecord] = {}
+        #: partition → the oldest timestamp among its results that no snapshot has shown yet
+        self._waiting: dict[int, float] = {}
+        #: whether a snapshot of it was written: what the first one shows may have been shown before
+        self.written = False
 
     def hear(self, tally: TallyRecord) -> bool:
         """Take *tally* if it is of this epoch and not behind; return whether counts may change."""
@@ -31,9 +36,26 @@ class Board:
                 return False
             # The same counts again are a sign of life: remember the time and the owner.
             self._tallies[tally.partition] = tally
-            return (tally.offset, tally.revision) > (known.offset, known.revision)
+            if (tally.offset, tally.revision) == (known.offset, known.revision):
+                return False
         self._tallies[tally.partition] = tally
+        if tally.since:
+            self.wait({tally.partition: tally.since})
         return True
+
+    def take_waiting(self) -> dict[int, float]:
+        """Return, and forget, since when each partition waits for a snapshot, in Unix seconds.
+
+        That is the timestamp of its oldest result that none has shown.
+        """
+        waiting, self._waiting = self._waiting, {}
+        return waiting
+
+    def wait(self, since: Mapping[int, float]) -> None:
+        """Note that results wait, or still wait: the inverse of :meth:`take_waiting`."""
+        for partition, moment in since.items():
+            known = self._waiting.get(partition, moment)
+            self._waiting[partition] = min(known, moment)
 
     @property
     def complete(self) -> bool:

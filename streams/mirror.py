@@ -59,10 +59,24 @@ class Mirror:
     async def write(self, board: Board) -> bool:
         """Write the snapshot of *board*, which is complete; return whether it is in Redis now."""
         now = time.time()
-        keys = self._keys
-        hashes, table = board.hashes(keys)
+        hashes, table = board.hashes(self._keys)
         history = self._history(board, table, now)
         payload = self._payload(board, hashes, table, history, now)
+        # Now: what is heard while Redis writes is for the next snapshot.
+        waiting = board.take_waiting()
+        if not await self._offer(payload):
+            board.wait(waiting)
+            return False
+        self._count(board, waiting, now)
+        if history is not None:
+            self._last_history = (now, board.snapshot_number)
+        if self._problem is not None:
+            log.info("mirror_written_again", after=self._problem)
+        self._problem = self._refused_since = None
+        return True
+
+    async def _offer(self, payload: bytes) -> bool:
+        keys = self._keys
         try:
             answer = await self._script(
                 keys=[keys.meta, keys.index, keys.owners, keys.medal_table, keys.history],
@@ -79,13 +93,18 @@ class Mirror:
         if answer[0] != 1:
             self._refused(answer[1])
             return False
-        if history is not None:
-            self._last_history = (now, board.snapshot_number)
-        if self._problem is not None:
-            log.info("mirror_written_again", after=self._problem)
-        self._problem = self._refused_since = None
-        metrics.MIRROR_WRITES.labels("written").inc()
         return True
+
+    @staticmethod
+    def _count(board: Board, waiting: dict[int, float], began: float) -> None:
+        written = time.time()
+        metrics.WRITTEN.inc()
+        metrics.SNAPSHOT_TIME.set(written)
+        metrics.MIRROR_SECONDS.observe(max(0.0, written - began))
+        if board.written:
+            for since in waiting.values():
+                metrics.LATENCY.observe(max(0.0, written - since))
+        board.written = True
 
     def _payload(
         self,
@@ -137,13 +156,13 @@ class Mirror:
         return entry
 
     def _failed(self, problem: str, error: Exception) -> None:
-        metrics.MIRROR_WRITES.labels("failed").inc()
+        metrics.FAILED.inc()
         if self._problem != problem:
             log.warning("mirror_not_written", problem=problem, error=str(error))
         self._problem = problem
 
     def _refused(self, reason: str) -> None:
-        metrics.MIRROR_WRITES.labels("refused").inc()
+        metrics.REFUSED.inc()
         if self._refused_since is None:
             self._refused_since = time.monotonic()
             log.warning("mirror_refused", reason=reason)

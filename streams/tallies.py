@@ -10,7 +10,9 @@ class TallyRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The counts of ``partition`` after all results before ``offset``.
 
     A pure function of the log's prefix, the epoch and the rules; ``worker`` (the private address
-    of the owner) and ``at`` (when it was published, in Unix seconds) only accompany it.
+    of the owner), ``at`` (when it was published) and ``since`` (Kafka's timestamp of the oldest
+    result that its owner's last tally did not count; 0 if there is none), both in Unix seconds,
+    only accompany it.
     ``rows``: sport, faculty, then the eight counts.
     """
 
@@ -26,6 +28,7 @@ class TallyRecord(msgspec.Struct, frozen=True, kw_only=True):
     conflicts: int
     worker: str
     at: float
+    since: float = 0.0
 
     def counts(self) -> dict[tuple[str, str], Counts]:
         """Return the counts by (sport, faculty)."""
@@ -42,7 +45,7 @@ def key_of_tally(partition: int) -> bytes:
 
 
 def tally_of(
-    standings: Standings, *, epoch: int, rules: str, worker: str, at: float
+    standings: Standings, *, epoch: int, rules: str, worker: str, at: float, since: float = 0.0
 ) -> TallyRecord:
     """Return the tally of a partition; it must be live."""
     tally = standings.tally
@@ -59,4 +62,5 @@ def tally_of(
         conflicts=tally.conflicts,
         worker=worker,
         at=at,
+        since=since,
     )

@@ -67,12 +67,23 @@ class PrivateWeb(Service):
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         worker = self.worker
-        metrics.LAG.clear()
-        for partition, lag in worker.lags().items():
-            metrics.LAG.labels(str(partition)).set(lag)
-        metrics.RECOVERY_REMAINING.set(worker.app.recovery_remaining)
-        metrics.IDENTITIES.set(sum(state.tally.results for _, state in worker.table.owned()))
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        counters = worker.app.counters
+        readings = metrics.Readings(
+            lags=worker.lags(),
+            recovery_remaining=counters.recovery_remaining,
+            results=sum(state.tally.results for _, state in worker.table.owned()),
+            scoreboard=worker.board() is not None,
+            ready=not worker.problems(),
+            rebalances=worker.app.rebalancing_count,
+            restored_partitions=counters.restored_partitions,
+            restored_records=counters.restored_records,
+            restore_seconds=counters.restore_seconds,
+            published_records=counters.published_records,
+            fetches_dropped=counters.fetches_dropped,
+            acks_dropped=counters.acks_dropped,
+        )
+        body = generate_latest(metrics.registry(readings))
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _unit(self, request: web.Request) -> web.Response:
         sport = request.match_info["sport"]

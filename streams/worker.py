@@ -19,6 +19,7 @@ from streams.bulk import Batch, BulkApp, BulkTable
 from streams.bulk.assignment import Assignment
 from streams.bulk.fatal import end_process
 from streams.mirror import Mirror
+from streams.probe import Probe
 from streams.settings import WorkerSettings
 from streams.standings import Rejected, Standings
 from streams.tallies import decode_tally, encode_tally, key_of_tally, tally_of
@@ -61,6 +62,8 @@ class Worker:
         self._heard = asyncio.Event()
         self._board: tuple[Assignment, Board] | None = None
         self._published: dict[int, tuple[int, float]] = {}
+        #: partition → Kafka's timestamp of the first record that no tally of ours counts
+        self._since: dict[int, float] = {}
         results = self.app.bulk_topic(settings.results_topic)
         tallies = self.app.bulk_topic(settings.tallies_topic, from_beginning=True)
         self.app.agent(results, name="standings")(self.keep_standings)
@@ -68,6 +71,7 @@ class Worker:
         self.app.task(self.check)
         self.app.task(self.publish_tallies)
         self.app.task(self.write_mirror)
+        self.app.task(Probe(settings, self.app.kafka_settings).run)
         self.app.service(PrivateWeb.of(self))
 
     async def check(self) -> None:
@@ -94,6 +98,7 @@ class Worker:
             metrics.APPLY_SECONDS.observe(time.perf_counter() - started)
             metrics.BATCH_RECORDS.observe(len(batch))
             metrics.RECORDS.inc(len(batch))
+            self._since.setdefault(batch.partition, batch.records[0].timestamp / 1000)
             self._changed.set()
             # The next batch is applied while this one's changes travel; their order is kept by
             # the producer, and offsets are committed in order whatever finishes first.
@@ -162,7 +167,10 @@ class Worker:
             self._changed.clear()
             now = time.monotonic()
             records = []
-            for partition, state in self.table.owned():
+            owned = dict(self.table.owned())
+            for given_up in self._since.keys() - owned.keys():
+                del self._since[given_up]
+            for partition, state in owned.items():
                 known = self._published.get(partition)
                 due = (
                     known is None
@@ -177,6 +185,7 @@ class Worker:
                         rules=self.catalogue.fingerprint,
                         worker=settings.own_url,
                         at=time.time(),
+                        since=self._since.pop(partition, 0.0),
                     )
                     records.append((key_of_tally(partition), encode_tally(tally)))
             if records:

@@ -13,7 +13,7 @@ KEYS = Keys("olympics:")
 
 
 def tally(partition: int, offset: int, *, gold: int = 0, epoch: int = 1, at: float = 0.0,
-          revision: int = 1) -> TallyRecord:  # fmt: skip
+          since: float = 0.0, revision: int = 1) -> TallyRecord:  # fmt: skip
     row = Counts(offset, gold, offset - gold, 0, 0, gold, 0, 0)
     return TallyRecord(
         epoch=epoch,
@@ -28,6 +28,7 @@ def tally(partition: int, offset: int, *, gold: int = 0, epoch: int = 1, at: flo
         conflicts=0,
         worker=f"http://127.0.0.1:{partition}",
         at=at,
+        since=since,
     )
 
 
@@ -81,3 +82,22 @@ def test_every_sport_and_faculty_of_the_catalogue_is_in_the_snapshot() -> None:
         assert KEYS.sport(sport) in hashes
     assert [row["faculty"] for row in table] == sorted(CATALOGUE.faculties)
     assert {row["rank"] for row in table} == {1}
+
+
+def test_the_oldest_result_that_no_snapshot_shows_is_known_until_one_does() -> None:
+    board = Board(1, 2, CATALOGUE)
+    for heard in (
+        tally(0, 5, since=100.0),
+        tally(0, 9, since=103.0),
+        tally(0, 7, since=90.0),  # behind: it adds nothing
+        tally(1, 4),
+    ):
+        board.hear(heard)
+
+    taken = board.take_waiting()
+    board.hear(tally(0, 12, since=107.0))
+    board.wait(taken)  # the snapshot was not written
+
+    assert taken == {0: 100.0}
+    assert board.take_waiting() == {0: 100.0}
+    assert board.take_waiting() == {}
