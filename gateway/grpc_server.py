@@ -1,25 +1,28 @@
 """gRPC: the service ResultIntake, health checking and reflection."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final
 
 import grpc
-import structlog
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from gateway.access import Access, Caller
 from gateway.budget import Budget, Lease
 from gateway.grpc_items import entries_of, results_of
-from gateway.grpc_status import Context, abort_refused, abort_rejected, response_of
+from gateway.grpc_status import REQUEST_ID, Context, abort_refused, abort_rejected, response_of
 from gateway.intake import Draft, Entries, Intake, Results
 from gateway.metrics import Metrics
 from gateway.outcome import Outcome
 from gateway.refusal import Reason, Refused
+from gateway.request_ids import RequestIds
+from gateway.request_log import RequestLog
 from gateway.settings import GatewaySettings
+from gateway.tls import Tls
+from gateway.tracing import headers_of
 from protos.medallero.v1 import intake_pb2
-
-_log = structlog.get_logger("gateway.grpc")
 
 SERVICE: Final = intake_pb2.DESCRIPTOR.services_by_name["ResultIntake"].full_name
 #: The transport refuses messages somewhat above our own limit, so that ours can answer first.
@@ -31,12 +34,23 @@ class GrpcServer:
     parsed gets an answer of the contract rather than the library's."""
 
     def __init__(
-        self, settings: GatewaySettings, intake: Intake, budget: Budget, metrics: Metrics
+        self,
+        settings: GatewaySettings,
+        intake: Intake,
+        budget: Budget,
+        access: Access,
+        tls: Tls,
+        metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._intake = intake
         self._budget = budget
-        self._metrics = metrics
+        self._access = access
+        self._tls = tls
+        self._ids = RequestIds()
+        self._requests = RequestLog("grpc", metrics, debug=settings.log_level == "debug")
+        self._active = 0
+        metrics.in_flight_requests.labels("grpc").set_function(lambda: self._active)
         self._health = health.aio.HealthServicer()
         self._serving: bool | None = None
         self._server = grpc.aio.server(
@@ -69,7 +83,12 @@ class GrpcServer:
         """
         address = f"{self._settings.grpc_host}:{self._settings.grpc_port}"
         try:
-            port: int = self._server.add_insecure_port(address)
+            credentials = self._tls.grpc_credentials()
+            port: int = (
+                self._server.add_insecure_port(address)
+                if credentials is None
+                else self._server.add_secure_port(address, credentials)
+            )
         except RuntimeError as error:
             raise OSError(f"cannot listen on {address} for gRPC: {error}") from None
         await self.tell_health(False)
@@ -91,18 +110,18 @@ class GrpcServer:
         await self._server.stop(grace)
 
     async def _submit(self, data: bytes, context: Context) -> bytes:
-        async def take() -> Outcome:
+        async def take(call: _Call) -> Outcome:
             self._intake.check_ready()
             lease = self._budget.lease(len(data))
             try:
-                return await self._intake.commit(await self._read(data, context, 0, False))
+                return await self._intake.commit(await self._read(data, call, 0, False))
             finally:
                 lease.end()
 
         return await self._answer(context, take)
 
     async def _submit_stream(self, messages: AsyncIterator[bytes], context: Context) -> bytes:
-        async def take() -> Outcome:
+        async def take(call: _Call) -> Outcome:
             outcome = Outcome()
             index = 0
             lease = Lease(self._budget)
@@ -110,7 +129,7 @@ class GrpcServer:
                 async for data in messages:
                     self._intake.check_ready()
                     lease.grow(len(data))
-                    draft = await self._read(data, context, index, True)
+                    draft = await self._read(data, call, index, True)
                     index += len(draft.records) + draft.outcome.rejected_count
                     outcome.add(await self._intake.commit(draft))
             except Refused as refused:
@@ -122,26 +141,38 @@ class GrpcServer:
 
         return await self._answer(context, take)
 
-    async def _answer(self, context: Context, take: Callable[[], Awaitable[Outcome]]) -> bytes:
+    async def _answer(
+        self, context: Context, take: Callable[["_Call"], Awaitable[Outcome]]
+    ) -> bytes:
+        started = time.perf_counter()
+        metadata = _metadata(context)
+        request_id = self._ids.id_of(metadata.get(REQUEST_ID))
+        caller: Caller | None = None
+        self._active += 1
         try:
-            outcome = await take()
+            try:
+                caller = self._access.caller(metadata.get("authorization"))
+                outcome = await take(_Call(caller, metadata))
+            except Refused:
+                raise
+            except Exception as error:
+                self._requests.failed(request_id, error)
+                raise Refused(
+                    Reason.INTERNAL, "the gateway has a fault; its log says more"
+                ) from None
         except Refused as refused:
-            self._metrics.answers["grpc", refused.reason.code].inc()
-            await abort_refused(context, refused)
-        except Exception as error:
-            _log.error("request_failed", exc_info=error)
-            self._metrics.answers["grpc", Reason.INTERNAL.code].inc()
-            await abort_refused(
-                context, Refused(Reason.INTERNAL, "the gateway has a fault; its log says more")
-            )
+            self._requests.refused(request_id, caller, refused, time.perf_counter() - started)
+            await abort_refused(context, refused, request_id)
+        finally:
+            self._active -= 1
+        self._requests.answered(request_id, caller, outcome, time.perf_counter() - started)
         if outcome.all_bad:
-            self._metrics.answers["grpc", "rejected"].inc()
-            await abort_rejected(context, outcome)
-        self._metrics.answers["grpc", "accepted"].inc()
+            await abort_rejected(context, outcome, request_id)
+        context.set_trailing_metadata(((REQUEST_ID, request_id),))
         answer: bytes = response_of(outcome).SerializeToString()
         return answer
 
-    async def _read(self, data: bytes, context: Context, start: int, stream: bool) -> Draft:
+    async def _read(self, data: bytes, call: "_Call", start: int, stream: bool) -> Draft:
         if len(data) > self._settings.max_body:
             raise Refused(
                 Reason.TOO_LARGE, f"the message is larger than {self._settings.max_body} bytes"
@@ -152,20 +183,38 @@ class GrpcServer:
             raise Refused(
                 Reason.BAD_REQUEST, f"expected a medallero.v1.SubmitRequest: {error}"
             ) from None
-        draft = Draft()
+        draft = Draft(call.caller, call.headers)
         results, entries = request.results, request.entries
         await self._intake.read_all(draft, Results(), results_of(results, start))
         if entries:
             several = stream or len(results) + len(entries) > 1
-            kind = Entries(key=_idempotency_key(context), several=several)
+            kind = Entries(key=call.idempotency_key(), several=several)
             await self._intake.read_all(draft, kind, entries_of(entries, start + len(results)))
         return draft
 
 
-def _idempotency_key(context: Context) -> str | None:
+class _Call:
+    """What the metadata of a call say."""
+
+    __slots__ = ("_metadata", "caller", "headers")
+
+    def __init__(self, caller: Caller, metadata: Mapping[str, str]) -> None:
+        self.caller = caller
+        self.headers = headers_of(metadata.get("traceparent"), metadata.get("tracestate"))
+        self._metadata = metadata
+
+    def idempotency_key(self) -> str | None:
+        """Raises Refused."""
+        key = self._metadata.get("idempotency-key")
+        if key is not None and not key.strip():
+            raise Refused(Reason.BAD_REQUEST, "idempotency-key is empty")
+        return key
+
+
+def _metadata(context: Context) -> dict[str, str]:
+    """Return the metadata that are text, the first of each name."""
+    found: dict[str, str] = {}
     for name, value in context.invocation_metadata() or ():
-        if name == "idempotency-key":
-            if not value.strip():
-                raise Refused(Reason.BAD_REQUEST, "idempotency-key is empty")
-            return str(value)
-    return None
+        if isinstance(value, str):
+            found.setdefault(name, value)
+    return found

@@ -16,6 +16,9 @@ from protos.medallero.v1.status_pb2 import RetryInfo, Status
 _DETAILS: Final = 3500
 _MESSAGE: Final = 300
 
+#: Metadata that names a request, of the client and in the trailers of every answer.
+REQUEST_ID: Final = "x-request-id"
+
 Context = Any  # grpc.aio.ServicerContext: the library has no type hints
 
 
@@ -32,17 +35,18 @@ def response_of(outcome: Outcome) -> SubmitResponse:
     )
 
 
-async def abort_rejected(context: Context, outcome: Outcome) -> NoReturn:
+async def abort_rejected(context: Context, outcome: Outcome, request_id: str) -> NoReturn:
     """None accepted, all bad: INVALID_ARGUMENT; a SubmitResponse in the details says why."""
     first = outcome.rejected[0]
     message = (
         f"none of {outcome.rejected_count} records accepted; record {first.index}: "
         f"{first.field or 'as a whole'}: {first.error}"
     )
-    await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, message, [_packed(outcome)])
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    await _abort(context, code, message, [_packed(outcome)], request_id)
 
 
-async def abort_refused(context: Context, refused: Refused) -> NoReturn:
+async def abort_refused(context: Context, refused: Refused, request_id: str) -> NoReturn:
     """The request is refused as a whole; RetryInfo in the details if a retry makes sense."""
     details = []
     if refused.reason.retryable:
@@ -56,7 +60,7 @@ async def abort_refused(context: Context, refused: Refused) -> NoReturn:
     if refused.outcome is not None:
         details.append(_packed(refused.outcome))
     code = grpc.StatusCode[refused.reason.grpc_status]
-    await _abort(context, code, refused.message, details)
+    await _abort(context, code, refused.message, details, request_id)
 
 
 def _packed(outcome: Outcome) -> Packed:
@@ -75,8 +79,14 @@ def _packed(outcome: Outcome) -> Packed:
     return packed
 
 
-async def _abort(context: Context, code: Any, message: str, details: list[Packed]) -> NoReturn:
+async def _abort(
+    context: Context, code: Any, message: str, details: list[Packed], request_id: str
+) -> NoReturn:
     message = message[:_MESSAGE]
     status = Status(code=code.value[0], message=message, details=details)
-    await context.abort(code, message, (("grpc-status-details-bin", status.SerializeToString()),))
+    trailers = (
+        (REQUEST_ID, request_id),
+        ("grpc-status-details-bin", status.SerializeToString()),
+    )
+    await context.abort(code, message, trailers)
     raise AssertionError("abort raises")

@@ -296,6 +296,7 @@ class _Pump:
             metrics.batches.labels("acknowledged").inc()
             metrics.batch_records.observe(records)
             metrics.batch_bytes.observe(size)
+            metrics.linger_seconds.observe(sent - batch.opened)
             metrics.kafka_seconds.observe(self._loop.time() - sent)
             self._link.delivered()
             batch.settle(None)

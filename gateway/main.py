@@ -8,8 +8,10 @@ import sys
 import uvloop
 
 from contracts.logs import configure_logs
+from gateway.access import AccessError
 from gateway.service import Gateway
 from gateway.settings import GatewaySettings
+from gateway.tls import TlsError
 from olympics.catalogue import CatalogueError
 
 
@@ -25,7 +27,7 @@ def run(settings: GatewaySettings) -> None:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         uvloop.run(_serve(settings))
-    except (CatalogueError, OSError) as error:
+    except (CatalogueError, AccessError, TlsError, OSError) as error:
         sys.exit(f"medallero gateway: {error}")
 
 

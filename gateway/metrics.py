@@ -16,6 +16,7 @@ from gateway.refusal import Reason
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
+_PROTOCOLS: Final = ("http", "grpc")
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _COUNTS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 
@@ -54,6 +55,26 @@ class Metrics:
             "Bytes of the requests that are being served, decompressed",
             registry=registry,
         )
+        self.in_flight_requests = Gauge(
+            "medallero_gateway_in_flight_requests",
+            "Requests that are being served, by protocol (http, grpc)",
+            ["protocol"],
+            registry=registry,
+        )
+        self.request_seconds = Histogram(
+            "medallero_gateway_request_seconds",
+            "From a request's headers to its answer, by protocol (http, grpc), seconds; for "
+            "requests that carry records",
+            ["protocol"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.caller_records = Counter(
+            "medallero_gateway_caller_records",
+            "Records that all in-sync replicas have acknowledged, by the name of the token",
+            ["caller"],
+            registry=registry,
+        )
         self.batches = Counter(
             "medallero_gateway_batches",
             "Record batches, by outcome (acknowledged; failed: Kafka refused or was lost; timeout: "
@@ -73,6 +94,13 @@ class Metrics:
             buckets=tuple(4**power for power in range(4, 12)),
             registry=registry,
         )
+        self.linger_seconds = Histogram(
+            "medallero_gateway_linger_seconds",
+            "How long the first record of a batch waited before the batch was handed to the "
+            "producer, seconds",
+            buckets=_SECONDS,
+            registry=registry,
+        )
         self.kafka_seconds = Histogram(
             "medallero_gateway_kafka_seconds",
             "From handing a batch to the producer to its acknowledgement, seconds",
@@ -84,13 +112,33 @@ class Metrics:
             "1 while Kafka really acknowledges records, else 0",
             registry=registry,
         )
+        self.viewers = Gauge(
+            "medallero_gateway_viewers",
+            "Viewers of the live stream",
+            registry=registry,
+        )
+
+        self.loop_lag = Histogram(
+            "medallero_gateway_loop_lag_seconds",
+            "How late the event loop wakes a task that sleeps, looked at ten times a second, "
+            "seconds: what every request waits in addition",
+            buckets=_SECONDS,
+            registry=registry,
+        )
 
         # Looked up once: labels() costs as much as a good part of a request.
         self.accepted_of = {kind: self.accepted.labels(kind) for kind in ("result", "entry")}
         self.answers = {
             (protocol, answer): self.requests.labels(protocol, answer)
-            for protocol in ("http", "grpc")
+            for protocol in _PROTOCOLS
             for answer in ("accepted", "rejected", *(reason.code for reason in Reason))
+        }
+        self.answers_of = {
+            protocol: {answer: it for (of, answer), it in self.answers.items() if of == protocol}
+            for protocol in _PROTOCOLS
+        }
+        self.request_seconds_of = {
+            protocol: self.request_seconds.labels(protocol) for protocol in _PROTOCOLS
         }
 
     def expose(self) -> bytes:

@@ -26,6 +26,18 @@ class GatewaySettings(CommonSettings):
         default=False, description="true: take records without a token from whoever can reach it"
     )
 
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="certificate and its chain (PEM) for HTTPS and gRPC; read again when renewed",
+    )
+    tls_key: Path | None = Field(
+        default=None, description="key of the certificate (PEM); default: in the same file"
+    )
+
+    reload_interval: float = Field(
+        default=1.0, gt=0, description="pause between looks at the files of tokens and TLS"
+    )
+
     max_body: int = Field(
         default=16 * 2**20, ge=1024, description="a JSON body or gRPC message, decompressed"
     )
@@ -33,8 +45,29 @@ class GatewaySettings(CommonSettings):
     max_in_flight: int = Field(
         default=64 * 2**20, ge=2**20, description="bytes of all requests that are being served"
     )
+    max_connections: int = Field(
+        default=10_000, ge=1, description="HTTP connections of a process; those beyond get 429"
+    )
+    head_timeout: float = Field(
+        default=10.0, gt=0, description="longest wait for a request's complete headers"
+    )
     body_timeout: float = Field(
         default=30.0, gt=0, description="longest wait for the next piece of a request's body"
+    )
+
+    rate_requests: float = Field(
+        default=0.0, ge=0, description="requests a second that one client may send; 0: no limit"
+    )
+    rate_records: float = Field(
+        default=0.0, ge=0, description="records a second that one client may send; 0: no limit"
+    )
+    rate_burst: float = Field(
+        default=5.0,
+        gt=0,
+        description="so many seconds' worth of its rate a client may send at once",
+    )
+    max_rpcs: int = Field(
+        default=1000, ge=1, description="gRPC calls at once in a process; RESOURCE_EXHAUSTED beyond"
     )
 
     linger_ms: float = Field(
@@ -57,6 +90,12 @@ class GatewaySettings(CommonSettings):
     )
     worker_timeout: float = Field(
         default=2.0, gt=0, description="longest wait for a worker's answer about a unit"
+    )
+    live_interval: float = Field(
+        default=0.2, ge=0, description="least time between two snapshots on the live stream"
+    )
+    max_viewers: int = Field(
+        default=1000, ge=0, description="viewers of the live stream; more are refused with 429"
     )
     standings_max_age: float = Field(
         default=0.1, ge=0, description="how old a snapshot may be that several readers share"
