@@ -166,21 +166,45 @@ class Intake:
 
         :raises Refused: unavailable; some or all of the records may be on the topic.
         """
-        outcome = draft.outcome
         records = draft.records
-        if records:
-            try:
-                commit = self._writer.begin()
-                await _add(commit, records)
-                await commit.done()
-            except LogUnavailable as error:
-                raise Refused(Reason.UNAVAILABLE, error.reason) from None
-            outcome.accepted = len(records)
-            for kind, count in draft.by_kind.items():
-                self._metrics.accepted_of[kind].inc(count)
-            if draft.caller.name:
-                self._metrics.caller_records.labels(draft.caller.name).inc(len(records))
+        if not records:
+            return draft.outcome
+        commit = self._begin()
+        await _add(commit, records)
+        await commit.settled()
+        return self.outcome_of(draft, commit)
+
+    def append(self, draft: Draft) -> Commit:
+        """Do the first half of ``commit``, for whoever waits for the commit by himself.
+
+        At most ``SLICE`` records: nobody else gets a turn meanwhile.
+
+        :raises Refused: unavailable; nothing is on the topic.
+        """
+        commit = self._begin()
+        commit.add(draft.records)
+        return commit
+
+    def outcome_of(self, draft: Draft, commit: Commit) -> Outcome:
+        """Do the second half of ``commit``: return the outcome, now that the commit is settled.
+
+        :raises Refused: unavailable; some or all of the records may be on the topic.
+        """
+        if commit.failure is not None:
+            raise Refused(Reason.UNAVAILABLE, commit.failure)
+        outcome = draft.outcome
+        outcome.accepted = len(draft.records)
+        for kind, count in draft.by_kind.items():
+            self._metrics.accepted_of[kind].inc(count)
+        if draft.caller.name:
+            self._metrics.caller_records.labels(draft.caller.name).inc(outcome.accepted)
         return outcome
+
+    def _begin(self) -> Commit:
+        try:
+            return self._writer.begin()
+        except LogUnavailable as error:
+            raise Refused(Reason.UNAVAILABLE, error.reason) from None
 
     def _parser(self, draft: Draft, kind: Kind) -> _Parser:
         """Return what makes a result of an item, or raises ResultError."""

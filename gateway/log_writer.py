@@ -9,7 +9,7 @@ arrives meanwhile makes the next batch as large as the load asks for.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 import structlog
@@ -53,14 +53,15 @@ class LogUnavailable(Exception):
 class Commit:
     """What one request puts onto the log; it fails as a whole."""
 
-    __slots__ = ("_error", "_left", "_loop", "_pumps", "_waiter")
+    __slots__ = ("_left", "_loop", "_pumps", "_then", "failure")
 
     def __init__(self, pumps: "list[_Pump]", loop: asyncio.AbstractEventLoop) -> None:
         self._pumps = pumps
         self._loop = loop
         self._left = 0
-        self._error: str | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._then: Callable[[], None] | None = None
+        #: Why the outcome of at least one record is not known to be good; None: so far so good.
+        self.failure: str | None = None
 
     def add(self, records: Iterable[Record]) -> None:
         """Append *records*, in order, to the open batches of their partitions."""
@@ -68,18 +69,22 @@ class Commit:
         for partition, key, value, headers in records:
             pumps[partition].append(key, value, headers, self)
 
-    async def done(self) -> None:
-        """Return when all in-sync replicas have every record; nothing may be added any more.
+    def then(self, call: Callable[[], None]) -> None:
+        """Call once all in-sync replicas have every record, or ``failure`` says why not.
 
-        :raises LogUnavailable: the outcome of at least one record is not known to be good.
+        Nothing may be added any more. *call* must not raise: others wait for the same batches.
         """
-        if self._left and self._error is None:
-            # Only wakes the waiter and carries no error: the outcome of a cancelled request,
-            # for which nobody waits, is no error of the loop.
-            self._waiter = self._loop.create_future()
-            await self._waiter
-        if self._error is not None:
-            raise LogUnavailable(self._error)
+        if self._left and self.failure is None:
+            self._then = call
+        else:
+            call()
+
+    async def settled(self) -> None:
+        """Return when ``then`` would call."""
+        if self._left and self.failure is None:
+            waiter = self._loop.create_future()
+            self._then = lambda: None if waiter.done() else waiter.set_result(None)
+            await waiter
 
     # What batches call.
 
@@ -89,15 +94,16 @@ class Commit:
     def delivered(self) -> None:
         self._left -= 1
         if not self._left:
-            self._wake()
+            self._settle()
 
     def failed(self, reason: str) -> None:
-        self._error = reason
-        self._wake()
+        self.failure = reason
+        self._settle()
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+    def _settle(self) -> None:
+        call, self._then = self._then, None
+        if call is not None:
+            call()
 
 
 class LogWriter:

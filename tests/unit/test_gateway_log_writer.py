@@ -83,6 +83,13 @@ class FakeLink:
         pass
 
 
+async def outcome(commit: Commit) -> None:
+    """Return when all replicas have the records; raise if that is not known."""
+    await commit.settled()
+    if commit.failure is not None:
+        raise LogUnavailable(commit.failure)
+
+
 class Writing:
     """A log writer over a fake link."""
 
@@ -103,7 +110,7 @@ class Writing:
         """Begin a request with *records* (partition, value); its task ends as the request does."""
         commit = self.writer.begin()
         commit.add([Record(partition, b"key", value) for partition, value in records])
-        return asyncio.create_task(commit.done())
+        return asyncio.create_task(outcome(commit))
 
     async def sent(self, number: int) -> list[Sent]:
         """Wait until so many batches were sent in all."""
@@ -263,7 +270,7 @@ async def test_a_request_may_add_records_in_parts() -> None:
     await asyncio.sleep(0.01)
     commit.add([Record(0, b"key", b"b")])
 
-    done = asyncio.create_task(commit.done())
+    done = asyncio.create_task(outcome(commit))
     second = (await writing.sent(2))[1]
     assert not done.done()
     second.outcome.set_result(None)
