@@ -1,7 +1,7 @@
 """The mirror in Redis: its keys, and how to read one consistent view of it."""
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from redis.asyncio import Redis
@@ -18,6 +18,8 @@ class Keys:
         self.prefix = prefix
         self.meta = f"{prefix}meta"
         self.medal_table = f"{prefix}medal_table"
+        #: stream of the sports' counts, in the catalogue's order; rewritten whole
+        self.sports = f"{prefix}sports"
         self.history = f"{prefix}history"
         #: set of all keys of the last snapshot, so that the next one can delete what vanished
         self.index = f"{prefix}index"
@@ -48,6 +50,23 @@ class Snapshot(msgspec.Struct, frozen=True):
     pairs: dict[tuple[str, str], dict[str, int]]
     offsets: dict[int, tuple[int, int]]
     owners: dict[int, str]
+
+
+class Stamp(NamedTuple):
+    """What a snapshot counts, and when it was written; ``age`` as ``meta`` has it."""
+
+    epoch: int
+    offsets: dict[int, tuple[int, int]]
+    updated_at: float
+    age: float
+
+
+class Rate(NamedTuple):
+    """Results a second at a time (Unix seconds); ``entry`` is its id in the history."""
+
+    entry: str
+    at: float
+    rate: float
 
 
 # Runs on the server, so that the keys that the index names and their contents are of one snapshot.
@@ -92,10 +111,7 @@ async def read_snapshot(redis: "Redis", settings: CommonSettings) -> Snapshot | 
         else:
             pairs[(parts[1], parts[3])] = counts
     faculties.sort(key=lambda row: (row["rank"], row["faculty"]))
-    offsets = {
-        int(partition): (int(pair[0]), int(pair[1]))
-        for partition, pair in json.loads(meta["offsets"]).items()
-    }
+    offsets = _offsets(meta["offsets"])
     for name in ("snapshot", "results", "provisional", "rejected", "conflicts", "epoch"):
         meta[name] = int(meta[name])
     for name in ("updated_at", "age"):
@@ -103,6 +119,59 @@ async def read_snapshot(redis: "Redis", settings: CommonSettings) -> Snapshot | 
     meta.pop("offsets")
     owners = {int(partition): url for partition, url in _pairs(owners_flat)}
     return Snapshot(meta, sports, faculties, pairs, offsets, owners)
+
+
+async def read_stamp(redis: "Redis", settings: CommonSettings) -> Stamp | None:
+    """Read what tells one snapshot from another; ``None`` when nothing was ever written."""
+    meta = Keys(settings.redis_prefix).meta
+    epoch, offsets, updated_at, age = await redis.hmget(
+        meta, ["epoch", "offsets", "updated_at", "age"]
+    )
+    if epoch is None or offsets is None or updated_at is None or age is None:
+        return None
+    return Stamp(int(epoch), _offsets(str(offsets)), float(updated_at), float(age))
+
+
+# Only the rates leave the server: an entry has the medals of all faculties beside them.
+_RATES = """
+local entries
+if ARGV[1] == '' then
+  entries = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', ARGV[2])
+else
+  entries = redis.call('XREVRANGE', KEYS[1], '+', '(' .. ARGV[1], 'COUNT', ARGV[2])
+end
+local out = {}
+for _, entry in ipairs(entries) do
+  local fields = entry[2]
+  for place = 1, #fields, 2 do
+    if fields[place] == 'results_per_second' then
+      out[#out + 1] = {entry[1], fields[place + 1]}
+    end
+  end
+end
+return out
+"""
+
+
+async def read_rates(
+    redis: "Redis", settings: CommonSettings, after: str, count: int
+) -> list[Rate]:
+    """Read the newest *count* rates of the history, oldest first.
+
+    *after* is the entry after which to begin, or empty.
+    """
+    script = redis.register_script(_RATES)
+    found = await script(keys=[Keys(settings.redis_prefix).history], args=[after, count])
+    return [
+        Rate(entry, int(entry.partition("-")[0]) / 1000, float(rate))
+        for entry, rate in reversed(found)
+    ]
+
+
+def _offsets(text: str) -> dict[int, tuple[int, int]]:
+    return {
+        int(partition): (int(pair[0]), int(pair[1])) for partition, pair in json.loads(text).items()
+    }
 
 
 def _pairs(flat: list[str]) -> list[tuple[str, str]]:

@@ -19,9 +19,10 @@ from aiohttp.web_protocol import RequestHandler
 from gateway.http_answers import JSON, json_answer, outcome_answer, refusal_answer
 from gateway.http_records import KindOf, RecordRequests
 from gateway.intake import Entries, Intake, Results
+from gateway.live import Live
 from gateway.metrics import CONTENT_TYPE, Metrics
 from gateway.openapi import openapi_document
-from gateway.page import page
+from gateway.page import Asset, load_page
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
 from gateway.standings import Standings
@@ -38,7 +39,10 @@ COURSE_PATHS: Final = {
 _UNITS: Final = "/v1/units/"
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
-Handler = Callable[[BaseRequest], Awaitable[Response]]
+#: Where ``handle`` keeps a request's id for those who begin to answer by themselves.
+_ID: Final = "medallero.request_id"
+
+Handler = Callable[[BaseRequest], Awaitable[StreamResponse]]
 
 
 class HttpApi:
@@ -50,21 +54,25 @@ class HttpApi:
         intake: Intake,
         records: RecordRequests,
         standings: Standings,
+        live: Live,
+        catalogue: bytes,
         metrics: Metrics,
     ) -> None:
         self._intake = intake
         self._records = records
         self._standings = standings
+        self._live = live
+        self._catalogue = catalogue
         self._metrics = metrics
         self._active = 0
         self._last: asyncio.Future[None] | None = None
         self._openapi = openapi_document(settings)
-        self._page_html = page()
         prefix = secrets.token_hex(6)
         self._ids = (f"{prefix}-{number:x}" for number in itertools.count(1))
         self._routes: dict[str, dict[str, Handler]] = {
-            "/": {"GET": self._page},
             "/v1/standings": {"GET": self._get_standings},
+            "/v1/stream": {"GET": self._get_stream},
+            "/v1/catalogue": {"GET": self._get_catalogue},
             "/healthz": {"GET": self._healthz},
             "/readyz": {"GET": self._readyz},
             "/metrics": {"GET": self._get_metrics},
@@ -74,6 +82,8 @@ class HttpApi:
         }
         for path, faculty in COURSE_PATHS.items():
             self._routes[path] = {"POST": self._entries_handler(faculty)}
+        for path, asset in load_page().items():
+            self._routes[path] = {"GET": _asset_handler(asset)}
 
     async def drained(self) -> None:
         """Return when no request is being answered."""
@@ -81,10 +91,12 @@ class HttpApi:
             self._last = asyncio.get_running_loop().create_future()
             await self._last
 
-    async def handle(self, request: BaseRequest) -> Response:
+    async def handle(self, request: BaseRequest) -> StreamResponse:
         """Return the answer to *request*."""
         request_id = self._request_id(request)
+        request[_ID] = request_id
         self._active += 1
+        response: StreamResponse
         try:
             response = await self._handler_of(request)(request)
         except Refused as refused:
@@ -159,11 +171,14 @@ class HttpApi:
         self._metrics.answers["http", answer].inc()
         return outcome_answer(outcome)
 
-    async def _page(self, request: BaseRequest) -> Response:
-        return Response(body=self._page_html, content_type="text/html", charset="utf-8")
-
     async def _get_standings(self, request: BaseRequest) -> Response:
         return Response(body=await self._standings.as_json(), content_type=JSON)
+
+    async def _get_stream(self, request: BaseRequest) -> StreamResponse:
+        return await self._live.serve(request, request[_ID])
+
+    async def _get_catalogue(self, request: BaseRequest) -> Response:
+        return Response(body=self._catalogue, content_type=JSON)
 
     async def _get_unit(self, request: BaseRequest) -> Response:
         raw = request.rel_url.raw_path.removeprefix(_UNITS)
@@ -221,6 +236,13 @@ class _Connection(RequestHandler):
         response = self._api.answer_broken(status, f"expected HTTP/1.1: {_first_line(message)}")
         response.force_close()
         return response
+
+
+def _asset_handler(asset: Asset) -> Handler:
+    async def answer(request: BaseRequest) -> Response:
+        return asset.answer(request)
+
+    return answer
 
 
 def _first_line(message: str | None) -> str:

@@ -109,6 +109,18 @@ def _paths(settings: GatewaySettings) -> Schema:
         "/v1/standings": {
             "get": _get("getStandings", "The standings, one consistent snapshot", "Standings")
         },
+        "/v1/stream": {
+            "get": _get_text(
+                "getStream",
+                "Server-sent events: standings (the body of /v1/standings, when it changed), rates "
+                "(pairs of Unix seconds and results a second), alive (every two seconds: the "
+                "data's age in seconds, and whether Redis can be read)",
+                "text/event-stream",
+            )
+        },
+        "/v1/catalogue": {
+            "get": _get("getCatalogue", "The sports and faculties", "Catalogue", away=False)
+        },
         "/v1/units/{sport}/{unit}": {
             "get": _get("getUnit", "The ranking of one event unit", "Unit")
             | {
@@ -132,8 +144,11 @@ def _paths(settings: GatewaySettings) -> Schema:
             "get": _get_text("getMetrics", "Metrics in Prometheus' text format", "text/plain")
         },
         "/openapi.json": {"get": _get_text("getOpenapi", "This document", _JSON)},
-        "/": {"get": _get_text("getPage", "A small page with the medal table", "text/html")},
+        "/": {"get": _get_text("getPage", "The page for people", "text/html")},
     }
+    paths["/v1/stream"]["get"]["responses"]["429"] = _answer(
+        "There are as many viewers as allowed", "Error", retry=True
+    )
     paths["/v1/units/{sport}/{unit}"]["get"]["responses"]["404"] = _answer(
         "No such sport, or no results of that unit", "Error"
     )
@@ -289,6 +304,16 @@ def _schemas() -> Schema:
         "status": text,
         "version": count,
     }
+    names: Schema = {
+        "name": text,
+        "title": text,
+        "titles": {
+            "type": "object",
+            "description": "by language, two letters",
+            "additionalProperties": text,
+        },
+        "aliases": {"type": "array", "items": text},
+    }
     return {
         "Result": _result(),
         "Entry": _entry(),
@@ -300,6 +325,11 @@ def _schemas() -> Schema:
         "Standings": _object(
             {
                 "state": {"enum": ["empty", "live"]},
+                "age": {
+                    "type": ["number", "null"],
+                    "description": "seconds since the partition that was silent for longest was "
+                    "heard of",
+                },
                 "meta": {"type": ["object", "null"]},
                 "medal_table": {
                     "type": "array",
@@ -310,6 +340,24 @@ def _schemas() -> Schema:
                     "type": "array",
                     "items": _object({"sport": text, "faculty": text, **counts}),
                 },
+            }
+        ),
+        "Catalogue": _object(
+            {
+                "revision": count,
+                "sports": {
+                    "type": "array",
+                    "items": _object(
+                        {
+                            **names,
+                            "code": text,
+                            "number": {"type": ["integer", "null"]},
+                            "order": {"enum": ["lower", "higher", "head-to-head"]},
+                            "two_bronzes": {"type": "boolean"},
+                        }
+                    ),
+                },
+                "faculties": {"type": "array", "items": _object(names)},
             }
         ),
         "Unit": _object(

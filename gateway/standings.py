@@ -1,7 +1,9 @@
 """What the gateway reads: the snapshot in Redis, and units from the workers that own them."""
 
 import asyncio
-from typing import Any
+import time
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -12,7 +14,7 @@ from redis.exceptions import RedisError
 from yarl import URL
 
 from contracts.partitioning import partition_of
-from contracts.snapshot import Snapshot, read_snapshot
+from contracts.snapshot import Rate, Snapshot, Stamp, read_rates, read_snapshot, read_stamp
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
 from olympics.catalogue import Catalogue, UnknownName
@@ -20,6 +22,8 @@ from olympics.result import key_of
 from olympics.text import canonical_text, shown
 
 _log = structlog.get_logger("gateway.standings")
+
+_Answer = TypeVar("_Answer")
 
 
 class Standings:
@@ -41,6 +45,7 @@ class Standings:
         self._json = b""
         self._read_at: float | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._asking: dict[tuple[str, str], asyncio.Task[bytes]] = {}
 
     async def as_json(self) -> bytes:
         """Return the snapshot as JSON; its shape is in the OpenAPI document.
@@ -49,6 +54,23 @@ class Standings:
         """
         await self._refresh()
         return self._json
+
+    async def newest(self) -> tuple[Snapshot | None, bytes]:
+        """Return the snapshot that is in Redis now, and as JSON.
+
+        :raises Refused: unavailable, when Redis is away or holds something else.
+        """
+        self._read_at = None
+        await self._refresh()
+        return self._snapshot, self._json
+
+    async def stamp(self) -> Stamp | None:
+        """Return what tells the snapshot in Redis from others; raises Refused as above."""
+        return await _answer(read_stamp(self._redis, self._settings))
+
+    async def rates(self, after: str, count: int) -> list[Rate]:
+        """Return the newest rates of the history, oldest first; raises Refused as above."""
+        return await _answer(read_rates(self._redis, self._settings, after, count))
 
     async def unit(self, sport_text: str, unit_text: str) -> bytes:
         """Return a unit's ranking as JSON, as the worker that owns it tells it.
@@ -68,11 +90,18 @@ class Standings:
         owner = None if self._snapshot is None else self._snapshot.owners.get(partition)
         if owner is None:
             raise Refused(Reason.UNAVAILABLE, f"no worker owns partition {partition} yet")
-        return await self._ask(owner, sport, unit)
+        # All who look at a unit ask again at the same moment: they share one question.
+        asking = self._asking.get((sport, unit))
+        if asking is None:
+            asking = asyncio.create_task(self._ask(owner, sport, unit))
+            self._asking[sport, unit] = asking
+            asking.add_done_callback(lambda _: self._asking.pop((sport, unit), None))
+        return await asyncio.shield(asking)
 
     async def close(self) -> None:
-        if self._reading is not None:
-            await asyncio.wait([self._reading])
+        tasks = [*self._asking.values(), *([] if self._reading is None else [self._reading])]
+        if tasks:
+            await asyncio.wait(tasks)
         await self._http.close()
         await self._redis.aclose()
 
@@ -86,15 +115,7 @@ class Standings:
 
     async def _read(self) -> None:
         try:
-            snapshot = await read_snapshot(self._redis, self._settings)
-        except (RedisError, OSError, TimeoutError) as error:
-            raise Refused(Reason.UNAVAILABLE, f"Redis does not answer: {error}") from None
-        except (KeyError, ValueError) as error:
-            _log.error("snapshot_unreadable", error=repr(error))
-            raise Refused(
-                Reason.UNAVAILABLE, "what Redis holds is not a snapshot of the standings"
-            ) from None
-        else:
+            snapshot = await _answer(read_snapshot(self._redis, self._settings))
             self._snapshot = snapshot
             self._json = msgspec.json.encode(_shape(snapshot))
             self._read_at = asyncio.get_running_loop().time()
@@ -126,11 +147,39 @@ class Standings:
         return body
 
 
+def age_of(updated_at: float, age: float) -> float:
+    """Return how old the newest news of a snapshot are now, in seconds.
+
+    ``age`` is how old they were when it was written.
+    """
+    return round(max(0.0, time.time() - updated_at) + age, 3)
+
+
+async def _answer(question: Awaitable[_Answer]) -> _Answer:
+    try:
+        return await question
+    except (RedisError, OSError, TimeoutError) as error:
+        raise Refused(Reason.UNAVAILABLE, f"Redis does not answer: {error}") from None
+    except (KeyError, ValueError, TypeError) as error:
+        _log.error("snapshot_unreadable", error=repr(error))
+        raise Refused(
+            Reason.UNAVAILABLE, "what Redis holds is not a snapshot of the standings"
+        ) from None
+
+
 def _shape(snapshot: Snapshot | None) -> dict[str, Any]:
     if snapshot is None:
-        return {"state": "empty", "meta": None, "medal_table": [], "sports": [], "pairs": []}
+        return {
+            "state": "empty",
+            "age": None,
+            "meta": None,
+            "medal_table": [],
+            "sports": [],
+            "pairs": [],
+        }
     return {
         "state": "live",
+        "age": age_of(snapshot.meta["updated_at"], snapshot.meta["age"]),
         "meta": snapshot.meta
         | {
             "offsets": [

@@ -44,7 +44,7 @@ class Gateways:
 @pytest.fixture(scope="module")
 def gateways(kafka: str, redis_url: str) -> Iterator[Gateways]:
     good = settings_for(kafka, redis_url, max_body=2**21, max_in_flight=2**20, body_timeout=0.3)
-    lonely = settings_for("127.0.0.1:1", "redis://127.0.0.1:1/0")
+    lonely = settings_for("127.0.0.1:1", "redis://127.0.0.1:1/0", max_viewers=0)
     with (
         a_worker() as (address, _asked),
         running(good) as good_gateway,
@@ -96,6 +96,11 @@ REQUESTS: dict[tuple[str, str], dict[str, Callable[[Gateways], Answer]]] = {
         "200": _get("/v1/standings"),
         "503": _get_lonely("/v1/standings"),
     },
+    ("/v1/stream", "get"): {
+        "200": lambda all_: all_.good.send("HEAD", "/v1/stream"),
+        "429": _get_lonely("/v1/stream"),
+    },
+    ("/v1/catalogue", "get"): {"200": _get("/v1/catalogue")},
     ("/v1/units/{sport}/{unit}", "get"): {
         "200": _get(f"/v1/units/swimming/{UNIT['unit']}".replace(" ", "%20")),
         "404": _get("/v1/units/swimming/unheard"),

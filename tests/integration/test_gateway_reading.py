@@ -121,6 +121,7 @@ def test_before_the_first_snapshot_the_standings_are_empty_and_say_so(
     assert answer.status == 200
     assert answer.json == {
         "state": "empty",
+        "age": None,
         "meta": None,
         "medal_table": [],
         "sports": [],
@@ -205,7 +206,7 @@ def test_the_page_reads_the_standings(gateway: RunningGateway) -> None:
 
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert b"/v1/standings" in answer.body
+    assert b"Medallero" in answer.body
 
 
 def test_head_is_get_without_a_body(gateway: RunningGateway) -> None:
