@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from gateway.access import Access, Caller
+from gateway.access import Access
 from gateway.budget import Budget, Lease
 from gateway.grpc_items import entries_of, results_of
 from gateway.grpc_status import REQUEST_ID, Context, abort_refused, abort_rejected, response_of
@@ -21,6 +21,7 @@ from gateway.request_ids import RequestIds
 from gateway.request_log import RequestLog
 from gateway.settings import GatewaySettings
 from gateway.tls import Tls
+from gateway.tokens import Caller
 from gateway.tracing import headers_of
 from protos.medallero.v1 import intake_pb2
 

@@ -12,12 +12,13 @@ from typing import Any, Final
 from uuid import uuid4
 
 from contracts.partitioning import partition_of
-from gateway.access import ANYONE, Caller
+from gateway.access import ANYONE
 from gateway.log_writer import Commit, LogUnavailable, LogWriter, Record
 from gateway.metrics import Metrics
 from gateway.outcome import Outcome
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
+from gateway.tokens import Caller
 from gateway.tracing import Headers
 from olympics.catalogue import Catalogue
 from olympics.entry import ENTRY_ID_LENGTH, parse_entry

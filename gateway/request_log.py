@@ -12,10 +12,10 @@ from typing import Final, Literal
 
 import structlog
 
-from gateway.access import Caller
 from gateway.metrics import Metrics
 from gateway.outcome import Outcome
 from gateway.refusal import Reason, Refused
+from gateway.tokens import Caller
 
 _log = structlog.get_logger("gateway.requests")
 
