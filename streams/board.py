@@ -1,13 +1,25 @@
 """The scoreboard: the tallies of all partitions, added up into one snapshot."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from contracts.snapshot import COUNTS, Keys
 from olympics.catalogue import Catalogue
 from olympics.counts import Counts
 from olympics.medal_table import medal_table
 from streams.tallies import TallyRecord
+
+
+class Tables(NamedTuple):
+    """What a snapshot shows.
+
+    ``hashes``: Redis key → fields of the hash. ``sports``: one row a sport, in the catalogue's
+    order. ``medal_table``: one row a faculty, in the table's order.
+    """
+
+    hashes: dict[str, dict[str, Any]]
+    sports: list[dict[str, Any]]
+    medal_table: list[dict[str, Any]]
 
 
 class Board:
@@ -91,8 +103,8 @@ class Board:
         lowest = min(self._tallies.values(), key=lambda tally: tally.revision)
         return lowest.revision, lowest.rules
 
-    def hashes(self, keys: Keys) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
-        """Return (Redis key → fields of the hash, rows of the medal table in order).
+    def tables(self, keys: Keys) -> Tables:
+        """Return the standings as they are to be shown.
 
         Every sport and faculty of the catalogue is there, with zeros if need be; pairs only
         where there is an entry.
@@ -109,8 +121,8 @@ class Board:
             sports[sport] = sports.get(sport, zero) + counts
             faculties[faculty] = faculties.get(faculty, zero) + counts
             hashes[keys.pair(sport, faculty)] = counts._asdict()
-        for sport, counts in sports.items():
-            hashes[keys.sport(sport)] = {"sport": sport, **counts._asdict()}
+        rows = [{"sport": sport, **counts._asdict()} for sport, counts in sports.items()]
+        hashes |= {keys.sport(row["sport"]): row for row in rows}
         table: list[dict[str, Any]] = []
         for row in medal_table(faculties):
             fields = {
@@ -121,4 +133,4 @@ class Board:
             }
             hashes[keys.faculty(row.faculty)] = fields
             table.append(fields)
-        return hashes, table
+        return Tables(hashes, rows, table)

@@ -1,10 +1,10 @@
 -- Checks the fence and writes the whole snapshot, or nothing.
--- KEYS: meta, index, owners, medal_table, history
--- ARGV[1]: JSON {epoch, fence, meta, owners, hashes, medal_table, history, history_length}
+-- KEYS: meta, index, owners, medal_table, sports, history
+-- ARGV[1]: JSON {epoch, fence, meta, owners, hashes, medal_table, sports, history, history_length}
 -- Returns {1} when written, {0, reason} when refused.
 
 local new = cjson.decode(ARGV[1])
-local meta_key, index_key, owners_key, table_key, history_key = unpack(KEYS)
+local meta_key, index_key, owners_key, table_key, sports_key, history_key = unpack(KEYS)
 
 -- Everything is decoded and checked before the first write: a script that fails half way
 -- leaves what it wrote.
@@ -54,15 +54,20 @@ for key, fields in pairs(new.hashes) do
 end
 write_hash(owners_key, new.owners)
 
-redis.call('DEL', table_key)
-for _, row in ipairs(new.medal_table) do
-  local flat = {}
-  for field, value in pairs(row) do
-    flat[#flat + 1] = field
-    flat[#flat + 1] = value
+-- A stream is the one type that dashboards read as a table.
+local function write_table(key, rows)
+  redis.call('DEL', key)
+  for _, row in ipairs(rows) do
+    local flat = {}
+    for field, value in pairs(row) do
+      flat[#flat + 1] = field
+      flat[#flat + 1] = value
+    end
+    redis.call('XADD', key, '*', unpack(flat))
   end
-  redis.call('XADD', table_key, '*', unpack(flat))
 end
+write_table(table_key, new.medal_table)
+write_table(sports_key, new.sports)
 
 if type(new.history) == 'table' then
   local flat = {}

@@ -2,6 +2,7 @@
 
 import time
 from importlib.resources import files
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from redis.exceptions import ReadOnlyError, RedisError
 
 from contracts.snapshot import Keys
 from streams import metrics
-from streams.board import Board
+from streams.board import Board, Tables
 from streams.settings import WorkerSettings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streams.mirror")
@@ -59,9 +60,9 @@ class Mirror:
     async def write(self, board: Board) -> bool:
         """Write the snapshot of *board*, which is complete; return whether it is in Redis now."""
         now = time.time()
-        hashes, table = board.hashes(self._keys)
-        history = self._history(board, table, now)
-        payload = self._payload(board, hashes, table, history, now)
+        tables = board.tables(self._keys)
+        history = self._history(board, tables.medal_table, now)
+        payload = self._payload(board, tables, history, now)
         # Now: what is heard while Redis writes is for the next snapshot.
         waiting = board.take_waiting()
         if not await self._offer(payload):
@@ -79,7 +80,14 @@ class Mirror:
         keys = self._keys
         try:
             answer = await self._script(
-                keys=[keys.meta, keys.index, keys.owners, keys.medal_table, keys.history],
+                keys=[
+                    keys.meta,
+                    keys.index,
+                    keys.owners,
+                    keys.medal_table,
+                    keys.sports,
+                    keys.history,
+                ],
                 args=[payload],
             )
         except ReadOnlyError as error:
@@ -109,8 +117,7 @@ class Mirror:
     def _payload(
         self,
         board: Board,
-        hashes: dict[str, dict[str, Any]],
-        table: list[dict[str, Any]],
+        tables: Tables,
         history: dict[str, Any] | None,
         now: float,
     ) -> bytes:
@@ -132,8 +139,9 @@ class Mirror:
                 "fence": fence,
                 "meta": meta,
                 "owners": board.owners(),
-                "hashes": hashes,
-                "medal_table": table,
+                "hashes": tables.hashes,
+                "medal_table": tables.medal_table,
+                "sports": tables.sports,
                 "history": history,
                 "history_length": self._settings.history_length,
             }
@@ -150,7 +158,8 @@ class Mirror:
         entry: dict[str, Any] = {**board.totals(), "results_per_second": f"{rate:.1f}"}
         for count in ("entries", "winners", "losers", "ties", "did_not_start"):
             entry[count] = sum(row[count] for row in table)
-        for row in table:
+        # Only who has one: with two hundred faculties the zeros would be most of the stream.
+        for row in filter(itemgetter("total"), table):
             for medal in ("gold", "silver", "bronze"):
                 entry[f"{row['faculty']}_{medal}"] = row[medal]
         return entry

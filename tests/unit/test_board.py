@@ -39,7 +39,7 @@ def test_the_highest_tally_of_a_partition_counts_in_whatever_order_they_come() -
         board = Board(1, 2, CATALOGUE)
         for each in order:
             board.hear(each)
-        hashes, _ = board.hashes(KEYS)
+        hashes = board.tables(KEYS).hashes
         seen.add(tuple(sorted(hashes["olympics:sport:swimming"].items())))
         assert board.fence() == {"0": (9, 1), "1": (3, 1)}
     assert len(seen) == 1
@@ -77,7 +77,9 @@ def test_the_same_counts_again_are_a_sign_of_life() -> None:
 def test_every_sport_and_faculty_of_the_catalogue_is_in_the_snapshot() -> None:
     board = Board(1, 1, CATALOGUE)
     board.hear(tally(0, 0))
-    hashes, table = board.hashes(KEYS)
+    hashes, sports, table = board.tables(KEYS)
+    assert [row["sport"] for row in sports] == list(CATALOGUE.sports)
+    assert all(hashes[f"olympics:sport:{row['sport']}"] == row for row in sports)
     for sport in CATALOGUE.sports:
         assert KEYS.sport(sport) in hashes
     assert [row["faculty"] for row in table] == sorted(CATALOGUE.faculties)
