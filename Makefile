@@ -23,13 +23,16 @@ help: ## Show this list
 up: $(STAMP) ## Start everything; ARGS="--workers 3" passes flags
 	@$(BIN)/medallero up $(ARGS)
 
+# Several tests at a time, as most of them wait; ARGS="-n0" runs one after the other.
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
+
 .PHONY: test
 test: $(STAMP) ## Run the tests; ARGS="-k ties" passes flags
-	@$(BIN)/python -m pytest -m "not system and not faults" $(ARGS)
+	@$(PYTEST) -m "not system and not faults" $(ARGS)
 
 .PHONY: test-all
 test-all: test deps-system ## Run every test, also long ones and those that need system packages
-	@$(BIN)/python -m pytest -m "system or faults" $(ARGS)
+	@$(PYTEST) -m "system or faults" $(ARGS)
 
 .PHONY: lint
 lint: $(STAMP) ## Check style, formatting and types

@@ -1,6 +1,6 @@
-"""Fixtures for all tests.
+"""Fixtures for all tests, and how tests are shared out among the processes that run them.
 
-`kafka` and `redis_url` are real servers, started once a session on free ports; a session that
+`kafka` and `redis_url` are real servers, started once a process on free ports; a session that
 runs beside this one has its own. `stack` starts gateways and workers as processes over them.
 """
 
@@ -28,6 +28,25 @@ def pytest_configure() -> None:
     for name in [it for it in os.environ if it.startswith("MEDALLERO_")]:
         if not name.startswith(_KEPT):
             del os.environ[name]
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Return how many processes `-n auto` means: tests mostly wait, so two for each processor."""
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else 2 * (os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share a fixture of their module in one process, in their order."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None and _shares_a_fixture(item):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+def _shares_a_fixture(item: pytest.Item) -> bool:
+    if not isinstance(item, pytest.Function):
+        return False
+    definitions = item._fixtureinfo.name2fixturedefs.values()
+    return any(it[-1].scope not in ("function", "session") for it in definitions)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, cast
@@ -27,28 +27,37 @@ pytestmark = pytest.mark.integration
 _BACKENDS: Final[tuple[Backend, ...]] = ("memory", "rocksdb", "stock")
 
 Scenario = Callable[[Lab], None]
+Test = Callable[..., None]
 
 
-def promise(*, stock: str | None = None) -> pytest.MarkDecorator:
+def promise(*, stock: str | None = None) -> Callable[[Test], Test]:
     """Run the test on every table; *stock* says why Faust's own does not keep the promise."""
     marks = [pytest.mark.xfail(reason=stock, raises=AssertionError, strict=True)] if stock else []
-    return pytest.mark.parametrize(
-        "backend",
-        [pytest.param(b, marks=marks if b == "stock" else ()) for b in _BACKENDS],
-    )
+    return _on_each([pytest.param(b, marks=marks if b == "stock" else ()) for b in _BACKENDS])
 
 
-def promise_of_ours() -> pytest.MarkDecorator:
+def promise_of_ours() -> Callable[[Test], Test]:
     """Run the test on our tables only.
 
     For faults at random moments, and for commits that must be complete: with Faust's own both
     are a matter of chance, so neither its success nor its failure would say anything. Each way
     in which it loses something has a test here that provokes it.
     """
-    return pytest.mark.parametrize("backend", _BACKENDS[:2])
+    return _on_each(_BACKENDS[:2])
 
 
-@pytest.fixture(scope="module")
+def _on_each(backends: Sequence[Any]) -> Callable[[Test], Test]:
+    """Run a test on these tables, all in one process: see the fixture `on`."""
+
+    def mark(test: Test) -> Test:
+        together = pytest.mark.xdist_group(f"{__name__}.{test.__name__}")
+        marked: Test = together(pytest.mark.parametrize("backend", backends)(test))
+        return marked
+
+    return mark
+
+
+@pytest.fixture(scope="session")
 def outcomes() -> dict[str, dict[Backend, BaseException | None]]:
     """What came out of the scenarios that have run: name of the test → table → failure."""
     return {}
@@ -285,7 +294,8 @@ def test_every_worker_gets_a_share(backend: Backend, on: Any) -> None:
         # then
         wait_until(
             lambda: all(worker.ready() for worker in workers),
-            timeout=10,
+            # Faust's own would be waited for in vain.
+            timeout=10 if lab.backend == "stock" else 30,
             what=lambda: [worker.view().get("partitions") for worker in workers],
         )
 

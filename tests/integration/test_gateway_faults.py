@@ -22,7 +22,6 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from contracts.topics import ensure_topics
 from gateway.settings import GatewaySettings
-from medallero.embedded.ports import free_port
 from olympics.catalogue import load_catalogue
 from olympics.result import decode
 from tests.integration.gateway_support import (
@@ -32,12 +31,17 @@ from tests.integration.gateway_support import (
     running,
     settings_for,
 )
+from tests.support.ports import free_port
 from tests.support.servers import Server, running_kafka
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
 CATALOGUE = load_catalogue()
+
+# Whoever waits is told after `kafka_timeout`, some seconds in these tests; without it Kafka's
+# clients would keep them for 30 or 40. Between the two there is room for a machine that is busy.
+_SOON = 15.0
 
 
 @pytest.fixture(scope="module")
@@ -132,13 +136,13 @@ def test_a_frozen_kafka_is_told_in_time_and_its_return_needs_no_restart(
             gateway.wait_ready()
             senders.wait_accepted(before + 50)
 
-        assert unready_after < 3.0
+        assert unready_after < _SOON
         assert refusal.status == 503
         assert refusal.json["retryable"] is True
         assert refusal.headers["Retry-After"] == "1"
         assert senders.refused
         assert {answer.status for answer in senders.refused} == {503}
-        assert senders.slowest < 4.0
+        assert senders.slowest < _SOON
         check_promises(gateway, senders)
         assert gateway.post("/v1/results", a_result()).status == 202
 
@@ -158,7 +162,7 @@ def test_a_kafka_that_is_killed_and_comes_back_is_found_again(
             senders.wait_accepted(before + 50)
 
         assert {answer.status for answer in senders.refused} <= {503}
-        assert senders.slowest < 7.0
+        assert senders.slowest < _SOON
         check_promises(gateway, senders)
 
 

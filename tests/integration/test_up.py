@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from medallero.embedded.ports import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(420)]

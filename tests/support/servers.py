@@ -11,10 +11,10 @@ from typing import Final
 from medallero.embedded import fetch, kafka, redis
 from medallero.embedded.kafka import EmbeddedKafka
 from medallero.embedded.lock import load_lock
-from medallero.embedded.ports import free_port
 from medallero.embedded.processes import Command, Process, stop_all
 from medallero.embedded.redis import EmbeddedRedis
 from medallero.settings import UpSettings
+from tests.support.ports import free_port
 
 _ATTEMPTS: Final = 3
 _START_TIMEOUT: Final = 120.0

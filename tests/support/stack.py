@@ -16,12 +16,12 @@ from typing import Any, Final
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot, read_snapshot
 from contracts.topics import ensure_topics
-from medallero.embedded.ports import free_port
 from medallero.embedded.processes import Command, Process, stop_all
 from medallero.options import variable
 from medallero.services import gateway_service, unreadiness, worker_service
 from medallero.supervisor import Service
 from medallero.whereabouts import as_environment
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 _HOST: Final = "127.0.0.1"
