@@ -51,12 +51,12 @@ class Access:
         """
         if not self._tokens:
             return ANYONE
-        scheme, _, secret = (authorization or "").strip().partition(" ")
+        scheme, _, secret = (authorization or "").partition(" ")
         if not secret or scheme.lower() != "bearer":
             raise Refused(
                 Reason.NO_TOKEN, "a token is needed, in the header Authorization: Bearer <token>"
             )
-        digest = digest_of(secret.lstrip())
+        digest = digest_of(secret.strip())
         token = self._proved.get(digest) or self._prove(digest)
         if token.expires is not None and time.time() >= token.expires:
             raise Refused(Reason.WRONG_TOKEN, f"the token {token.caller.name} has expired")

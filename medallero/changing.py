@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.settings import CommonSettings
-from medallero.client.connect import EndpointError, connect
+from medallero.client.connect import EndpointError, GatewayAddress, connect
 from medallero.client.delivery import Delivery, Plan
 from medallero.files import Record
 from medallero.finding import find_competitor, find_unit
@@ -47,8 +47,7 @@ async def change_result(
     competitor: str,
     change: Change,
     *,
-    endpoint: str,
-    token: str | None,
+    gateway: GatewayAddress,
     sure: bool,
 ) -> None:
     """Find the surviving result, show what *change* does, ask, and send the next version."""
@@ -68,7 +67,7 @@ async def change_result(
             await _refuse_if_changed(topic, log)
     except TopicUnavailable as error:
         raise CannotDo(error.problem, error.remedy) from None
-    await _send(after, endpoint, token)
+    await _send(after, gateway)
     _done(after, settings)
 
 
@@ -181,10 +180,10 @@ async def _refuse_if_changed(topic: RawTopic, log: UnitLog) -> None:
         )
 
 
-async def _send(result: Result, endpoint: str, token: str | None) -> None:
+async def _send(result: Result, gateway: GatewayAddress) -> None:
     rejected: list[str] = []
     try:
-        client = connect(endpoint, connections=1, token=token)
+        client = connect(gateway, connections=1)
     except EndpointError as error:
         raise CannotDo(str(error)) from None
     try:

@@ -50,9 +50,11 @@ _CLIENTS: Final = """\
 | variable | flag | default | meaning |
 | --- | --- | --- | --- |
 | `MEDALLERO_ENDPOINT` | `--endpoint` | `http://127.0.0.1:8080` | the gateway, \
-`http://HOST:PORT` or `grpc://HOST:PORT` (`send`, `correct`, `withdraw`; `doctor` reads the \
-variable) |
+`http://HOST:PORT` or `grpc://HOST:PORT`, with TLS `https://` or `grpcs://` (`send`, `correct`, \
+`withdraw`; `doctor` reads the variable) |
 | `MEDALLERO_TOKEN` | `--token` | – | sent as a bearer token (`send`, `correct`, `withdraw`) |
+| `MEDALLERO_CA` | `--ca` | – | file of certificates (PEM) that vouch for the gateway's; default: \
+the public ones (`send`, `correct`, `withdraw`; `doctor` reads the variable) |
 """
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+import ssl
+from pathlib import Path
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from medallero.client.answers import Client
@@ -10,26 +12,53 @@ from medallero.client.answers import Client
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:8080"
 
 
+class GatewayAddress(NamedTuple):
+    """Where the gateway is, what it is shown, and whose word is taken for its certificate."""
+
+    #: ``http://host:port``, ``https://…``, ``grpc://…`` or ``grpcs://…``
+    endpoint: str
+    token: str | None = None
+    #: certificates in PEM; None: the public ones
+    ca: Path | None = None
+
+
 class EndpointError(ValueError):
-    """The endpoint is not an address that a gateway can have."""
+    """The endpoint is not an address that a gateway can have, or there is no way to trust it."""
 
 
-def connect(endpoint: str, *, connections: int, token: str | None = None) -> Client:
-    """Return a client for ``http://host:port``, ``https://…``, ``grpc://…`` or ``grpcs://…``.
+def connect(gateway: GatewayAddress, *, connections: int) -> Client:
+    """Return a client of the gateway. Nothing is sent yet.
 
-    Nothing is sent yet, so nothing fails that is not in the text itself.
-
-    :raises EndpointError: the text is none of these.
+    :raises EndpointError: the address is none, or the file of certificates cannot be used.
     """
-    scheme = _scheme_of(endpoint)
+    scheme = _scheme_of(gateway.endpoint)
+    token = gateway.token
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise EndpointError("the token has characters that no token has")
+    trusted = None if gateway.ca is None else _certificates(gateway.ca)
+    if trusted is not None and scheme not in ("https", "grpcs"):
+        raise EndpointError(
+            f"{gateway.endpoint!r}: certificates vouch for https:// and grpcs:// only"
+        )
     # Imported here: gRPC costs a quarter of a second that HTTP need not pay, and the reverse.
     if scheme in ("grpc", "grpcs"):
         from medallero.client.grpc import GrpcClient
 
-        return GrpcClient(endpoint, token=token)
+        return GrpcClient(gateway.endpoint, token=token, trusted=trusted)
     from medallero.client.http import HttpClient
 
-    return HttpClient(endpoint, connections=connections, token=token)
+    return HttpClient(gateway.endpoint, connections=connections, token=token, trusted=trusted)
+
+
+def _certificates(path: Path) -> str:
+    try:
+        text = path.read_text("ascii")
+        ssl.create_default_context(cadata=text)
+    except ssl.SSLError:
+        raise EndpointError(f"{path}: expected certificates in PEM") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise EndpointError(f"cannot read the certificates in {path}: {error}") from None
+    return text
 
 
 def _scheme_of(endpoint: str) -> str:

@@ -38,12 +38,22 @@ _NOT_NOW: Final = frozenset(
 class GrpcClient:
     """A channel to the gateway at *endpoint* (``grpc://host:port``, ``grpcs://`` with TLS)."""
 
-    def __init__(self, endpoint: str, *, token: str | None = None, timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        token: str | None = None,
+        trusted: str | None = None,
+        timeout: float = 30.0,
+    ) -> None:
+        """*trusted*: certificates in PEM that vouch for the gateway's, instead of the public ones."""
         self._endpoint = endpoint
         parts = urlsplit(endpoint)
         if parts.scheme == "grpcs":
             channel = grpc.aio.secure_channel(
-                parts.netloc, grpc.ssl_channel_credentials(), options=_OPTIONS
+                parts.netloc,
+                grpc.ssl_channel_credentials(None if trusted is None else trusted.encode()),
+                options=_OPTIONS,
             )
         else:
             channel = grpc.aio.insecure_channel(parts.netloc, options=_OPTIONS)

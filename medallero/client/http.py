@@ -23,14 +23,24 @@ class HttpClient:
     """A pool of connections to the gateway at *endpoint* (``http://host:port``)."""
 
     def __init__(
-        self, endpoint: str, *, connections: int, token: str | None = None, timeout: float = 30.0
+        self,
+        endpoint: str,
+        *,
+        connections: int,
+        token: str | None = None,
+        trusted: str | None = None,
+        timeout: float = 30.0,
     ) -> None:
+        """*trusted*: certificates in PEM that vouch for the gateway's, instead of the public ones."""
         self._endpoint = endpoint.rstrip("/")
         headers = {"Content-Type": "application/x-ndjson", "Accept": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections),
+            connector=aiohttp.TCPConnector(
+                limit=connections,
+                ssl=True if trusted is None else ssl.create_default_context(cadata=trusted),
+            ),
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=timeout, connect=min(timeout, 5.0)),
         )

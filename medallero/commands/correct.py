@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from medallero.changing import change_result
+from medallero.client.connect import GatewayAddress
 from medallero.client.options import gateway_options
 from medallero.finding import HELP_OF_ARGUMENTS
 from medallero.terminal import CannotDo, quiet_libraries
@@ -71,8 +72,7 @@ def command(
     name: str | None,
     clear: tuple[str, ...],
     yes: bool,
-    endpoint: str,
-    token: str | None,
+    gateway: GatewayAddress,
     **fields: str | None,
 ) -> None:
     given = {field: value for field, value in fields.items() if value is not None}
@@ -93,6 +93,4 @@ def command(
         return {**wanted, **given}
 
     quiet_libraries()
-    asyncio.run(
-        change_result(sport, unit, competitor, change, endpoint=endpoint, token=token, sure=yes)
-    )
+    asyncio.run(change_result(sport, unit, competitor, change, gateway=gateway, sure=yes))

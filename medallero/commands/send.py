@@ -29,7 +29,7 @@ from rich.table import Table
 from rich.text import Text
 
 from medallero.client.answers import MOST_REJECTED
-from medallero.client.connect import EndpointError, connect
+from medallero.client.connect import EndpointError, GatewayAddress, connect
 from medallero.client.delivery import Delivery, Plan, Report
 from medallero.client.options import gateway_options
 from medallero.client.pump import in_pieces
@@ -113,8 +113,7 @@ _NOTE_EVERY: Final = 5.0
 @click.option("--quiet", "-q", is_flag=True, help="No progress, and a summary only if not all in.")
 def command(
     files: tuple[str, ...],
-    endpoint: str,
-    token: str | None,
+    gateway: GatewayAddress,
     kind: Literal["auto", "results", "entries"],
     batch: int,
     connections: int,
@@ -171,7 +170,7 @@ def command(
     began = time.monotonic()
     try:
         report, problem = asyncio.run(
-            _deliver(source, endpoint, token, plan, rejected, _progress(source, quiet))
+            _deliver(source, gateway, plan, rejected, _progress(source, quiet))
         )
     except EndpointError as error:
         raise CannotDo(str(error)) from None
@@ -232,14 +231,13 @@ class _Source:
 
 async def _deliver(
     source: _Source,
-    endpoint: str,
-    token: str | None,
+    gateway: GatewayAddress,
     plan: Plan,
     rejected: RejectedFiles,
     progress: _Showing,
 ) -> tuple[Report, str | None]:
     """Deliver; return the report, and what was wrong with an input if that ended it."""
-    client = connect(endpoint, connections=plan.connections, token=token)
+    client = connect(gateway, connections=plan.connections)
     delivery = Delivery(client, plan, rejected.add)
     task = asyncio.current_task()
 

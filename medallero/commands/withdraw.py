@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from medallero.changing import change_result
+from medallero.client.connect import GatewayAddress
 from medallero.client.options import gateway_options
 from medallero.finding import HELP_OF_ARGUMENTS
 from medallero.terminal import CannotDo, quiet_libraries
@@ -33,15 +34,11 @@ from medallero.terminal import CannotDo, quiet_libraries
 @click.argument("competitor")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @gateway_options
-def command(
-    sport: str, unit: str, competitor: str, yes: bool, endpoint: str, token: str | None
-) -> None:
+def command(sport: str, unit: str, competitor: str, yes: bool, gateway: GatewayAddress) -> None:
     def change(result: dict[str, Any]) -> dict[str, Any]:
         if result["status"] == "withdrawn":
             raise CannotDo(f"The result is withdrawn already (version {result['version']}).")
         return {**result, "status": "withdrawn"}
 
     quiet_libraries()
-    asyncio.run(
-        change_result(sport, unit, competitor, change, endpoint=endpoint, token=token, sure=yes)
-    )
+    asyncio.run(change_result(sport, unit, competitor, change, gateway=gateway, sure=yes))
