@@ -46,7 +46,7 @@ class GrpcClient:
         trusted: str | None = None,
         timeout: float = 30.0,
     ) -> None:
-        """*trusted*: certificates in PEM that vouch for the gateway's, instead of the public ones."""
+        """*trusted*: certificates (PEM) that vouch for the gateway's; None: the public ones."""
         self._endpoint = endpoint
         parts = urlsplit(endpoint)
         if parts.scheme == "grpcs":

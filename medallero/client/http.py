@@ -31,7 +31,7 @@ class HttpClient:
         trusted: str | None = None,
         timeout: float = 30.0,
     ) -> None:
-        """*trusted*: certificates in PEM that vouch for the gateway's, instead of the public ones."""
+        """*trusted*: certificates (PEM) that vouch for the gateway's; None: the public ones."""
         self._endpoint = endpoint.rstrip("/")
         headers = {"Content-Type": "application/x-ndjson", "Accept": "application/json"}
         if token:
