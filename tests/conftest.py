@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from contracts.settings import CommonSettings
 from tests.support.servers import Server, class_path, running_kafka, running_redis
@@ -28,6 +29,9 @@ def pytest_configure() -> None:
     for name in [it for it in os.environ if it.startswith("MEDALLERO_")]:
         if not name.startswith(_KEPT):
             del os.environ[name]
+    # How long an example may take says more about who else uses the machine than about the code.
+    hypothesis_settings.register_profile("patient", hypothesis_settings(), deadline=None)
+    hypothesis_settings.load_profile("patient")
 
 
 def pytest_xdist_auto_num_workers() -> int | None:
