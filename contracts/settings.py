@@ -1,10 +1,35 @@
 """Settings that every process shares, read from the environment (prefix ``MEDALLERO_``)."""
 
+import ssl
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _certificates(path: Path) -> Path:
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ValueError):
+        raise ValueError("expected a file with certificates in PEM") from None
+    return path
+
+
+def _secret(path: Path) -> Path:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, ValueError):
+        raise ValueError("expected a file of text that can be read") from None
+    if not text.strip():
+        raise ValueError("the file is empty")
+    return path
+
+
+#: A file of certificates in PEM.
+CertificatesFile = Annotated[Path, AfterValidator(_certificates)]
+#: A file that holds one secret.
+SecretFile = Annotated[FilePath, AfterValidator(_secret)]
 
 
 class CommonSettings(BaseSettings):
@@ -14,9 +39,28 @@ class CommonSettings(BaseSettings):
     variable means the same thing everywhere.
     """
 
-    model_config = SettingsConfigDict(env_prefix="MEDALLERO_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="MEDALLERO_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     kafka: str = Field(default="127.0.0.1:9092", description="Kafka bootstrap servers, host:port,…")
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="how Kafka is spoken to: SSL is TLS, SASL a user's name"
+    )
+    kafka_ca: CertificatesFile | None = Field(
+        default=None,
+        description="certificates (PEM) that vouch for Kafka's; default: the public ones",
+    )
+    kafka_user: str | None = Field(default=None, description="user of Kafka (SASL)")
+    kafka_password: SecretStr | None = Field(
+        default=None, description="the user's password; a file is safer"
+    )
+    kafka_password_file: SecretFile | None = Field(
+        default=None, description="file of the user's password"
+    )
+    kafka_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        default="SCRAM-SHA-512", description="how the user proves the password"
+    )
     redis: str = Field(default="redis://127.0.0.1:6379/0", description="Redis URL of the mirror")
     catalogue: Path | None = Field(
         default=None, description="catalogue of sports and faculties (TOML); default: the course's"
@@ -35,6 +79,31 @@ class CommonSettings(BaseSettings):
     redis_prefix: str = Field(default="olympics:", description="put before each key in Redis")
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="after")
+    def _kafka_security_is_whole(self) -> Self:
+        passwords = (self.kafka_password, self.kafka_password_file)
+        given = [it for it in passwords if it is not None]
+        if self.kafka_security.startswith("SASL"):
+            if not self.kafka_user:
+                raise ValueError(
+                    f"MEDALLERO_KAFKA_SECURITY={self.kafka_security} needs MEDALLERO_KAFKA_USER"
+                )
+            if len(given) != 1:
+                raise ValueError(
+                    f"MEDALLERO_KAFKA_SECURITY={self.kafka_security} needs either "
+                    "MEDALLERO_KAFKA_PASSWORD_FILE or MEDALLERO_KAFKA_PASSWORD"
+                )
+        elif self.kafka_user or given:
+            # Silently talking without the password would be the worse surprise.
+            raise ValueError(
+                "there is a user or a password for Kafka; set MEDALLERO_KAFKA_SECURITY=SASL_SSL"
+            )
+        if self.kafka_ca is not None and not self.kafka_security.endswith("SSL"):
+            raise ValueError(
+                "MEDALLERO_KAFKA_CA is set; set MEDALLERO_KAFKA_SECURITY to SASL_SSL or SSL"
+            )
+        return self
 
     @property
     def results_topic(self) -> str:
@@ -58,4 +127,4 @@ class CommonSettings(BaseSettings):
         Its version is part of the name: a state format that outgrows its use gets a new
         changelog and replays the results topic, and nothing is ever deleted from the old one.
         """
-        return f"{self.topic_prefix}medallero-v1-latest-changelog"
+        return f"{self.topic_prefix}medallero-v2-latest-changelog"

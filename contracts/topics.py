@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from contracts.kafka import kafka_options
 from contracts.settings import CommonSettings
 
 
@@ -66,7 +67,7 @@ async def ensure_topics(settings: CommonSettings) -> None:
 
     :raises TopicError: a topic exists with another number of partitions or another policy.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    admin = AIOKafkaAdminClient(**kafka_options(settings))
     await admin.start()
     try:
         existing = set(await admin.list_topics())
@@ -107,7 +108,7 @@ async def check_topics(settings: CommonSettings) -> list[TopicError]:
     from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
     problems: list[TopicError] = []
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    admin = AIOKafkaAdminClient(**kafka_options(settings))
     await admin.start()
     try:
         specs = topic_specs(settings)

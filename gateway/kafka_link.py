@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 from aiokafka import AIOKafkaProducer
 
+from contracts.kafka import kafka_options
 from gateway.settings import GatewaySettings
 from gateway.topic_watch import TopicWatch
 
@@ -131,7 +132,7 @@ class KafkaLink:
     async def _connect(self) -> str | None:
         settings = self._settings
         producer = AIOKafkaProducer(
-            bootstrap_servers=settings.kafka,
+            **kafka_options(settings),
             client_id="medallero-gateway",
             acks="all",
             enable_idempotence=True,

@@ -10,6 +10,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.metadata import MetadataRequest
 
+from contracts.kafka import kafka_options
 from gateway.settings import GatewaySettings
 
 _log = structlog.get_logger("gateway.topic_watch")
@@ -103,7 +104,7 @@ class TopicWatch:
     async def _connected(self) -> AIOKafkaClient:
         if self._client is None:
             client = AIOKafkaClient(
-                bootstrap_servers=self._settings.kafka,
+                **kafka_options(self._settings),
                 client_id="medallero-gateway-watch",
                 request_timeout_ms=int(_PATIENCE * 1000),
             )
@@ -124,7 +125,7 @@ class TopicWatch:
 
     async def _describe(self, topic: str) -> dict[str, str]:
         admin = AIOKafkaAdminClient(
-            bootstrap_servers=self._settings.kafka, request_timeout_ms=int(_PATIENCE * 1000)
+            **kafka_options(self._settings), request_timeout_ms=int(_PATIENCE * 1000)
         )
         try:
             await admin.start()

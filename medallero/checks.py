@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from pydantic import Field
 from redis.exceptions import ReadOnlyError, RedisError
 
+from contracts.kafka import kafka_options
 from contracts.records import read_record
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot
@@ -459,7 +460,7 @@ async def _get_json(web: aiohttp.ClientSession, url: str) -> tuple[int, dict[str
 
 @asynccontextmanager
 async def _admin(settings: CommonSettings) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka, request_timeout_ms=10_000)
+    admin = AIOKafkaAdminClient(**kafka_options(settings), request_timeout_ms=10_000)
     try:
         await admin.start()
         yield admin

@@ -89,6 +89,15 @@ class UpSettings(CommonSettings):
             raise ValueError("worker_port: the last worker's port would be above 65535")
         return self
 
+    @model_validator(mode="after")
+    def _the_embedded_kafka_is_plain(self) -> Self:
+        if self.own_kafka and self.kafka_security != "PLAINTEXT":
+            raise ValueError(
+                f"MEDALLERO_KAFKA_SECURITY={self.kafka_security} is for a Kafka of yours; name it "
+                "with --kafka (MEDALLERO_KAFKA)"
+            )
+        return self
+
     @property
     def own_kafka(self) -> bool:
         """Whether Kafka is ours to start."""

@@ -56,11 +56,14 @@ def read_settings(kind: type[CommonSettings] = CommonSettings) -> CommonSettings
     try:
         return kind()
     except ValidationError as error:
-        wrong = [
-            f"MEDALLERO_{'_'.join(map(str, it['loc'])).upper()}: {it['msg']}, "
-            f"got {str(it['input'])[:80]!r}"
-            for it in error.errors()
-        ]
+        wrong = []
+        for it in error.errors():
+            problem = it["msg"].removeprefix("Value error, ")
+            if it["loc"]:
+                name = "_".join(map(str, it["loc"])).upper()
+                problem = f"MEDALLERO_{name}: {problem}, got {str(it['input'])[:80]!r}"
+            # Else it is about settings together: the input would be all of them, passwords too.
+            wrong.append(problem)
         raise CannotDo("The environment is not as needed: " + "; ".join(wrong)) from None
 
 

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from contracts.kafka import kafka_options
 from contracts.settings import CommonSettings
 from medallero.reasons import reason_of
 
@@ -137,7 +138,7 @@ async def open_topic(settings: CommonSettings, name: str | None = None) -> Async
     """
     name = name or settings.results_topic
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka,
+        **kafka_options(settings),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

@@ -195,7 +195,7 @@ def _embedded_kafka(settings: UpSettings, data: DataDir, jars: tuple[Path, ...])
 
 
 def _own_services(settings: UpSettings, data: DataDir, common: CommonSettings) -> list[Service]:
-    environment = as_environment(common)
+    environment = as_environment(common, secrets=True)
     gateway = gateway_service(
         environment,
         http=(settings.http_host, settings.http_port),

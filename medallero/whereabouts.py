@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pydantic import SecretStr
+
 from contracts.settings import CommonSettings
 from medallero.client.connect import DEFAULT_ENDPOINT
 from medallero.options import variable
@@ -108,9 +110,16 @@ def forget_started() -> None:
         os.environ.pop(name, None)
 
 
-def as_environment(common: CommonSettings) -> dict[str, str]:
-    """Return shared settings as environment variables."""
-    return {variable(name): str(value) for name, value in common if value is not None}
+def as_environment(common: CommonSettings, *, secrets: bool = False) -> dict[str, str]:
+    """Return shared settings as environment variables; with *secrets* also the secret ones."""
+    values = {}
+    for name, value in common:
+        if isinstance(value, SecretStr):
+            if secrets:
+                values[variable(name)] = value.get_secret_value()
+        elif value is not None:
+            values[variable(name)] = str(value)
+    return values
 
 
 def _host_port(host: str, port: int) -> str:

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 from faust.types import TP, EventT
 
+from contracts.kafka import kafka_options
 from contracts.topics import check_topics
 from olympics.catalogue import Catalogue, load_catalogue
 from streams import metrics
@@ -18,6 +19,7 @@ from streams.board import Board
 from streams.bulk import Batch, BulkApp, BulkTable
 from streams.bulk.assignment import Assignment
 from streams.bulk.fatal import end_process
+from streams.credentials import faust_credentials
 from streams.mirror import Mirror
 from streams.probe import Probe
 from streams.settings import WorkerSettings
@@ -37,9 +39,11 @@ class Worker:
     def __init__(self, settings: WorkerSettings) -> None:
         self.settings = settings
         self.catalogue: Catalogue = load_catalogue(settings.catalogue)
+        kafka_settings = kafka_options(settings)
         self.app = BulkApp(
             settings.app_id,
-            kafka_settings={"bootstrap_servers": settings.kafka},
+            kafka_settings=kafka_settings,
+            broker_credentials=faust_credentials(kafka_settings),
             broker=";".join(f"bulk://{server}" for server in settings.kafka.split(",")),
             consumer_group_instance_id=settings.worker_id,
             broker_session_timeout=settings.session_timeout,

@@ -264,7 +264,7 @@ class Stack:
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
         app_id = f"{self.settings.topic_prefix}app"
         return {
-            **as_environment(self.settings),
+            **as_environment(self.settings, secrets=True),
             variable("app_id"): app_id,
             **{variable(name): value for name, value in self.environment.items()},
             **{variable(name): value for name, value in more.items()},
