@@ -1,26 +1,38 @@
-"""HTTP answers: JSON of one shape for outcomes, and of one shape for refusals."""
+"""HTTP answers: JSON of one shape for outcomes, and of one shape for refusals.
 
-from typing import Any, Final
+Each answer is made once and goes out through aiohttp or over the fast lane.
+"""
+
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
 
 import msgspec
+from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.web import Response
 
 from gateway.outcome import Outcome
 from gateway.refusal import Reason, Refused
 
 JSON: Final = "application/json"
+SERVER: Final = "medallero"
 
 _encode = msgspec.json.Encoder().encode
 
 
-def outcome_answer(outcome: Outcome) -> Response:
+class Answer(NamedTuple):
+    """An answer in JSON; ``headers`` are those that not every answer has."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def answer_of(outcome: Outcome) -> Answer:
     """All or some accepted: 202. None accepted, all bad: 422 with the same body."""
-    return Response(
-        body=_encode(outcome), status=422 if outcome.all_bad else 202, content_type=JSON
-    )
+    return Answer(422 if outcome.all_bad else 202, _encode(outcome))
 
 
-def refusal_answer(refused: Refused, request_id: str) -> Response:
+def answer_to(refused: Refused, request_id: str) -> Answer:
     """``{"error": words, "code", "retryable", "request_id"}``, and what is known of the records."""
     reason = refused.reason
     body: dict[str, Any] = {
@@ -31,15 +43,42 @@ def refusal_answer(refused: Refused, request_id: str) -> Response:
     }
     if refused.outcome is not None:
         body |= msgspec.structs.asdict(refused.outcome)
-    response = json_answer(body, reason.http_status)
+    headers = []
     if reason.retryable:
-        response.headers["Retry-After"] = str(refused.retry_after)
+        headers.append(("Retry-After", str(refused.retry_after)))
     if reason is Reason.NO_TOKEN:
-        response.headers["WWW-Authenticate"] = "Bearer"
+        headers.append(("WWW-Authenticate", "Bearer"))
     if refused.allow is not None:
-        response.headers["Allow"] = refused.allow
+        headers.append(("Allow", refused.allow))
+    return Answer(reason.http_status, _encode(body), tuple(headers))
+
+
+def response_of(answer: Answer) -> Response:
+    """Return *answer* for aiohttp to send."""
+    response = Response(body=answer.body, status=answer.status, content_type=JSON)
+    response.headers.extend(answer.headers)
     return response
+
+
+def bytes_of(answer: Answer, request_id: str, *, close: bool) -> bytes:
+    """Return *answer* as it goes over the wire; *close*: it is the connection's last."""
+    more = "".join(f"{name}: {value}\r\n" for name, value in answer.headers)
+    if close:
+        more += "Connection: close\r\n"
+    return (
+        f"{_START[answer.status]}X-Request-ID: {request_id}\r\n"
+        f"Content-Length: {len(answer.body)}\r\nDate: {rfc822_formatted_time()}\r\n{more}\r\n"
+    ).encode("ascii") + answer.body
 
 
 def json_answer(body: Any, status: int = 200) -> Response:
     return Response(body=_encode(body), status=status, content_type=JSON)
+
+
+_START: Final = {
+    status: (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+        f"Content-Type: {JSON}\r\nServer: {SERVER}\r\n"
+    )
+    for status in (202, 422, *(reason.http_status for reason in Reason))
+}

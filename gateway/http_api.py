@@ -5,39 +5,38 @@ router with middlewares, and every answer, also to broken requests, is JSON of o
 """
 
 import asyncio
-import itertools
-import re
-import secrets
+import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
 
-import structlog
-from aiohttp.web import BaseRequest, Response, Server, StreamResponse
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web import BaseRequest, Response, StreamResponse
 
-from gateway.http_answers import JSON, json_answer, outcome_answer, refusal_answer
-from gateway.http_records import KindOf, RecordRequests
-from gateway.intake import Entries, Intake, Results
+from gateway.http_answers import (
+    JSON,
+    SERVER,
+    Answer,
+    answer_of,
+    answer_to,
+    bytes_of,
+    json_answer,
+    response_of,
+)
+from gateway.http_records import RECORD_PATHS, KindOf, RecordRequests
+from gateway.in_flight import InFlight
+from gateway.intake import Intake
 from gateway.live import Live
 from gateway.metrics import CONTENT_TYPE, Metrics
 from gateway.openapi import openapi_document
 from gateway.page import Asset, load_page
 from gateway.refusal import Reason, Refused
+from gateway.request_ids import RequestIds
+from gateway.request_log import RequestLog
 from gateway.settings import GatewaySettings
 from gateway.standings import Standings
+from gateway.tokens import Caller
 
-_log = structlog.get_logger("gateway.http")
-
-#: Paths of the course's clients, and the faculty that each stands for.
-COURSE_PATHS: Final = {
-    "/ingenieria": "engineering",
-    "/agronomia": "agronomy",
-    "/engineering": "engineering",
-    "/agronomy": "agronomy",
-}
 _UNITS: Final = "/v1/units/"
-_REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 #: Where ``handle`` keeps a request's id for those who begin to answer by themselves.
 _ID: Final = "medallero.request_id"
@@ -64,11 +63,11 @@ class HttpApi:
         self._live = live
         self._catalogue = catalogue
         self._metrics = metrics
-        self._active = 0
-        self._last: asyncio.Future[None] | None = None
+        #: What the fast lane counts and names its requests by too.
+        self.in_flight = InFlight(metrics)
+        self.ids = RequestIds()
+        self.log = RequestLog("http", metrics, debug=settings.log_level == "debug")
         self._openapi = openapi_document(settings)
-        prefix = secrets.token_hex(6)
-        self._ids = (f"{prefix}-{number:x}" for number in itertools.count(1))
         self._routes: dict[str, dict[str, Handler]] = {
             "/v1/standings": {"GET": self._get_standings},
             "/v1/stream": {"GET": self._get_stream},
@@ -77,54 +76,48 @@ class HttpApi:
             "/readyz": {"GET": self._readyz},
             "/metrics": {"GET": self._get_metrics},
             "/openapi.json": {"GET": self._get_openapi},
-            "/v1/results": {"POST": self._post_results},
-            "/v1/entries": {"POST": self._entries_handler(None)},
         }
-        for path, faculty in COURSE_PATHS.items():
-            self._routes[path] = {"POST": self._entries_handler(faculty)}
+        for path, kinds in RECORD_PATHS.items():
+            self._routes[path] = {"POST": self._poster(kinds)}
         for path, asset in load_page().items():
             self._routes[path] = {"GET": _asset_handler(asset)}
 
-    async def drained(self) -> None:
-        """Return when no request is being answered."""
-        while self._active:
-            self._last = asyncio.get_running_loop().create_future()
-            await self._last
-
     async def handle(self, request: BaseRequest) -> StreamResponse:
         """Return the answer to *request*."""
-        request_id = self._request_id(request)
+        request_id = self.ids.id_of(request.headers.get("X-Request-ID"))
         request[_ID] = request_id
-        self._active += 1
+        self.in_flight.begin()
         response: StreamResponse
         try:
             response = await self._handler_of(request)(request)
         except Refused as refused:
-            response = refusal_answer(refused, request_id)
+            response = response_of(answer_to(refused, request_id))
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            _log.error("request_failed", request_id=request_id, path=request.path, exc_info=error)
-            response = refusal_answer(
-                Refused(Reason.INTERNAL, "the gateway has a fault; its log says more"), request_id
-            )
+            response = response_of(answer_to(self.fault(request_id, error), request_id))
         finally:
-            self._active -= 1
-            if not self._active and self._last is not None and not self._last.done():
-                self._last.set_result(None)
+            self.in_flight.end()
         response.headers["X-Request-ID"] = request_id
-        response.headers["Server"] = "medallero"
+        response.headers["Server"] = SERVER
         if self._intake.stopping:
             response.force_close()
         return response
 
-    def answer_broken(self, status: int, message: str) -> Response:
-        """Answer what is not even HTTP."""
-        request_id = next(self._ids)
-        reason = Reason.BAD_REQUEST if status < 500 else Reason.INTERNAL
-        response = refusal_answer(Refused(reason, message), request_id)
-        response.headers["X-Request-ID"] = request_id
-        return response
+    def fault(self, request_id: str, error: BaseException) -> Refused:
+        """Log a fault of ours; return what the client is told."""
+        self.log.failed(request_id, error)
+        return Refused(Reason.INTERNAL, "the gateway has a fault; its log says more")
+
+    def broken(self, refused: Refused) -> tuple[str, Answer]:
+        """Return a request id and the answer to what is not even a request."""
+        request_id = self.ids.id_of(None)
+        return request_id, answer_to(refused, request_id)
+
+    def last_words(self, refused: Refused) -> bytes:
+        """Return the answer to what is not even a request, for a connection that is closed."""
+        request_id, answer = self.broken(refused)
+        return bytes_of(answer, request_id, close=True)
 
     def _handler_of(self, request: BaseRequest) -> Handler:
         methods = self._routes.get(request.rel_url.raw_path)
@@ -145,31 +138,27 @@ class HttpApi:
             raise Refused(Reason.METHOD_NOT_ALLOWED, f"expected {allow}", allow=allow)
         return handler
 
-    def _request_id(self, request: BaseRequest) -> str:
-        given = request.headers.get("X-Request-ID")
-        if given is not None and _REQUEST_ID.fullmatch(given):
-            return given
-        return next(self._ids)
+    def _poster(self, kinds: Callable[[str | None], KindOf]) -> Handler:
+        async def post(request: BaseRequest) -> Response:
+            started = time.perf_counter()
+            request_id: str = request[_ID]
+            caller: Caller | None = None
+            try:
+                try:
+                    caller = self._records.caller(request.headers.get("Authorization"))
+                    kind_of = kinds(request.headers.get("Idempotency-Key"))
+                    outcome = await self._records.take(request, caller, kind_of)
+                except (Refused, asyncio.CancelledError):
+                    raise
+                except Exception as error:
+                    raise self.fault(request_id, error) from None
+            except Refused as refused:
+                self.log.refused(request_id, caller, refused, time.perf_counter() - started)
+                raise
+            self.log.answered(request_id, caller, outcome, time.perf_counter() - started)
+            return response_of(answer_of(outcome))
 
-    async def _post_results(self, request: BaseRequest) -> Response:
-        return await self._post(request, lambda _several: Results())
-
-    def _entries_handler(self, faculty: str | None) -> Handler:
-        async def post_entries(request: BaseRequest) -> Response:
-            key = _idempotency_key(request)
-            return await self._post(request, lambda several: Entries(faculty, key, several))
-
-        return post_entries
-
-    async def _post(self, request: BaseRequest, kind_of: KindOf) -> Response:
-        try:
-            outcome = await self._records.take(request, kind_of)
-        except Refused as refused:
-            self._metrics.answers["http", refused.reason.code].inc()
-            raise
-        answer = "rejected" if outcome.all_bad else "accepted"
-        self._metrics.answers["http", answer].inc()
-        return outcome_answer(outcome)
+        return post
 
     async def _get_standings(self, request: BaseRequest) -> Response:
         return Response(body=await self._standings.as_json(), content_type=JSON)
@@ -204,54 +193,8 @@ class HttpApi:
         return Response(body=self._openapi, content_type=JSON)
 
 
-class HttpServer(Server):
-    """aiohttp's low-level server, with our answer to requests that its parser refuses."""
-
-    def __init__(self, api: HttpApi, **kwargs: Any) -> None:
-        super().__init__(api.handle, **kwargs)
-        self._api = api
-
-    def __call__(self) -> RequestHandler:
-        return _Connection(self._api, self, loop=self._loop, **self._kwargs)
-
-
-class _Connection(RequestHandler):
-    __slots__ = ("_api",)
-
-    def __init__(self, api: HttpApi, manager: Server, **kwargs: Any) -> None:
-        super().__init__(manager, **kwargs)
-        self._api = api
-
-    def handle_error(
-        self,
-        request: BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> StreamResponse:
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun, so no other can be given")
-        if status >= 500:
-            _log.error("connection_failed", exc_info=exc)
-        response = self._api.answer_broken(status, f"expected HTTP/1.1: {_first_line(message)}")
-        response.force_close()
-        return response
-
-
 def _asset_handler(asset: Asset) -> Handler:
     async def answer(request: BaseRequest) -> Response:
         return asset.answer(request)
 
     return answer
-
-
-def _first_line(message: str | None) -> str:
-    lines = (message or "").strip().splitlines()
-    return lines[0].rstrip(":")[:200] if lines else "the request cannot be read"
-
-
-def _idempotency_key(request: BaseRequest) -> str | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not key.strip():
-        raise Refused(Reason.BAD_REQUEST, "Idempotency-Key is empty")
-    return key

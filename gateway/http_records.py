@@ -3,17 +3,21 @@
 import asyncio
 import re
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from aiohttp.web import BaseRequest
 
+from gateway.access import Access
 from gateway.budget import Budget
 from gateway.http_body import read_lines, read_whole
-from gateway.intake import Draft, Intake, Kind, NotAnItem
+from gateway.intake import Draft, Entries, Intake, Kind, NotAnItem, Results
 from gateway.outcome import Outcome
+from gateway.rate import Rate, network_of
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
+from gateway.tokens import Caller
+from gateway.tracing import Headers, headers_of
 
 #: Makes the kind of a request's items, given whether there are several.
 KindOf = Callable[[bool], Kind]
@@ -26,45 +30,125 @@ _BOM: Final = b"\xef\xbb\xbf"
 _SPACE: Final = b" \t\r\n"
 #: What a stream of lines holds in memory: pieces of the body, their records and batches.
 _STREAM_LEASE: Final = 512 * 2**10
+#: How often a stream that is read slowly looks up, seconds.
+_PACE: Final = 0.5
 
 _item = msgspec.json.Decoder()
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-class RecordRequests:
-    """Reads requests that carry records and puts them through the intake."""
+def _results(_key: str | None) -> KindOf:
+    return lambda _several: Results()
 
-    def __init__(self, settings: GatewaySettings, intake: Intake, budget: Budget) -> None:
+
+def _entries(faculty: str | None) -> Callable[[str | None], KindOf]:
+    def kinds(key: str | None) -> KindOf:
+        if key is not None and not key.strip():
+            raise Refused(Reason.BAD_REQUEST, "Idempotency-Key is empty")
+        return lambda several: Entries(faculty, key, several)
+
+    return kinds
+
+
+#: Paths that take records, and what they take, given the request's idempotency key. Those without
+#: a version are of the course's clients; each stands for a faculty.
+RECORD_PATHS: Final[dict[str, Callable[[str | None], KindOf]]] = {
+    "/v1/results": _results,
+    "/v1/entries": _entries(None),
+    "/ingenieria": _entries("engineering"),
+    "/agronomia": _entries("agronomy"),
+    "/engineering": _entries("engineering"),
+    "/agronomy": _entries("agronomy"),
+}
+
+
+class Items(NamedTuple):
+    """The items of a JSON body: their index and what they are. ``several``: it is an array."""
+
+    several: bool
+    number: int
+    decoded: Iterator[tuple[int, object]]
+
+
+class Sender(NamedTuple):
+    """Who sends a request: by token, and as whom its rate counts."""
+
+    caller: Caller
+    client: str
+
+
+class RecordRequests:
+    """Reads requests that carry records and puts them through the intake.
+
+    ``take`` is for aiohttp's requests. The fast lane has its own order of things, made of the
+    same parts: ``admit``, ``read``, ``take_items``.
+    """
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        intake: Intake,
+        budget: Budget,
+        access: Access,
+        rate: Rate,
+    ) -> None:
         self._settings = settings
         self._intake = intake
         self._budget = budget
+        self._access = access
+        self._rate = rate
 
-    async def take(self, request: BaseRequest, kind_of: KindOf) -> Outcome:
+    def caller(self, authorization: str | None) -> Caller:
+        """Return who sends. Raises Refused."""
+        return self._access.caller(authorization)
+
+    def admit(self, caller: Caller, network: str) -> Sender:
+        """Let a request in before anything of its body is read.
+
+        *network* is where it comes from, as ``network_of`` says.
+
+        :raises Refused: unavailable, or too busy.
+        """
+        self._intake.check_ready()
+        client = caller.name or network
+        self._rate.take(client)
+        return Sender(caller, client)
+
+    def read(self, draft: Draft, items: Items, kind_of: KindOf, client: str) -> None:
+        """Parse a few *items*, at most ``SLICE``, into *draft*. Raises Refused."""
+        self._intake.read(draft, kind_of(items.several), items.decoded)
+        self._rate.charge(client, items.number)
+
+    async def take_items(self, draft: Draft, items: Items, kind_of: KindOf, client: str) -> Outcome:
+        """Return what became of many *items*. Raises Refused."""
+        await self._intake.read_all(draft, kind_of(items.several), items.decoded)
+        self._rate.charge(client, items.number)
+        return await self._intake.commit(draft)
+
+    async def take(self, request: BaseRequest, caller: Caller, kind_of: KindOf) -> Outcome:
         """Return what became of the request's records.
 
         :raises Refused: the request as a whole.
         """
-        lines = _is_lines(request)
-        self._intake.check_ready()
+        headers = request.headers
+        lines = is_lines(headers.get("Content-Type"))
+        sender = self.admit(caller, network_of(request.remote or ""))
+        trace = headers_of(headers.get("traceparent"), headers.get("tracestate"))
         lease = self._budget.lease(_STREAM_LEASE if lines else 0)
         try:
             if lines:
-                return await self._take_lines(request, kind_of(True))
+                return await self._take_lines(request, sender, trace, kind_of(True))
             settings = self._settings
             body = await read_whole(request, settings.max_body, lease, settings.body_timeout)
-            draft = Draft()
-            several, items = _items_of(body)
-            kind = kind_of(several)
-            if several:
-                await self._intake.read_all(draft, kind, items)
-            else:
-                self._intake.read(draft, kind, items)
-            return await self._intake.commit(draft)
+            draft = Draft(caller, trace)
+            return await self.take_items(draft, items_of(body), kind_of, sender.client)
         finally:
             lease.end()
 
-    async def _take_lines(self, request: BaseRequest, kind: Kind) -> Outcome:
+    async def _take_lines(
+        self, request: BaseRequest, sender: Sender, trace: Headers, kind: Kind
+    ) -> Outcome:
         """Take lines as they come: one part is at Kafka while the next one is read.
 
         A part's records are appended before the next part's, so the order of a key is kept.
@@ -77,13 +161,14 @@ class RecordRequests:
             try:
                 async for lines in read_lines(request, settings.max_line, settings.body_timeout):
                     intake.check_ready()
-                    draft = Draft()
+                    draft = Draft(sender.caller, trace)
                     await intake.read_all(draft, kind, _items_of_lines(lines, index))
                     index += len(lines)
                     if at_kafka is not None:
                         before, at_kafka = at_kafka, None
                         outcome.add(await before)
                     at_kafka = asyncio.create_task(intake.commit(draft))
+                    await self._pace(self._rate.charge(sender.client, len(lines)))
             finally:
                 if at_kafka is not None:
                     outcome.add(await at_kafka)
@@ -92,10 +177,19 @@ class RecordRequests:
             raise
         return outcome
 
+    async def _pace(self, wait: float) -> None:
+        """A stream above its client's rate is read more slowly rather than refused half-way."""
+        while wait > 0:
+            await asyncio.sleep(min(wait, _PACE))
+            wait -= _PACE
+            self._intake.check_ready()
 
-def _is_lines(request: BaseRequest) -> bool:
-    """Whether the body is NDJSON rather than JSON. Raises Refused for anything else."""
-    header = request.headers.get("Content-Type")
+
+def is_lines(header: str | None) -> bool:
+    """Whether a body of that Content-Type is NDJSON rather than JSON.
+
+    :raises Refused: it is neither.
+    """
     if header is None or header == "application/json":
         return False  # old clients name no type
     media = header.partition(";")[0].strip().lower()
@@ -113,8 +207,8 @@ def _is_lines(request: BaseRequest) -> bool:
     )
 
 
-def _items_of(body: bytes) -> tuple[bool, Iterator[tuple[int, object]]]:
-    """Return whether the body is an array, and its items with their index. Raises Refused."""
+def items_of(body: bytes) -> Items:
+    """Return what a JSON body holds: one item, or those of an array. Raises Refused."""
     body = body.removeprefix(_BOM)
     first = body[:1]
     if first in _SPACE and first:
@@ -123,8 +217,9 @@ def _items_of(body: bytes) -> tuple[bool, Iterator[tuple[int, object]]]:
         if first == b"[":
             # Items stay undecoded until their turn: an array of Python objects is ten times as
             # large as its JSON.
-            return True, _decoded(_array.decode(body))
-        return False, iter(((0, _item.decode(body)),))
+            array = _array.decode(body)
+            return Items(True, len(array), _decoded(array))
+        return Items(False, 1, iter(((0, _item.decode(body)),)))
     except _NOT_JSON as error:
         raise _not_json(error) from None
 

@@ -1,23 +1,23 @@
 """The gateway put together: both servers over one intake, from start to drained stop."""
 
 import asyncio
-import os
 from typing import Final
 
 import structlog
-from aiohttp.web import ServerRunner, TCPSite
 
 from gateway.access import Access
 from gateway.budget import Budget
 from gateway.catalogue import catalogue_document
 from gateway.grpc_server import GrpcServer
-from gateway.http_api import HttpApi, HttpServer
+from gateway.http_api import HttpApi
 from gateway.http_records import RecordRequests
+from gateway.http_server import HttpServer
 from gateway.intake import Intake
 from gateway.live import Live
 from gateway.log_writer import LogWriter
 from gateway.loop_lag import watch_loop
 from gateway.metrics import Metrics
+from gateway.rate import Rate
 from gateway.settings import GatewaySettings
 from gateway.standings import Standings
 from gateway.tls import Tls
@@ -27,8 +27,6 @@ _log = structlog.get_logger("gateway.service")
 
 #: How often health checks learn of a change, seconds.
 _TICK: Final = 0.1
-#: Longest wait for answers on their way out, once all requests have been handled, seconds.
-_LAST_WORDS: Final = 1.0
 
 
 class Gateway:
@@ -48,7 +46,7 @@ class Gateway:
         self.intake = Intake(catalogue, settings, self._writer, self.metrics)
         self._standings = Standings(settings, catalogue)
         budget = Budget(settings.max_in_flight, self.metrics)
-        records = RecordRequests(settings, self.intake, budget)
+        records = RecordRequests(settings, self.intake, budget, self._access, Rate(settings))
         self._live = Live(settings, self._standings, self.metrics)
         self._api = HttpApi(
             settings,
@@ -59,14 +57,7 @@ class Gateway:
             catalogue_document(catalogue),
             self.metrics,
         )
-        server = HttpServer(
-            self._api,
-            access_log=None,
-            auto_decompress=False,
-            keepalive_timeout=75.0,
-            lingering_time=5.0,
-        )
-        self._runner = ServerRunner(server, shutdown_timeout=_LAST_WORDS)
+        self._http = HttpServer(settings, self._api, records, self.intake, budget)
         self._grpc = GrpcServer(
             settings, self.intake, budget, self._access, self._tls, self.metrics
         )
@@ -80,19 +71,7 @@ class Gateway:
         settings = self._settings
         self._writer.start()
         try:
-            await self._runner.setup()
-            site = TCPSite(
-                self._runner,
-                settings.http_host,
-                settings.http_port,
-                backlog=1024,
-                ssl_context=self._tls.http_context,
-            )
-            try:
-                await site.start()
-            except OSError as error:
-                raise _cannot_listen(error, settings.http_host, settings.http_port) from None
-            self.http_port = self._runner.addresses[0][1]
+            self.http_port = await self._http.start(self._tls.http_context, shared=False)
             self.grpc_port = await self._grpc.start()
         except BaseException:
             await self.stop()
@@ -125,16 +104,13 @@ class Gateway:
         _log.info("stopped")
 
     async def _stop_http(self) -> None:
-        # The runner would at once stop reading from connections, also in the middle of a body;
-        # so first no connection is taken any more, and requests that have begun are answered.
-        for site in list(self._runner.sites):
-            await site.stop()
+        self._http.stop_listening()
         try:
             async with asyncio.timeout(self._settings.drain_timeout):
-                await self._api.drained()
+                await self._api.in_flight.drained()
         except TimeoutError:
             _log.warning("drain_timeout", seconds=self._settings.drain_timeout)
-        await self._runner.cleanup()
+        await self._http.close()
 
     async def _tell_health(self) -> None:
         while True:
@@ -146,8 +122,3 @@ class Gateway:
             await asyncio.sleep(self._settings.reload_interval)
             self._access.refresh()
             self._tls.refresh()
-
-
-def _cannot_listen(error: OSError, host: str, port: int) -> OSError:
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return OSError(error.errno, f"cannot listen on {host}:{port} for HTTP: {reason}")

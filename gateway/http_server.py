@@ -1,0 +1,183 @@
+"""The HTTP server: its socket, its connections in both lanes, and the end of those too slow."""
+
+import asyncio
+import os
+import ssl
+from typing import Any, Final, cast
+
+import structlog
+from aiohttp.web import BaseRequest, Server, StreamResponse
+from aiohttp.web_protocol import RequestHandler
+
+from gateway.budget import Budget
+from gateway.fast_lane import KEEP_ALIVE, FastLane
+from gateway.http_answers import response_of
+from gateway.http_api import HttpApi
+from gateway.http_records import RecordRequests
+from gateway.intake import Intake
+from gateway.refusal import Reason, Refused
+from gateway.request_log import what_failed
+from gateway.settings import GatewaySettings
+
+_log = structlog.get_logger("gateway.http")
+
+_BACKLOG: Final = 1024
+#: How often slow connections are looked for, as a part of the shortest time that one may take.
+_SWEEPS: Final = 4
+_LONGEST_SWEEP: Final = 1.0
+#: How long the rest of a refused request's body is read, so that its answer arrives, seconds.
+_LINGER: Final = 5.0
+#: Longest wait for answers on their way out, once all requests have been handled, seconds.
+_LAST_WORDS: Final = 1.0
+
+
+class HttpServer:
+    """Listens. A connection begins in the fast lane and may go on to aiohttp."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        api: HttpApi,
+        records: RecordRequests,
+        intake: Intake,
+        budget: Budget,
+    ) -> None:
+        self._settings = settings
+        self._api = api
+        self._aiohttp = _Aiohttp(
+            api,
+            settings.head_timeout,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=KEEP_ALIVE,
+            lingering_time=_LINGER,
+        )
+        self._lane = FastLane(settings, api, records, intake, budget, self._aiohttp)
+        self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self, context: ssl.SSLContext | None, *, shared: bool) -> int:
+        """Listen, with TLS if there is a *context*; return the port.
+
+        *shared*: other processes may listen on the same port, and get a part of the connections.
+
+        :raises OSError: the port is taken; the text names it.
+        """
+        host, port = self._settings.http_host, self._settings.http_port
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(
+                self._connection, host, port, ssl=context, backlog=_BACKLOG, reuse_port=shared
+            )
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise OSError(
+                error.errno, f"cannot listen on {host}:{port} for HTTP: {reason}"
+            ) from None
+        self._sweeper = asyncio.create_task(self._sweep())
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def stop_listening(self) -> None:
+        """Take no more connections; those that are open go on."""
+        if self._server is not None:
+            self._server.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        self.stop_listening()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        self._lane.close()
+        self._aiohttp.pre_shutdown()
+        await self._aiohttp.shutdown(_LAST_WORDS)
+
+    def _connection(self) -> asyncio.Protocol:
+        open_ones = len(self._lane.connections) + len(self._aiohttp.connections)
+        if open_ones >= self._settings.max_connections:
+            return _TooMany(self._api, self._settings.max_connections)
+        return self._lane()
+
+    async def _sweep(self) -> None:
+        shortest = min(self._settings.head_timeout, self._settings.body_timeout)
+        while True:
+            await asyncio.sleep(min(shortest / _SWEEPS, _LONGEST_SWEEP))
+            self._lane.sweep()
+            self._aiohttp.sweep()
+
+
+class _TooMany(asyncio.Protocol):
+    """Tells a client that there are too many connections, and closes."""
+
+    def __init__(self, api: HttpApi, limit: int) -> None:
+        self._api = api
+        self._limit = limit
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        refused = Refused(Reason.TOO_BUSY, f"{self._limit} connections are open, as many as may be")
+        cast(asyncio.Transport, transport).write(self._api.last_words(refused))
+        transport.close()
+
+
+class _Aiohttp(Server):
+    """aiohttp's low-level server: the connections that have left the fast lane."""
+
+    def __init__(self, api: HttpApi, head_timeout: float, **kwargs: Any) -> None:
+        super().__init__(api.handle, **kwargs)
+        self._api = api
+        self._head_timeout = head_timeout
+
+    def __call__(self) -> "_AiohttpConnection":
+        return _AiohttpConnection(self._api, self, loop=self._loop, **self._kwargs)
+
+    def sweep(self) -> None:
+        """Cut the connections whose headers have not been complete for too long."""
+        latest = self._loop.time() - self._head_timeout
+        for connection in self.connections:
+            cast(_AiohttpConnection, connection).cut_if_head_since_before(latest)
+
+
+class _AiohttpConnection(RequestHandler):
+    __slots__ = ("_api", "_head_since")
+
+    def __init__(self, api: HttpApi, manager: Server, **kwargs: Any) -> None:
+        super().__init__(manager, **kwargs)
+        self._api = api
+        self._head_since: float | None = None
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._messages or self._request_in_progress or self._current_request is not None:
+            self._head_since = None
+        elif self._head_since is None and data:
+            self._head_since = self._loop.time()
+
+    def cut_if_head_since_before(self, latest: float) -> None:
+        """Close the connection if a head has begun before *latest* and is not complete."""
+        if self._messages or self._request_in_progress:
+            self._head_since = None
+        elif self._head_since is not None and self._head_since < latest:
+            self.force_close()
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> StreamResponse:
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun, so no other can be given")
+        if status >= 500 and exc is not None:
+            _log.error("connection_failed", **what_failed(exc))
+        reason = Reason.BAD_REQUEST if status < 500 else Reason.INTERNAL
+        words = f"expected HTTP/1.1: {_first_line(message)}"
+        request_id, answer = self._api.broken(Refused(reason, words))
+        response = response_of(answer)
+        response.headers["X-Request-ID"] = request_id
+        response.force_close()
+        return response
+
+
+def _first_line(message: str | None) -> str:
+    lines = (message or "").strip().splitlines()
+    return lines[0].rstrip(":")[:200] if lines else "the request cannot be read"
