@@ -26,7 +26,7 @@ class Latest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``digest`` is the 64-bit BLAKE2b of the record on the topic, as bytes, so that two results
     can be compared without their records. ``conflict`` says that at this version and status more
     than one content was seen. ``offset`` is the record's place in its partition of the results
-    topic. ``mark`` is in thousandths.
+    topic. ``mark`` is in thousandths. ``name`` and ``competitor`` are the competitor's name and id.
 
     Encoded as an array: fields may be added at the end with a default, never moved or removed.
     """
@@ -44,6 +44,7 @@ class Latest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     irm: str | None
     medal: Medal | None
     name: str | None
+    competitor: str
 
 
 def latest_of(result: Result, data: bytes, offset: int) -> Latest:
@@ -52,6 +53,7 @@ def latest_of(result: Result, data: bytes, offset: int) -> Latest:
     The bytes of a digest have the order of its number, so they need not become one.
     """
     mark = result.mark
+    competitor = result.competitor
     return Latest(
         result.version,
         STATUS_ORDER[result.status],
@@ -65,8 +67,14 @@ def latest_of(result: Result, data: bytes, offset: int) -> Latest:
         result.rank,
         result.irm,
         result.medal,
-        result.competitor.name,
+        competitor.name,
+        competitor.id,
     )
+
+
+#: A result as the state keeps it, to and from bytes.
+encode_latest = msgspec.msgpack.Encoder().encode
+decode_latest = msgspec.msgpack.Decoder(Latest).decode
 
 
 def join(one: Latest, other: Latest) -> Latest:

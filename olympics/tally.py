@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from olympics.catalogue import Catalogue
 from olympics.counts import Counts
-from olympics.latest import OFFICIAL, UNOFFICIAL, Latest, join
-from olympics.unit import ENTRIES, Unit
+from olympics.latest import OFFICIAL, UNOFFICIAL, Latest, decode_latest, encode_latest, join
+from olympics.unit import ENTRIES, Unit, settle
 
 
 class Tally:
@@ -16,12 +16,17 @@ class Tally:
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-        self.units: dict[bytes, Unit] = {}
+        self._sports = catalogue.sports
+        #: the units that have had results of several competitors
+        self._units: dict[bytes, Unit] = {}
+        # Most units of a games with entries have one competitor for ever. Its counts follow from
+        # the one result, which is kept as the bytes that it is on the changelog: a quarter of the
+        # memory and of the time of a unit that could rank it.
+        self._alone: dict[bytes, bytes] = {}
         self._rows: dict[str, dict[str, list[int]]] = {
-            sport: {faculty: [0] * 8 for faculty in catalogue.faculties}
-            for sport in catalogue.sports
+            sport: _no_rows(catalogue) for sport in catalogue.sports
         }
+        self._catalogue = catalogue
         self._dirty: list[Unit] = []
         #: identities with any result, of any status
         self.results = 0
@@ -30,49 +35,39 @@ class Tally:
         #: identities with two contents at their surviving version and status
         self.conflicts = 0
 
-    def unit(self, key: bytes, sport: str, unit: str) -> Unit:
-        """Return the unit with *key*, a new one if it was never seen.
+    def holds(self, key: bytes, sport: str, unit: str) -> bool:
+        """Whether *key* is known to stand for *unit* of *sport*; says no rather than look hard."""
+        known = self._units.get(key)
+        return known is not None and known.unit == unit and known.sport == sport
 
-        *sport* must be of the catalogue, and so must the faculty of every result put in.
+    def put(self, key: bytes, sport: str, unit: str, new: Latest) -> bytes | None:
+        """Join *new* into the unit with *key*.
+
+        Returns what survives, encoded, or None if that is as before. *sport* and the faculty must
+        be of the catalogue.
         """
-        found = self.units.get(key)
-        if found is None:
-            found = Unit(self._catalogue.sports[sport], unit, self._rows[sport])
-            self.units[key] = found
-        return found
-
-    def put(self, unit: Unit, competitor: str, new: Latest) -> Latest | None:
-        """Join *new* into the unit; return what survives, or None if that is as before."""
-        latest = unit.latest
-        old = latest.get(competitor)
-        if old is None:
-            survivor = new
-            self.results += 1
-            before = None
-        else:
-            survivor = join(old, new)
-            if survivor is old:
-                return None
-            self.conflicts -= old.conflict
-            self.provisional -= old.status == UNOFFICIAL
-            before = old if old.status == OFFICIAL else None
-        latest[competitor] = survivor
-        self.conflicts += survivor.conflict
-        phase_changes = False
-        if survivor.status == OFFICIAL:
-            if before is not None:
-                phase_changes = unit.leave(competitor, before, survivor)
-            phase_changes |= unit.enter(competitor, survivor)
-        else:
-            self.provisional += survivor.status == UNOFFICIAL
-            if before is not None:
-                phase_changes = unit.leave(competitor, before, None)
-        if phase_changes:
-            self._change_phase(unit)
-        if not unit.dirty and (unit.marks or unit.head):
-            unit.dirty = True
-            self._dirty.append(unit)
-        return survivor
+        ranked = self._units.get(key)
+        if ranked is None:
+            encoded = self._alone.get(key)
+            if encoded is None:
+                self._count_alone(sport, new, +1)
+                self._alone[key] = encoded = encode_latest(new)
+                return encoded
+            old = decode_latest(encoded)
+            if old.competitor == new.competitor:
+                survivor = join(old, new)
+                if survivor is old:
+                    return None
+                self._count_alone(sport, old, -1)
+                self._count_alone(sport, survivor, +1)
+                self._alone[key] = encoded = encode_latest(survivor)
+                return encoded
+            self._count_alone(sport, old, -1)
+            del self._alone[key]
+            ranked = self._units[key] = Unit(self._sports[sport], unit, self._rows[sport])
+            self._put(ranked, old)
+        changed = self._put(ranked, new)
+        return None if changed is None else encode_latest(changed)
 
     def settle(self) -> None:
         """Bring the counts of the units changed since the last call up to date."""
@@ -92,6 +87,76 @@ class Tally:
                 if row[ENTRIES]:
                     yield (sport, faculty), Counts(*row)
 
+    def unit(self, key: bytes, sport: str, unit: str) -> Unit | None:
+        """Return the unit with *key*, to be read; None if it has no result."""
+        known = self._units.get(key)
+        if known is not None:
+            return known
+        encoded = self._alone.get(key)
+        if encoded is None:
+            return None
+        read = Unit(self._sports[sport], unit, _no_rows(self._catalogue))
+        latest = decode_latest(encoded)
+        read.latest[latest.competitor] = latest
+        if latest.status == OFFICIAL:
+            read.enter(latest)
+        return read
+
+    def _put(self, unit: Unit, new: Latest) -> Latest | None:
+        """Join *new* into *unit*; return what survives, or None if that is as before."""
+        latest = unit.latest
+        competitor = new.competitor
+        old = latest.get(competitor)
+        if old is None:
+            survivor = new
+            self.results += 1
+            before = None
+        else:
+            survivor = join(old, new)
+            if survivor is old:
+                return None
+            self.conflicts -= old.conflict
+            self.provisional -= old.status == UNOFFICIAL
+            before = old if old.status == OFFICIAL else None
+        latest[competitor] = survivor
+        self.conflicts += survivor.conflict
+        phase_changes = False
+        if survivor.status == OFFICIAL:
+            if before is not None:
+                phase_changes = unit.leave(before, survivor)
+            phase_changes |= unit.enter(survivor)
+        else:
+            self.provisional += survivor.status == UNOFFICIAL
+            if before is not None:
+                phase_changes = unit.leave(before, None)
+        if phase_changes:
+            self._change_phase(unit)
+        if not unit.dirty and (unit.marks or unit.head):
+            unit.dirty = True
+            self._dirty.append(unit)
+        return survivor
+
+    def _count_alone(self, sport: str, result: Latest, sign: int) -> None:
+        """Add the only result of a unit to the counts (+1), or take it away (-1)."""
+        self.results += sign
+        if result.conflict:
+            self.conflicts += sign
+        if result.status != OFFICIAL:
+            if result.status == UNOFFICIAL:
+                self.provisional += sign
+            return
+        rank = result.rank
+        if rank is None and result.mark is not None and result.irm is None:
+            rank = 1
+        split, medal = settle(
+            result, rank, result.phase, two_bronzes=self._sports[sport].two_bronzes
+        )
+        row = self._rows[sport][result.faculty]
+        row[ENTRIES] += sign
+        row[split] += sign
+        if medal:
+            row[medal] += sign
+
     def _move(self, unit: Unit, sign: int) -> None:
         for faculty, base, real in unit.head:
             row = unit.rows[faculty]
@@ -103,13 +168,14 @@ class Tally:
                 row[real[1]] += sign
 
     def _change_phase(self, unit: Unit) -> None:
+        # The head's own moves were noted as they were made, so settle() takes them back exactly.
         counted = [result for result in unit.latest.values() if result.status == OFFICIAL]
         for result in counted:
             unit.count(result, -1)
         unit.set_phase(unit.phase_of_holder())
         for result in counted:
             unit.count(result, +1)
-        # The head's own moves were noted as they were made, so settle() takes them back exactly.
-        if unit.head and not unit.dirty:
-            unit.dirty = True
-            self._dirty.append(unit)
+
+
+def _no_rows(catalogue: Catalogue) -> dict[str, list[int]]:
+    return {faculty: [0] * 8 for faculty in catalogue.faculties}

@@ -43,7 +43,6 @@ class Unit:
 
     __slots__ = (
         "_holder",
-        "_holder_id",
         "counted",
         "dirty",
         "floating",
@@ -77,14 +76,13 @@ class Unit:
         self.phase: Phase = "round"
         #: (split, medal) of a result with nothing but a mark, its rank left aside
         self.floating = (LOSERS, NO_MEDAL)
-        #: the official result that comes first by precedence: its phase is the unit's
+        #: the official result that decides the phase; None while all of them agree on it
         self._holder: Latest | None = None
-        self._holder_id = ""
         #: those whose rank by mark changes a count
         self.head: Head = ()
         self.dirty = False
 
-    def enter(self, competitor: str, new: Latest) -> bool:
+    def enter(self, new: Latest) -> bool:
         """Count the official result *new*, which is in ``latest``; return if the phase changes.
 
         If it does, what was counted under the old phase is the caller's to count anew.
@@ -94,18 +92,21 @@ class Unit:
         phase_changes = False
         if holder is None:
             if new.phase != self.phase:
-                self.set_phase(new.phase)  # nothing was counted under the old one
-            self._holder, self._holder_id = new, competitor
-        elif _precedes(new, competitor, holder, self._holder_id):
-            self._holder, self._holder_id = new, competitor
+                if self.counted == 1:
+                    self.set_phase(new.phase)  # nothing was counted under the old one
+                else:
+                    self._holder = holder = self._first_of_official()
+                    phase_changes = holder.phase != self.phase
+        elif _precedes(new, holder):
+            self._holder = new
             phase_changes = new.phase != self.phase
         if new.mark is not None and new.irm is None:
             key = new.mark if self.lower_is_better else -new.mark
-            insort(self.marks, (key, competitor))
+            insort(self.marks, (key, new.competitor))
         self.count(new, +1)
         return phase_changes
 
-    def leave(self, competitor: str, old: Latest, new: Latest | None) -> bool:
+    def leave(self, old: Latest, new: Latest | None) -> bool:
         """Stop counting the official result *old*; return whether the phase changes.
 
         *new* is the official result that will take its place, if any; it has not entered yet.
@@ -114,17 +115,18 @@ class Unit:
         self.count(old, -1)
         if old.mark is not None and old.irm is None:
             key = old.mark if self.lower_is_better else -old.mark
-            del self.marks[bisect_left(self.marks, (key, competitor))]
-        if self._holder_id != competitor or self._holder is None:
+            del self.marks[bisect_left(self.marks, (key, old.competitor))]
+        if not self.counted:
+            self._holder = None
+            self.set_phase("round")
             return False
-        if new is not None and not _precedes(old, competitor, new, competitor):
-            # The one that decides stays the same competitor, with its newer word.
-            self._holder = new
-            return new.phase != self.phase
-        # Linear in the unit, but only when its decisive result stops counting: a correction has
-        # a higher version and takes the place by itself.
-        self._find_holder(leaving=competitor)
-        return self.phase_of_holder() != self.phase
+        holder = self._holder
+        if holder is None or holder.competitor != old.competitor:
+            return False
+        # What replaces a result precedes it, so the same competitor goes on deciding. Else this is
+        # linear in the unit, but only where results disagree and the decisive one is taken back.
+        self._holder = holder = new or self._first_of_official(leaving=old.competitor)
+        return holder.phase != self.phase
 
     def count(self, result: Latest, sign: int) -> None:
         """Add an official result to the counts (+1), or take it away (-1), its rank left aside."""
@@ -136,8 +138,8 @@ class Unit:
             row[medal] += sign
 
     def phase_of_holder(self) -> Phase:
-        """Return the phase that the official results agree on, by precedence; else round."""
-        return "round" if self._holder is None else self._holder.phase
+        """Return the phase of the official result that comes first by precedence."""
+        return self.phase if self._holder is None else self._holder.phase
 
     def base(self, result: Latest) -> tuple[int, int]:
         """Return (split, medal) of an official result, its rank by mark left aside."""
@@ -148,7 +150,7 @@ class Unit:
             and result.medal is None
         ):
             return self.floating  # most results of races; the rest costs three times as much
-        return self._settle(result, result.rank, drawn=False)
+        return settle(result, result.rank, self.phase, two_bronzes=self.two_bronzes)
 
     def set_phase(self, phase: Phase) -> None:
         """Enter *phase*. What was counted under another one is the caller's to count anew."""
@@ -171,7 +173,7 @@ class Unit:
             result = self.latest[competitor]
             if result.rank is None:
                 base = self.base(result)
-                real = self._settle(result, rank, drawn=drawn)
+                real = settle(result, rank, self.phase, two_bronzes=self.two_bronzes, drawn=drawn)
                 if real != base:
                     head.append((result.faculty, base, real))
         return tuple(head)
@@ -195,7 +197,13 @@ class Unit:
                 if rank is None and result.mark is not None and result.irm is None:
                     # The empty text sorts before every competitor: ties share the first place.
                     rank = 1 + bisect_left(self.marks, (self._key(result.mark), ""))
-                split, medal = self._settle(result, rank, drawn=drawn and result.rank is None)
+                split, medal = settle(
+                    result,
+                    rank,
+                    self.phase,
+                    two_bronzes=self.two_bronzes,
+                    drawn=drawn and result.rank is None,
+                )
                 rows.append(
                     UnitPlace(rank, competitor, result, _SPLIT_NAMES[split], _MEDAL_NAMES[medal])
                 )
@@ -220,49 +228,56 @@ class Unit:
             and marks[0][0] == marks[1][0]
         )
 
-    def _find_holder(self, leaving: str) -> None:
-        self._holder, self._holder_id = None, ""
-        for competitor, result in self.latest.items():
+    def _first_of_official(self, leaving: str | None = None) -> Latest:
+        """Return the official result that comes first by precedence, *leaving* left aside."""
+        first: Latest | None = None
+        for result in self.latest.values():
             if (
                 result.status == OFFICIAL
-                and competitor != leaving
-                and (
-                    self._holder is None
-                    or _precedes(result, competitor, self._holder, self._holder_id)
-                )
+                and result.competitor != leaving
+                and (first is None or _precedes(result, first))
             ):
-                self._holder, self._holder_id = result, competitor
+                first = result
+        assert first is not None
+        return first
 
-    def _settle(self, result: Latest, rank: int | None, *, drawn: bool) -> tuple[int, int]:
-        outcome = result.outcome
-        irm = result.irm
+
+def settle(
+    result: Latest, rank: int | None, phase: Phase, *, two_bronzes: bool, drawn: bool = False
+) -> tuple[int, int]:
+    """Return (split, medal) of an official result with *rank* in a unit of *phase*.
+
+    *drawn*: it is one of the two of a head-to-head with equal marks. *two_bronzes*: the sport
+    gives both losers of its semi-finals a bronze.
+    """
+    outcome = result.outcome
+    irm = result.irm
+    if outcome is not None:
+        split = _BY_OUTCOME[outcome]
+    elif irm == "DNS" and result.rank is None:
+        split = DID_NOT_START
+    elif drawn:
+        split = TIES
+    elif rank == 1:
+        split = WINNERS
+    else:
+        split = LOSERS
+    if result.medal is not None:
+        return split, _BY_NAME[result.medal]
+    if split == DID_NOT_START or irm == "DSQ" or irm == "DQB":
+        return split, NO_MEDAL
+    medal = NO_MEDAL
+    if phase == "final":
         if outcome is not None:
-            split = _BY_OUTCOME[outcome]
-        elif irm == "DNS" and result.rank is None:
-            split = DID_NOT_START
-        elif drawn:
-            split = TIES
-        elif rank == 1:
-            split = WINNERS
-        else:
-            split = LOSERS
-        if result.medal is not None:
-            return split, _BY_NAME[result.medal]
-        if split == DID_NOT_START or irm == "DSQ" or irm == "DQB":
-            return split, NO_MEDAL
-        phase = self.phase
-        medal = NO_MEDAL
-        if phase == "final":
-            if outcome is not None:
-                medal = SILVER if outcome == "lost" else GOLD
-            elif rank is not None and rank <= 3:
-                medal = (NO_MEDAL, GOLD, SILVER, BRONZE)[rank]
-        elif phase == "bronze":
-            if outcome != "lost" if outcome is not None else rank == 1:
-                medal = BRONZE
-        elif phase == "semifinal" and self.two_bronzes and split == LOSERS:
+            medal = SILVER if outcome == "lost" else GOLD
+        elif rank is not None and rank <= 3:
+            medal = (NO_MEDAL, GOLD, SILVER, BRONZE)[rank]
+    elif phase == "bronze":
+        if outcome != "lost" if outcome is not None else rank == 1:
             medal = BRONZE
-        return split, medal
+    elif phase == "semifinal" and two_bronzes and split == LOSERS:
+        medal = BRONZE
+    return split, medal
 
 
 def status_name(result: Latest) -> str:
@@ -270,10 +285,10 @@ def status_name(result: Latest) -> str:
     return STATUS_NAMES[result.status]
 
 
-def _precedes(result: Latest, competitor: str, other: Latest, other_competitor: str) -> bool:
+def _precedes(result: Latest, other: Latest) -> bool:
     """Whether *result* decides about the unit before *other*; both are official."""
     if result.version != other.version:
         return result.version > other.version
     if result.digest != other.digest:
         return result.digest > other.digest
-    return competitor < other_competitor
+    return result.competitor < other.competitor

@@ -10,7 +10,7 @@ import msgspec
 
 from contracts.records import check_place, read_record
 from olympics.catalogue import Catalogue, rules_revision
-from olympics.latest import Latest, latest_of
+from olympics.latest import decode_latest, latest_of
 from olympics.result import ResultError, decode
 from olympics.tally import Tally
 
@@ -20,7 +20,6 @@ _REJECTED = b"\0rejected/"
 _RULES = b"\0rules/"
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_latest = msgspec.msgpack.Decoder(Latest).decode
 
 
 class Record(Protocol):
@@ -113,9 +112,9 @@ class Standings:
         """
         catalogue = self._catalogue
         tally = self.tally
-        units = tally.units
+        holds = tally.holds
         put = tally.put
-        changed: dict[bytes, Latest] = {}
+        changes: dict[bytes, bytes] = {}
         rejected: list[Rejected] = []
         end = self.offset
         for record in records:
@@ -125,23 +124,21 @@ class Standings:
                 if value is None or key is None:
                     raise self._explain(record)
                 result = decode(value, catalogue)
-                unit = units.get(key)
-                if unit is None or unit.unit != result.unit or unit.sport != result.sport:
+                sport, unit = result.sport, result.unit
+                if not holds(key, sport, unit):
                     check_place(result, key, self.partition, self._partitions)
-                    unit = tally.unit(key, result.sport, result.unit)
             except ResultError as error:
                 if offset >= self._rejected_end:
                     self.rejected += 1
                     self._rejected_end = offset + 1
                 rejected.append(Rejected(offset, key, value, error))
                 continue
-            competitor = result.competitor.id
-            survivor = put(unit, competitor, latest_of(result, value, offset))
+            latest = latest_of(result, value, offset)
+            survivor = put(key, sport, unit, latest)
             if survivor is not None:
-                changed[key + b"\0" + competitor.encode()] = survivor
+                changes[key + b"\0" + latest.competitor.encode()] = survivor
         tally.settle()
         self.offset = max(self.offset, end)
-        changes = {key: _encode(latest) for key, latest in changed.items()}
         if rejected:
             changes[self._rejected_key] = _encode(_RejectedCount(self._rejected_end, self.rejected))
         if not self._rules_known and self.live:
@@ -157,16 +154,11 @@ class Standings:
             if key[:1] == b"\0":
                 self._restore_own(key, value)
                 continue
-            unit_key, _, competitor = key.rpartition(b"\0")
-            latest = _decode_latest(value)
-            unit = tally.units.get(unit_key)
-            if unit is None:
-                sport, _, name = unit_key.decode().partition("/")
-                if sport not in sports:
-                    continue
-                unit = tally.unit(unit_key, sport, name)
-            if latest.faculty in faculties:
-                tally.put(unit, competitor.decode(), latest)
+            latest = decode_latest(value)
+            unit_key = key[: key.index(b"\0")]
+            sport, _, unit = unit_key.decode().partition("/")
+            if sport in sports and latest.faculty in faculties:
+                tally.put(unit_key, sport, unit, latest)
                 self._quiet_until = max(self._quiet_until, latest.offset + 1)
         tally.settle()
 
