@@ -1,0 +1,656 @@
+// The live page. It shows what /v1/stream tells, and says so when it tells nothing.
+// Texts from results only ever become text nodes.
+import { follow } from "./stream.js";
+import { WORDS } from "./words.js";
+
+const COUNTS = ["entries", "winners", "losers", "ties", "did_not_start", "gold", "silver", "bronze"];
+const MEDALS = ["gold", "silver", "bronze"];
+const SPLITS = ["winners", "losers", "ties", "did_not_start"];
+const OLD = 5; // seconds: snapshots are written every second
+const MANY = 20; // faculties; of more than these, only those with medals are shown at first
+const TURN = 12; // seconds for which the big screen shows one view
+
+const query = new URLSearchParams(location.search);
+const kiosk = query.has("kiosk");
+const root = document.documentElement;
+const main = document.getElementById("main");
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+let language = choice("lang", Object.keys(WORDS)) ?? preferredLanguage();
+let theme = choice("theme", ["light", "dark"]);
+let standings = null;
+let rates = [];
+let titles = { sports: new Map(), faculties: new Map() };
+let known = { age: null, at: 0 }; // the data's age, and when we were told
+let connection = "connecting"; // … live, delayed, lost
+let readable = true;
+let view = null; // what is shown: {update, kind}
+let all = false; // whether faculties without medals are listed
+let turn = 0; // of the big screen
+
+// ---------------------------------------------------------------- small tools
+
+function choice(name, allowed) {
+  const given = query.get(name) ?? stored(name);
+  return allowed.includes(given) ? given : null;
+}
+
+function stored(name, value) {
+  // A browser may forbid storage: then the choice lasts as long as the page.
+  try {
+    if (value !== undefined) localStorage.setItem(`medallero.${name}`, value);
+    return localStorage.getItem(`medallero.${name}`);
+  } catch {
+    return null;
+  }
+}
+
+function preferredLanguage() {
+  const wanted = navigator.languages.map((it) => it.slice(0, 2).toLowerCase());
+  return wanted.find((it) => it in WORDS) ?? "en";
+}
+
+function word(name, values = {}) {
+  return WORDS[language][name].replace(/\{(\w+)\}/g, (_, it) => values[it]);
+}
+
+function number(value) {
+  return new Intl.NumberFormat(language, { maximumFractionDigits: 0, useGrouping: "min2" })
+    .format(value);
+}
+
+function duration(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 120) return `${whole} s`;
+  if (whole < 7200) return `${Math.floor(whole / 60)} min`;
+  return `${Math.floor(whole / 3600)} h`;
+}
+
+function make(tag, attributes = {}, ...children) {
+  const svg = tag === "svg" || tag === "path" || tag === "line";
+  const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag)
+    : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined) node.setAttribute(name, value);
+  }
+  node.append(...children.filter((it) => it !== null));
+  return node;
+}
+
+function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function disc(medal) {
+  return make("span", { class: `disc ${medal}`, "aria-hidden": "true" });
+}
+
+function titleOf(kind, name) {
+  const it = titles[kind].get(name);
+  return it ? it.titles[language] ?? it.title : name;
+}
+
+const sportTitle = (name) => titleOf("sports", name);
+const facultyTitle = (name) => titleOf("faculties", name);
+const toSport = (sport) => `#/sports/${encodeURIComponent(sport)}`;
+const toUnit = (sport, unit) => `#/units/${encodeURIComponent(sport)}/${encodeURIComponent(unit)}`;
+
+// A code of the Olympic Data Feed is filled up with "-": for people that is a blank.
+function unitTitle(unit) {
+  return /^[A-Z0-9]{3}[MWXO-][A-Z0-9.+-]{30}$/.test(unit)
+    ? unit.replace(/-+/g, " ").replace(/^(.{3})(.)/, "$1 $2 ").trim() : unit;
+}
+
+// ---------------------------------------------------------------- what the standings say
+
+function facultiesIn(sport) {
+  if (sport === null) return standings.medal_table;
+  // The rule of the overall table: gold, then silver, then bronze; equals share the rank, by name.
+  const rows = standings.pairs.filter((it) => it.sport === sport).map((it) => ({
+    ...it, total: it.gold + it.silver + it.bronze,
+  }));
+  const order = (a, b) => b.gold - a.gold || b.silver - a.silver || b.bronze - a.bronze;
+  rows.sort((a, b) => order(a, b) || (a.faculty < b.faculty ? -1 : 1));
+  rows.forEach((row, place) => {
+    const before = rows[place - 1];
+    row.rank = before && order(before, row) === 0 ? before.rank : place + 1;
+  });
+  return rows;
+}
+
+function sportsShown() {
+  const used = standings.sports.filter((it) => it.entries > 0);
+  const shown = standings.sports.length > MANY && used.length ? used : standings.sports;
+  return [...shown].sort((a, b) => b.entries - a.entries || (a.sport < b.sport ? -1 : 1));
+}
+
+const isEmpty = () => standings.state === "empty" || standings.meta.results === 0;
+
+// ---------------------------------------------------------------- the parts of a view
+
+// A table whose rows keep their identity, so that they can move to their new places.
+function medalTable(caption, sport) {
+  const columns = ["rank", "faculty", ...MEDALS, "total"];
+  const head = columns.map((name) => make("th", { scope: "col", class: name },
+    MEDALS.includes(name) ? disc(name) : null, make("span", {}, word(name))));
+  const body = make("tbody");
+  const table = make("table", { class: "medals" }, make("caption", { class: "unseen" }, caption),
+    make("thead", {}, make("tr", {}, ...head)), body);
+  const more = make("button", { type: "button", class: "more", hidden: "" });
+  more.addEventListener("click", () => {
+    all = !all;
+    view.update();
+  });
+  const pages = make("p", { class: "pages" });
+  const rows = new Map();
+
+  function row(faculty) {
+    const bar = make("span", { class: "bar", "aria-hidden": "true" },
+      ...MEDALS.map((name) => make("span", { class: name })));
+    const name = make("span", { class: "name" });
+    const cells = Object.fromEntries(columns.map((it) => [it,
+      make(it === "faculty" ? "th" : "td", { class: it, scope: it === "faculty" ? "row" : null })]));
+    cells.faculty.append(name, bar);
+    return { node: make("tr", { "data-faculty": faculty }, ...Object.values(cells)), cells, name, bar };
+  }
+
+  function fill(it, line, most) {
+    say(it.name, facultyTitle(line.faculty));
+    for (const name of ["rank", ...MEDALS, "total"]) {
+      const cell = it.cells[name];
+      const text = number(line[name]);
+      const changed = cell.textContent !== "" && cell.textContent !== text;
+      say(cell, text);
+      cell.classList.toggle("none", line[name] === 0);
+      if (changed && name !== "rank" && !calm.matches) {
+        cell.animate([{ backgroundColor: "var(--glow)" }, { backgroundColor: "transparent" }], 1600);
+      }
+    }
+    it.node.classList.toggle("leader", line.rank === 1 && line.total > 0);
+    MEDALS.forEach((name, place) => {
+      it.bar.children[place].style.width = `${most ? (100 * line[name]) / most : 0}%`;
+    });
+  }
+
+  function shown(lines) {
+    const some = lines.filter((it) => it.total > 0);
+    if (kiosk) {
+      const listed = some.length ? some : lines;
+      // As many rows as fit, and then as high that they fill the screen.
+      const height = innerHeight - body.getBoundingClientRect().top - rem(1.2);
+      const room = Math.max(3, Math.min(listed.length, Math.floor(height / rem(3.5))));
+      table.style.setProperty("--row", `${Math.min(height / room, rem(9))}px`);
+      const count = Math.min(3, Math.ceil(listed.length / room));
+      const page = turn % count;
+      say(pages, count > 1 ? word("page", { page: page + 1, pages: count }) : "");
+      return { listed: listed.slice(page * room, (page + 1) * room), turns: count };
+    }
+    const hides = lines.length > MANY && some.length > 0 && some.length < lines.length;
+    more.hidden = !hides;
+    say(more, all ? word("showFewer")
+      : word("showAll", { count: number(lines.length - some.length) }));
+    return { listed: hides && !all ? some : lines, turns: 1 };
+  }
+
+  function update() {
+    const lines = facultiesIn(sport);
+    const { listed, turns } = shown(lines);
+    const before = new Map([...rows].map(([key, it]) => [key, it.node.offsetTop]));
+    const most = Math.max(0, ...lines.map((it) => it.total));
+    for (const [key, it] of rows) {
+      if (!listed.some((line) => line.faculty === key)) {
+        it.node.remove();
+        rows.delete(key);
+      }
+    }
+    table.classList.toggle("few", lines.length <= 6);
+    listed.forEach((line, place) => {
+      const it = rows.get(line.faculty) ?? row(line.faculty);
+      rows.set(line.faculty, it);
+      if (body.children[place] !== it.node) body.insertBefore(it.node, body.children[place] ?? null);
+      fill(it, line, most);
+    });
+    for (const [key, it] of rows) moved(it.node, before.get(key));
+    return turns;
+  }
+  return { node: make("div", { class: "table" }, table, more, pages), update };
+}
+
+function moved(node, before) {
+  if (before === undefined || calm.matches) return;
+  const way = before - node.offsetTop;
+  if (way === 0) return;
+  node.animate([{ transform: `translateY(${way}px)` }, { transform: "none" }],
+    { duration: 700, easing: "cubic-bezier(.2,.7,.2,1)" });
+}
+
+const rem = (count) => count * parseFloat(getComputedStyle(root).fontSize);
+
+function splitBar() {
+  const bar = make("div", { class: "split", "aria-hidden": "true" },
+    ...SPLITS.map((name) => make("span", { class: name })));
+  const list = make("dl", { class: "counts" });
+  const values = {};
+  for (const name of SPLITS) {
+    values[name] = make("dd");
+    list.append(make("div", { class: name }, make("dt", {}, word(name)), values[name]));
+  }
+  return {
+    nodes: [bar, list],
+    update(counts) {
+      SPLITS.forEach((name, place) => {
+        say(values[name], number(counts[name]));
+        values[name].parentNode.classList.toggle("none", counts[name] === 0);
+        bar.children[place].style.flexGrow = counts[name];
+        bar.children[place].classList.toggle("none", counts[name] === 0);
+      });
+    },
+  };
+}
+
+function sportsList(current) {
+  const list = make("ul", { class: "sports" });
+  const items = new Map();
+  function update() {
+    for (const counts of sportsShown()) {
+      let it = items.get(counts.sport);
+      if (!it) {
+        const link = make("a", { href: toSport(counts.sport) });
+        const entries = make("span", { class: "entries" });
+        const split = splitBar();
+        const node = make("li", { "data-sport": counts.sport },
+          make("h3", {}, link, entries), ...split.nodes);
+        it = { link, entries, split, node };
+        items.set(counts.sport, it);
+      }
+      say(it.link, sportTitle(counts.sport));
+      say(it.entries, `${number(counts.entries)} ${word("entries").toLowerCase()}`);
+      it.node.classList.toggle("current", counts.sport === current());
+      it.split.update(counts);
+      list.append(it.node);
+    }
+  }
+  return { node: make("section", {}, make("h2", {}, word("sports")), list), update };
+}
+
+function rateLine() {
+  const now = make("span", { class: "figure" });
+  const most = make("span", { class: "aside" });
+  const area = make("path", { class: "area" });
+  const line = make("path", { class: "line" });
+  const svg = make("svg", { viewBox: "0 0 600 100", preserveAspectRatio: "none", role: "img" },
+    area, line);
+  function update() {
+    const last = rates.length ? rates[rates.length - 1] : [0, 0];
+    const peak = Math.max(0, ...rates.map((it) => it[1]));
+    say(now, number(last[1]));
+    say(most, peak ? word("most", { most: number(peak) }) : "");
+    svg.setAttribute("aria-label", word("rateLine", { now: number(last[1]), most: number(peak) }));
+    // The whole width: ten minutes, or what there is of them.
+    const span = Math.max(60, last[0] - (rates[0]?.[0] ?? 0));
+    const points = rates.map(([at, rate]) =>
+      [600 - (600 * (last[0] - at)) / span, 97 - (peak ? (92 * rate) / peak : 0)]
+        .map((it) => it.toFixed(1)).join(" "));
+    const path = points.length ? `M${points.join("L")}` : "";
+    line.setAttribute("d", path);
+    area.setAttribute("d", path && `${path}L600 100L${points[0].split(" ")[0]} 100Z`);
+  }
+  return {
+    node: make("section", { class: "rate" }, make("h2", {}, word("rate")),
+      make("p", {}, now, most), svg),
+    update,
+  };
+}
+
+function totals() {
+  const results = make("dd", { class: "figure" });
+  const provisional = make("dd", { class: "figure" });
+  const held = make("div", { class: "provisional" }, make("dt", {}, word("provisional")),
+    provisional, make("dd", { class: "aside" }, word("provisionalWhy")));
+  return {
+    node: make("dl", { class: "totals" },
+      make("div", {}, make("dt", {}, word("results")), results), held),
+    update() {
+      say(results, number(standings.meta.results));
+      say(provisional, number(standings.meta.provisional));
+      held.classList.toggle("none", standings.meta.provisional === 0);
+    },
+  };
+}
+
+function heading(text) {
+  return make("h1", { tabindex: "-1" }, text);
+}
+
+// ---------------------------------------------------------------- the views
+
+function tableView(sport) {
+  const title = sport === null ? word("medalTable") : sportTitle(sport);
+  const table = medalTable(
+    sport === null ? title : word("medalTableOf", { sport: title }), sport);
+  const parts = [table];
+  const left = make("section", { class: "first" }, heading(title), table.node);
+  const side = make("div", { class: "side" });
+  if (sport !== null && !kiosk) {
+    const split = splitBar();
+    left.firstChild.after(make("div", { class: "summary" }, ...split.nodes));
+    parts.push({ update: () => split.update(standings.sports.find((it) => it.sport === sport)) });
+  }
+  for (const part of [sportsList(() => sport), rateLine(), totals()]) {
+    parts.push(part);
+    side.append(part.node);
+  }
+  if (sport !== null && !kiosk) side.firstChild.after(unitForm(sport));
+  main.replaceChildren(left, side);
+  return {
+    title, turns: 1,
+    update() {
+      for (const part of parts.slice(1)) part.update();
+      this.turns = table.update();
+    },
+  };
+}
+
+function emptyView() {
+  const example = `curl ${location.origin}${location.pathname}v1/entries \\\n`
+    + "  -H 'Content-Type: application/json' \\\n"
+    + "  -d '{\"student\": \"Ana\", \"age\": 20, \"faculty\": \"Ingeniería\", \"discipline\": 1}'";
+  main.replaceChildren(make("section", { class: "empty" }, heading(word("empty")),
+    make("p", {}, word("emptyWhat")),
+    ...(kiosk ? [] : [make("p", {}, word("emptyHow")),
+      make("pre", { tabindex: "0" }, make("code", {}, example))])));
+  return { title: word("empty"), update() {} };
+}
+
+function messageView(text) {
+  main.replaceChildren(make("section", { class: "empty" }, heading(text)));
+  return { title: text, update() {} };
+}
+
+function unitForm(sport) {
+  const input = make("input", { id: "unit", type: "text", maxlength: "64", required: "",
+    autocomplete: "off", spellcheck: "false" });
+  const form = make("form", { class: "find" }, make("h2", {}, word("findUnit")),
+    make("label", { for: "unit" }, word("unitLabel")),
+    make("div", {}, input, make("button", { type: "submit" }, word("show"))));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (input.value.trim()) location.hash = toUnit(sport, input.value.trim());
+  });
+  return form;
+}
+
+function unitView(sport, unit) {
+  const title = heading(unitTitle(unit));
+  const where = make("p", { class: "where" });
+  const body = make("tbody");
+  const columns = ["rank", "competitor", "faculty", "mark", "medal"];
+  const table = make("table", { class: "unit" },
+    make("caption", { class: "unseen" }, unitTitle(unit)),
+    make("thead", {}, make("tr", {}, ...columns.map((it) =>
+      make("th", { scope: "col", class: it }, make("span", {}, word(it)))))), body);
+  const note = make("p", { class: "aside" }, word("loading"));
+  main.replaceChildren(make("section", { class: "first unit" }, title, where, note, table));
+  table.hidden = true;
+  let shown = null; // what was asked last: a view that was left must not answer
+  let asking = false;
+  let again = false;
+
+  async function ask() {
+    if (asking) {
+      again = true;
+      return;
+    }
+    asking = true;
+    again = false;
+    try {
+      const path = [sport, unit].map(encodeURIComponent).join("/");
+      const answer = await fetch(`v1/units/${path}`, { cache: "no-store" });
+      if (answer.status === 404) tell(word("noUnit"));
+      else if (!answer.ok) tell(word("unitAway"));
+      else fill(await answer.json());
+    } catch {
+      tell(word("unitAway"));
+    }
+    // At most once a second, however fast results come.
+    setTimeout(() => {
+      asking = false;
+      if (view === self && (again || shown === null)) ask();
+    }, 1000);
+  }
+
+  function tell(text) {
+    say(note, text);
+    note.hidden = false;
+  }
+
+  function fill(told) {
+    shown = told;
+    note.hidden = true;
+    table.hidden = false;
+    where.replaceChildren(make("a", { href: toSport(told.sport) }, sportTitle(told.sport)),
+      ` · ${WORDS[language].phase[told.phase] ?? told.phase}`);
+    const before = new Map([...body.children].map((it) => [it.dataset.competitor, it.offsetTop]));
+    body.replaceChildren(...told.rows.map(line));
+    for (const node of body.children) moved(node, before.get(node.dataset.competitor));
+  }
+
+  function line(it) {
+    const outcome = [it.mark, it.outcome ? word(it.outcome) : null, it.irm]
+      .filter((text) => text !== null).join(" · ");
+    const named = it.name ?? it.competitor;
+    const mark = it.status === "official" ? null
+      : make("span", { class: "tag" }, word(it.status));
+    return make("tr", { "data-competitor": it.competitor,
+      class: it.medal ?? (it.status === "official" ? null : "uncounted") },
+      make("td", { class: "rank" }, it.rank === null ? "–" : number(it.rank)),
+      make("th", { scope: "row", class: "competitor" }, make("span", {}, named),
+        it.name && it.name !== it.competitor ? make("span", { class: "aside" }, it.competitor) : null,
+        mark),
+      make("td", { class: "faculty" }, facultyTitle(it.faculty)),
+      make("td", { class: "mark" }, outcome),
+      make("td", { class: "medal" }, it.medal ? disc(it.medal) : null,
+        it.medal ? make("span", {}, word(it.medal)) : null));
+  }
+
+  const self = { title: unitTitle(unit), update: ask };
+  return self;
+}
+
+// ---------------------------------------------------------------- which view
+
+function route() {
+  const [kind, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
+  try {
+    return { kind, names: rest.map(decodeURIComponent) };
+  } catch {
+    return { kind: "", names: [] };
+  }
+}
+
+function chosenView() {
+  const { kind, names } = route();
+  if (kind === "units" && names.length > 1) {
+    return [`unit ${names.join("/")}`, () => unitView(names[0], names.slice(1).join("/"))];
+  }
+  if (standings === null) return ["loading", () => messageView(word("loading"))];
+  if (isEmpty()) return ["empty", emptyView];
+  if (kind === "sports" && names.length === 1) {
+    const [sport] = names;
+    if (standings.sports.some((it) => it.sport === sport)) {
+      return [`sport ${sport}`, () => tableView(sport)];
+    }
+    return ["unknown", () => messageView(word("unknownSport"))];
+  }
+  return ["table", () => tableView(null)];
+}
+
+// Shows the chosen view, or what is new in it.
+function show({ anew = false, focus = false } = {}) {
+  const [kind, open] = kiosk ? kioskView() : chosenView();
+  if (anew || view === null || view.kind !== kind) {
+    view = null;
+    const opened = open();
+    opened.kind = kind;
+    view = opened;
+    document.title = view.title === "Medallero" ? view.title : `${view.title} · Medallero`;
+    if (focus) main.querySelector("h1").focus({ preventScroll: true });
+    if (focus) scrollTo(0, 0);
+    navigation();
+  }
+  view.update();
+}
+
+function navigation() {
+  const nav = document.getElementById("nav");
+  if (standings === null || kiosk) return;
+  const { kind, names } = route();
+  const link = (href, text, here) =>
+    make("a", { href, "aria-current": here ? "page" : null }, text);
+  nav.replaceChildren(link("#/", word("medalTable"), kind === ""),
+    ...(isEmpty() ? [] : sportsShown()).slice(0, 8).map((it) => link(toSport(it.sport),
+      sportTitle(it.sport), (kind === "sports" || kind === "units") && names[0] === it.sport)));
+}
+
+// ---------------------------------------------------------------- the big screen
+
+let stage = 0; // which of the views: 0 is the whole table, then the sports
+
+function kioskView() {
+  if (standings === null) return ["loading", () => messageView(word("loading"))];
+  if (isEmpty()) return ["empty", emptyView];
+  const stages = [null, ...sportsShown().filter((it) => it.entries > 0).map((it) => it.sport)];
+  stage %= stages.length;
+  const sport = stages[stage];
+  return [`stage ${sport}`, () => tableView(sport)];
+}
+
+function nextTurn() {
+  turn += 1;
+  if (turn >= (view?.turns ?? 1)) {
+    turn = 0;
+    stage += 1;
+  }
+  show();
+  if (!calm.matches) main.querySelector(".first")?.animate([{ opacity: 0 }, { opacity: 1 }], 500);
+}
+
+// ---------------------------------------------------------------- state of the data
+
+const age = () => known.age === null ? null : known.age + (performance.now() - known.at) / 1000;
+
+function tellState() {
+  const seconds = age();
+  let state = connection;
+  if (state !== "lost" && !readable) state = "unreadable";
+  else if (state === "live" && seconds !== null && seconds > OLD) state = "old";
+  const names = { lost: "lost_connection", unreadable: "old" };
+  root.dataset.state = state;
+  say(document.getElementById("state"), word(names[state] ?? state));
+  say(document.getElementById("age"),
+    seconds === null ? "" : word("age", { age: duration(seconds) }));
+  const notices = { old: "oldNotice", lost: "lostNotice", delayed: "delayedNotice",
+    unreadable: "unreadableNotice" };
+  const notice = document.getElementById("notice");
+  say(notice, state in notices ? word(notices[state]) : "");
+  notice.classList.toggle("on", state in notices);
+}
+
+let told = ""; // who was announced to lead
+function announce() {
+  const [first, second] = standings.medal_table;
+  if (!first || first.total === 0 || (second && second.rank === 1) || told === first.faculty) return;
+  const values = Object.fromEntries(MEDALS.map((it) => [it, number(first[it])]));
+  // Not at first sight: who opens the page reads the table.
+  if (told !== "") {
+    say(document.getElementById("announcement"),
+      word("leads", { faculty: facultyTitle(first.faculty), ...values }));
+  }
+  told = first.faculty;
+}
+
+// ---------------------------------------------------------------- language and theme
+
+function applyLanguage() {
+  root.lang = language;
+  for (const node of document.querySelectorAll("[data-word]")) say(node, word(node.dataset.word));
+  for (const node of document.querySelectorAll("[data-label]")) {
+    node.setAttribute("aria-label", word(node.dataset.label));
+  }
+  const button = document.getElementById("language");
+  const other = language === "es" ? "en" : "es";
+  button.lang = other;
+  say(button, WORDS[other].self);
+  applyTheme();
+  tellState();
+}
+
+function applyTheme() {
+  if (theme) root.dataset.theme = theme;
+  const isDark = theme ? theme === "dark" : dark.matches;
+  document.getElementById("theme").setAttribute("aria-label", word(isDark ? "toLight" : "toDark"));
+}
+
+document.getElementById("language").addEventListener("click", () => {
+  language = language === "es" ? "en" : "es";
+  stored("lang", language);
+  applyLanguage();
+  show({ anew: true });
+});
+document.getElementById("theme").addEventListener("click", () => {
+  theme = (theme ? theme === "dark" : dark.matches) ? "light" : "dark";
+  stored("theme", theme);
+  applyTheme();
+});
+dark.addEventListener("change", applyTheme);
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+addEventListener("hashchange", () => show({ anew: true, focus: true }));
+
+if (kiosk) {
+  root.classList.add("kiosk");
+  const seconds = Number(query.get("kiosk")) || TURN;
+  setInterval(nextTurn, 1000 * Math.max(1, seconds));
+  addEventListener("resize", () => show({ anew: true }));
+  addEventListener("keydown", (event) => {
+    if (event.key === "Escape") location.search = "";
+  });
+}
+
+// ---------------------------------------------------------------- begin
+
+applyLanguage();
+show();
+setInterval(tellState, 1000);
+follow({
+  onStandings(news) {
+    const first = standings === null || isEmpty();
+    standings = news;
+    known = { age: news.age, at: performance.now() };
+    show();
+    if (first) navigation();
+    announce();
+    tellState();
+  },
+  onRates(news) {
+    rates = news;
+    if (standings !== null && view && !view.kind.startsWith("unit")) view.update();
+  },
+  onAlive(news) {
+    if (news.age !== null) known = { age: news.age, at: performance.now() };
+    readable = news.readable;
+    tellState();
+  },
+  onCatalogue(news) {
+    titles = { sports: new Map(news.sports.map((it) => [it.name, it])),
+      faculties: new Map(news.faculties.map((it) => [it.name, it])) };
+    show({ anew: true });
+  },
+  onConnection(state) {
+    connection = state;
+    tellState();
+  },
+});
