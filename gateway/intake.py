@@ -19,7 +19,7 @@ from gateway.outcome import Outcome
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
 from gateway.tokens import Caller
-from gateway.tracing import Headers
+from gateway.tracing import Header
 from olympics.catalogue import Catalogue
 from olympics.entry import ENTRY_ID_LENGTH, parse_entry
 from olympics.result import Competitor, Result, ResultError, encode, key_of, parse_result
@@ -87,7 +87,7 @@ class Draft:
 
     __slots__ = ("by_kind", "caller", "headers", "outcome", "records")
 
-    def __init__(self, caller: Caller = ANYONE, headers: Headers = ()) -> None:
+    def __init__(self, caller: Caller = ANYONE, headers: Sequence[Header] = ()) -> None:
         """*headers* go onto each of the records."""
         self.caller = caller
         self.headers = list(headers)  # what aiokafka expects
