@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from contracts.kafka import kafka_options
 from contracts.topics import ensure_topics
 from gateway.service import Gateway
 from gateway.settings import GatewaySettings
@@ -180,7 +181,7 @@ def running(settings: GatewaySettings, *, topics: bool = True) -> Iterator[Runni
 async def _read_topic(settings: GatewaySettings) -> list[Record]:
     topic = settings.results_topic
     partitions = [TopicPartition(topic, number) for number in range(settings.partitions)]
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(auto_offset_reset="earliest", **kafka_options(settings))
     await consumer.start()
     try:
         consumer.assign(partitions)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from contracts.kafka import kafka_options
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot, read_snapshot
 from contracts.topics import ensure_topics
@@ -208,7 +209,7 @@ class Stack:
         async def ends() -> dict[int, int]:
             from aiokafka import AIOKafkaConsumer, TopicPartition
 
-            async with AIOKafkaConsumer(bootstrap_servers=self.settings.kafka) as consumer:
+            async with AIOKafkaConsumer(**kafka_options(self.settings)) as consumer:
                 partitions = [
                     TopicPartition(self.settings.results_topic, number)
                     for number in range(self.settings.partitions)
@@ -217,6 +218,26 @@ class Stack:
             return {partition.partition: end for partition, end in found.items()}
 
         return asyncio.run(ends())
+
+    def committed(self) -> dict[int, int]:
+        """Return what the workers' group has committed of each partition, if anything."""
+
+        async def ask() -> dict[int, int]:
+            from aiokafka.admin import AIOKafkaAdminClient
+
+            admin = AIOKafkaAdminClient(bootstrap_servers=self.settings.kafka)
+            await admin.start()
+            try:
+                found = await admin.list_consumer_group_offsets(self._app_id)
+            finally:
+                await admin.close()
+            return {
+                tp.partition: meta.offset
+                for tp, meta in found.items()
+                if tp.topic == self.settings.results_topic and meta.offset >= 0
+            }
+
+        return asyncio.run(ask())
 
     def settled(self, timeout: float = 60.0) -> Snapshot:
         """Wait until the standings count all that is on the topic now, and return them."""
@@ -261,11 +282,14 @@ class Stack:
             variable("endpoint"): self.gateway.url if self.gateways else "",
         }
 
+    @property
+    def _app_id(self) -> str:
+        return f"{self.settings.topic_prefix}app"
+
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
-        app_id = f"{self.settings.topic_prefix}app"
         return {
             **as_environment(self.settings, secrets=True),
-            variable("app_id"): app_id,
+            variable("app_id"): self._app_id,
             **{variable(name): value for name, value in self.environment.items()},
             **{variable(name): value for name, value in more.items()},
         }
