@@ -34,6 +34,15 @@ test: $(STAMP) ## Run the tests; ARGS="-k ties" passes flags
 test-all: test deps-system ## Run every test, also long ones and those that need system packages
 	@$(PYTEST) -m "system or faults" $(ARGS)
 
+# Further flags in ARGS: see `python -m tests.soak --help`.
+RESULTS ?= 3000000
+KILL_EVERY ?= 30
+SEED ?= 1
+
+.PHONY: soak-worker
+soak-worker: $(STAMP) ## Kill workers while results flow, then recount; RESULTS=60000 KILL_EVERY=3
+	@$(BIN)/python -m tests.soak --results $(RESULTS) --every $(KILL_EVERY) --seed $(SEED) $(ARGS)
+
 .PHONY: lint
 lint: $(STAMP) ## Check style, formatting and types
 	@$(BIN)/ruff check .

@@ -15,20 +15,15 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from contracts.settings import CommonSettings
+from tests.support.environment import forget_settings
 from tests.support.servers import Server, class_path, running_kafka, running_redis
 from tests.support.stack import Stack, StackFactory, unique_settings
-
-# A shell that has sourced the settings of a running system must not lead the tests there. Where
-# software is fetched from and kept is no matter of the tests.
-_KEPT: Final = ("MEDALLERO_TEST_", "MEDALLERO_CACHE_DIR", "MEDALLERO_MAVEN")
 
 _STACKS: Final = pytest.StashKey[list[Stack]]()
 
 
 def pytest_configure() -> None:
-    for name in [it for it in os.environ if it.startswith("MEDALLERO_")]:
-        if not name.startswith(_KEPT):
-            del os.environ[name]
+    forget_settings()
     # How long an example may take says more about who else uses the machine than about the code.
     hypothesis_settings.register_profile("patient", hypothesis_settings(), deadline=None)
     hypothesis_settings.load_profile("patient")

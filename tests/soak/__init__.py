@@ -1,0 +1,1 @@
+"""Long runs of real processes that are hurt on purpose, and judged from outside."""

@@ -1,0 +1,271 @@
+"""What every view of the mirror must keep, whatever is going on; looked at all the time.
+
+It shares no code with those who write the mirror or read it for people: the keys are read in one
+MULTI/EXEC, as the contract promises to anybody.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+from redis import Redis
+
+from contracts.settings import CommonSettings
+from olympics.catalogue import Catalogue, load_catalogue
+
+COUNTS: Final = (
+    *("entries", "winners", "losers", "ties", "did_not_start"),
+    *("gold", "silver", "bronze"),
+)
+_NEVER_FEWER: Final = ("results", "rejected")
+_PERIOD: Final = 0.02
+
+Counted = Mapping[str, int]
+_Place = TypeVar("_Place", str, tuple[str, str])
+
+
+class Violation(AssertionError):
+    """A view of the mirror that must not be; the views are kept for a report."""
+
+    def __init__(self, what: str, view: View | None, before: View | None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.view = view
+        self.before = before
+
+
+class View(NamedTuple):
+    """The mirror at one moment.
+
+    ``offsets``: partition → (offset, rules revision). ``places``: place in the medal table, in
+    its order, as (faculty, rank, total, gold, silver, bronze). ``owners``: partition → worker.
+    """
+
+    at: float
+    updated_at: float
+    epoch: int
+    snapshot: int
+    totals: Counted
+    offsets: Mapping[int, tuple[int, int]]
+    sports: Mapping[str, Counted]
+    faculties: Mapping[str, Counted]
+    pairs: Mapping[tuple[str, str], Counted]
+    places: tuple[tuple[str, int, int, int, int, int], ...]
+    owners: Mapping[int, str]
+
+    def reaches(self, ends: Mapping[int, int]) -> bool:
+        """Whether it counts everything below these offsets."""
+        return all(self.offsets.get(it, (0, 0))[0] >= end for it, end in ends.items())
+
+
+def check(view: View, before: View | None) -> None:
+    """Raise Violation if *view* is wrong in itself, or must not come after *before*."""
+
+    def must(holds: bool, what: str) -> None:
+        if not holds:
+            raise Violation(what, view, before)
+
+    for place, counts in [
+        *view.sports.items(),
+        *view.faculties.items(),
+        *view.pairs.items(),
+    ]:
+        split = sum(counts[it] for it in ("winners", "losers", "ties", "did_not_start"))
+        must(counts["entries"] == split, f"{place}: entries are not the sum of the outcomes")
+    for name in COUNTS:
+        for sport, counts in view.sports.items():
+            found = sum(c[name] for (s, _), c in view.pairs.items() if s == sport)
+            must(counts[name] == found, f"{sport}: {name} is not the sum of its pairs")
+        for faculty, counts in view.faculties.items():
+            found = sum(c[name] for (_, f), c in view.pairs.items() if f == faculty)
+            must(counts[name] == found, f"{faculty}: {name} is not the sum of its pairs")
+    must(
+        {s for s, _ in view.pairs} <= view.sports.keys()
+        and {f for _, f in view.pairs} <= view.faculties.keys(),
+        "a pair's sport or faculty has no row of its own",
+    )
+    must(
+        view.snapshot == sum(offset for offset, _ in view.offsets.values()),
+        "the snapshot number is not the sum of the offsets",
+    )
+    _check_places(view, must)
+    if before is not None:
+        _check_after(view, before, must)
+
+
+def _check_places(view: View, must: Callable[[bool, str], None]) -> None:
+    medals = {f: (c["gold"], c["silver"], c["bronze"]) for f, c in view.faculties.items()}
+    listed = {faculty: medals_ for faculty, _, _, *medals_ in view.places}
+    must(
+        {faculty: tuple(it) for faculty, it in listed.items()} == medals,
+        "the medal table has other medals than the faculties",
+    )
+    order = [tuple(it[3:]) for it in view.places]
+    must(order == sorted(order, reverse=True), "the medal table is not in its order")
+    for _faculty, rank, total, *own in view.places:
+        better = sum(other > tuple(own) for other in order)
+        must(rank == better + 1, "a rank in the medal table is wrong")
+        must(total == sum(own), "a total in the medal table is wrong")
+
+
+def _check_after(view: View, before: View, must: Callable[[bool, str], None]) -> None:
+    must(view.epoch == before.epoch, "the epoch has changed")
+    for partition, known in before.offsets.items():
+        now = view.offsets.get(partition, (-1, -1))
+        must(now >= known, f"partition {partition} went back from {known} to {now}")
+    for name in _NEVER_FEWER:
+        must(view.totals[name] >= before.totals[name], f"{name} became fewer")
+    if view.offsets == before.offsets:
+        # The numbers are a function of how far the log is counted, whoever counts it.
+        same = (view.totals, view.sports, view.faculties, view.pairs, view.places) == (
+            *(before.totals, before.sports, before.faculties, before.pairs, before.places),
+        )
+        must(same, "the same offsets have two different counts")
+
+
+class Reader:
+    """Reads views of one mirror."""
+
+    def __init__(self, settings: CommonSettings) -> None:
+        self._redis = Redis.from_url(settings.redis, decode_responses=True, socket_timeout=30)
+        self._prefix = settings.redis_prefix
+        self._catalogue: Catalogue = load_catalogue(settings.catalogue)
+
+    def read(self) -> View | None:
+        """Return what the mirror shows now; None while there is none."""
+        sports, faculties = list(self._catalogue.sports), list(self._catalogue.faculties)
+        pairs = [(sport, faculty) for sport in sports for faculty in faculties]
+        with self._redis.pipeline(transaction=True) as transaction:
+            transaction.hgetall(f"{self._prefix}meta")
+            transaction.xrange(f"{self._prefix}medal_table")
+            transaction.hgetall(f"{self._prefix}owners")
+            for sport in sports:
+                transaction.hgetall(f"{self._prefix}sport:{sport}")
+            for faculty in faculties:
+                transaction.hgetall(f"{self._prefix}faculty:{faculty}")
+            for sport, faculty in pairs:
+                transaction.hgetall(f"{self._prefix}sport:{sport}:faculty:{faculty}")
+            meta, table, owners, *hashes = transaction.execute()
+        at = time.monotonic()
+        if not meta:
+            return None
+        rest = iter(hashes)
+        return View(
+            at=at,
+            updated_at=float(meta["updated_at"]),
+            epoch=int(meta["epoch"]),
+            snapshot=int(meta["snapshot"]),
+            totals={
+                name: int(meta[name])
+                for name in ("results", "provisional", "rejected", "conflicts")
+            },
+            offsets={
+                int(partition): (int(offset), int(revision))
+                for partition, (offset, revision) in json.loads(meta["offsets"]).items()
+            },
+            sports=_counts(sports, rest),
+            faculties=_counts(faculties, rest),
+            pairs=_counts(pairs, rest),
+            places=tuple(
+                (
+                    row["faculty"],
+                    *(int(row[it]) for it in ("rank", "total", "gold", "silver", "bronze")),
+                )
+                for _id, row in table
+            ),
+            owners={int(partition): url for partition, url in owners.items()},
+        )
+
+    def close(self) -> None:
+        self._redis.close()
+
+
+def _counts(
+    places: Iterable[_Place], hashes: Iterator[Mapping[str, str]]
+) -> dict[_Place, dict[str, int]]:
+    """Give each place the next hash, in order; those that are not there are left out."""
+    found = {place: next(hashes) for place in places}
+    return {
+        place: {name: int(fields[name]) for name in COUNTS}
+        for place, fields in found.items()
+        if fields
+    }
+
+
+class Watcher:
+    """A thread that looks all the time, and keeps the first view that must not be.
+
+    Use as a context manager; it is for who waits to ask for `problem`.
+    """
+
+    def __init__(self, settings: CommonSettings) -> None:
+        self._reader = Reader(settings)
+        self._over = threading.Event()
+        self._news = threading.Condition()
+        self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
+        self._latest: View | None = None
+        self.problem: BaseException | None = None
+        #: views that were read, and those of them that had news
+        self.views = 0
+        self.snapshots = 0
+
+    def __enter__(self) -> Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._over.set()
+        self._thread.join(timeout=60)
+        self._reader.close()
+
+    @property
+    def latest(self) -> View | None:
+        return self._latest
+
+    def wait(self, condition: Callable[[View], bool], timeout: float) -> View | None:
+        """Wait until a view meets *condition*, and return that; None if none does in time.
+
+        :raises BaseException: what the watching has found wrong.
+        """
+        deadline = time.monotonic() + timeout
+        with self._news:
+            while True:
+                if self.problem is not None:
+                    raise self.problem
+                if self._latest is not None and condition(self._latest):
+                    return self._latest
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return None
+                self._news.wait(min(left, 0.5))
+
+    def _watch(self) -> None:
+        try:
+            while not self._over.wait(_PERIOD):
+                view = self._reader.read()
+                before = self._latest
+                if view is None:
+                    if before is not None:
+                        raise Violation("the mirror has vanished", None, before)
+                    continue
+                check(view, before)
+                self.views += 1
+                self.snapshots += before is None or view.offsets != before.offsets
+                with self._news:
+                    self._latest = view
+                    self._news.notify_all()
+        except BaseException as problem:
+            with self._news:
+                self.problem = problem
+                self._news.notify_all()
+
+
+def save(violation: Violation, file: Path) -> None:
+    """Write the views of a violation, for who looks into it."""
+    views = {"what": violation.what, "view": violation.view, "before": violation.before}
+    file.write_text(json.dumps(views, default=str, indent=1))

@@ -1,0 +1,130 @@
+"""The judge of a soak sees what is wrong, and the soak's games are as they say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from contracts.partitioning import partition_of
+from contracts.records import read_record
+from olympics.catalogue import load_catalogue
+from olympics.result import ResultError
+from tests.soak.games import Games
+from tests.soak.verifier import COUNTS, View, Violation, check
+from tests.soak.worker import Plan
+
+CATALOGUE = load_catalogue()
+
+
+def counts(**numbers: int) -> dict[str, int]:
+    return {name: numbers.get(name, 0) for name in COUNTS}
+
+
+def view(**changes: Any) -> View:
+    """Two sports and two faculties; three results are counted."""
+    winner = counts(entries=1, winners=1, gold=1)
+    losers = counts(entries=2, losers=2, silver=1)
+    good = View(
+        at=1.0,
+        updated_at=1.0,
+        epoch=1,
+        snapshot=7,
+        totals={"results": 3, "provisional": 0, "rejected": 1, "conflicts": 0},
+        offsets={0: (4, 9), 1: (3, 9)},
+        sports={"boxing": winner, "rowing": losers},
+        faculties={"law": winner, "arts": losers},
+        pairs={("boxing", "law"): winner, ("rowing", "arts"): losers},
+        places=(("law", 1, 1, 1, 0, 0), ("arts", 2, 1, 0, 1, 0)),
+        owners={0: "http://a", 1: "http://a"},
+    )
+    return good._replace(**changes)
+
+
+def test_a_right_view_passes_and_may_follow_itself() -> None:
+    check(view(), None)
+    check(view(), view())
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"sports": {"boxing": counts(entries=1), "rowing": counts()}}, "not the sum of the outc"),
+        ({"pairs": {("boxing", "law"): counts(entries=1, winners=1, gold=1)}}, "sum of its pairs"),
+        ({"snapshot": 8}, "not the sum of the offsets"),
+        ({"places": (("law", 1, 1, 1, 0, 0),)}, "other medals than the faculties"),
+        (
+            {"places": (("arts", 2, 1, 0, 1, 0), ("law", 1, 1, 1, 0, 0))},
+            "not in its order",
+        ),
+        ({"places": (("law", 1, 1, 1, 0, 0), ("arts", 1, 1, 0, 1, 0))}, "a rank in the medal"),
+        ({"places": (("law", 1, 2, 1, 0, 0), ("arts", 2, 1, 0, 1, 0))}, "a total in the medal"),
+    ],
+)
+def test_a_view_that_is_wrong_in_itself_is_seen(changes: dict[str, Any], what: str) -> None:
+    with pytest.raises(Violation, match=what):
+        check(view(**changes), None)
+
+
+@pytest.mark.parametrize(
+    ("after", "what"),
+    [
+        # the sum is greater, and one partition behind
+        (view(offsets={0: (9, 9), 1: (2, 9)}, snapshot=11), "partition 1 went back"),
+        (view(offsets={0: (4, 9), 1: (3, 8)}), "partition 1 went back"),
+        (view(offsets={0: (7, 9)}), "partition 1 went back"),
+        (view(epoch=2), "the epoch has changed"),
+        (view(totals={**view().totals, "rejected": 0}), "rejected became fewer"),
+        (view(totals={**view().totals, "conflicts": 1}), "two different counts"),
+    ],
+)
+def test_a_view_that_must_not_come_after_another_is_seen(after: View, what: str) -> None:
+    with pytest.raises(Violation, match=what):
+        check(after, view())
+
+
+def test_a_later_view_may_have_other_numbers() -> None:
+    later = view(
+        offsets={0: (5, 9), 1: (3, 9)}, snapshot=8, totals={**view().totals, "conflicts": 1}
+    )
+    check(later, view())
+
+
+def test_the_games_are_the_same_for_a_seed_and_have_all_that_they_promise() -> None:
+    records = list(Games(4_800, 1, 4, CATALOGUE).records())
+
+    assert records == list(Games(4_800, 1, 4, CATALOGUE).records())
+    assert records != list(Games(4_800, 2, 4, CATALOGUE).records())
+    results = []
+    for key, value, partition in records:
+        if partition is None:
+            home = partition_of(key or b"", 4)
+            results.append(read_record(key, value, home, 4, CATALOGUE))
+        else:
+            assert not _reads(key, value, partition)
+    identities = {(it.sport, it.unit, it.competitor.id) for it in results}
+    assert len(identities) == 1_600
+    assert len({value for _, value, _ in records}) < len(records) * 0.97  # the same bytes again
+    assert {it.version for it in results} == {1, 2, 3, 4, 5}
+    assert {it.status for it in results} == {"official", "unofficial", "withdrawn"}
+    assert {it.sport for it in results} == set(CATALOGUE.sports)
+    of_unit = Counter((sport, unit) for sport, unit, _ in identities)
+    assert set(of_unit.values()) == {1, 8}
+    said = Counter((it.sport, it.unit, it.phase) for it in results)
+    assert len(said) > len(of_unit)  # some disagree with their unit about the phase
+
+
+def _reads(key: bytes | None, value: bytes | None, partition: int) -> bool:
+    try:
+        read_record(key, value, partition, 4, CATALOGUE)
+    except ResultError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("results", "faults"), [(359_999, 0), (360_000, 0), (360_001, 1), (3_000_000, 8)]
+)
+def test_after_the_last_fault_results_still_flow(results: int, faults: int) -> None:
+    assert Plan(results=results, rate=12_000, every=30, seed=1).faults == faults
