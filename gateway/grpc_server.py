@@ -1,8 +1,10 @@
 """gRPC: the service ResultIntake, health checking and reflection."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final
+from urllib.parse import unquote
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -16,6 +18,7 @@ from gateway.grpc_status import REQUEST_ID, Context, abort_refused, abort_reject
 from gateway.intake import Draft, Entries, Intake, Results
 from gateway.metrics import Metrics
 from gateway.outcome import Outcome
+from gateway.rate import Rate, network_of
 from gateway.refusal import Reason, Refused
 from gateway.request_ids import RequestIds
 from gateway.request_log import RequestLog
@@ -40,6 +43,7 @@ class GrpcServer:
         intake: Intake,
         budget: Budget,
         access: Access,
+        rate: Rate,
         tls: Tls,
         metrics: Metrics,
     ) -> None:
@@ -47,6 +51,7 @@ class GrpcServer:
         self._intake = intake
         self._budget = budget
         self._access = access
+        self._rate = rate
         self._tls = tls
         self._ids = RequestIds()
         self._requests = RequestLog("grpc", metrics, debug=settings.log_level == "debug")
@@ -112,10 +117,11 @@ class GrpcServer:
 
     async def _submit(self, data: bytes, context: Context) -> bytes:
         async def take(call: _Call) -> Outcome:
-            self._intake.check_ready()
             lease = self._budget.lease(len(data))
             try:
-                return await self._intake.commit(await self._read(data, call, 0, False))
+                draft = await self._read(data, call, 0, False)
+                self._rate.charge(call.client, draft.size)
+                return await self._intake.commit(draft)
             finally:
                 lease.end()
 
@@ -127,12 +133,14 @@ class GrpcServer:
             index = 0
             lease = Lease(self._budget)
             try:
-                async for data in messages:
+                async for data in _in_time(messages, self._settings.body_timeout):
                     self._intake.check_ready()
                     lease.grow(len(data))
                     draft = await self._read(data, call, index, True)
-                    index += len(draft.records) + draft.outcome.rejected_count
+                    index += draft.size
+                    wait = self._rate.charge(call.client, draft.size)
                     outcome.add(await self._intake.commit(draft))
+                    await self._intake.pace(wait)
             except Refused as refused:
                 refused.outcome = outcome
                 raise
@@ -153,7 +161,10 @@ class GrpcServer:
         try:
             try:
                 caller = self._access.caller(metadata.get("authorization"))
-                outcome = await take(_Call(caller, metadata))
+                client = caller.name or network_of(_address(context.peer()))
+                self._intake.check_ready()
+                self._rate.take(client)
+                outcome = await take(_Call(caller, client, metadata))
             except Refused:
                 raise
             except Exception as error:
@@ -195,12 +206,13 @@ class GrpcServer:
 
 
 class _Call:
-    """What the metadata of a call say."""
+    """What the metadata of a call say, and as whose it counts."""
 
-    __slots__ = ("_metadata", "caller", "headers")
+    __slots__ = ("_metadata", "caller", "client", "headers")
 
-    def __init__(self, caller: Caller, metadata: Mapping[str, str]) -> None:
+    def __init__(self, caller: Caller, client: str, metadata: Mapping[str, str]) -> None:
         self.caller = caller
+        self.client = client
         self.headers = headers_of(metadata.get("traceparent"), metadata.get("tracestate"))
         self._metadata = metadata
 
@@ -219,3 +231,24 @@ def _metadata(context: Context) -> dict[str, str]:
         if isinstance(value, str):
             found.setdefault(name, value)
     return found
+
+
+async def _in_time(messages: AsyncIterator[bytes], timeout: float) -> AsyncIterator[bytes]:
+    """Yield the messages of a stream that does not stop half-way. Raises Refused."""
+    while True:
+        try:
+            async with asyncio.timeout(timeout):
+                message = await anext(messages, None)
+        except TimeoutError:
+            raise Refused(
+                Reason.TOO_SLOW, f"the next message did not come within {timeout:g} s"
+            ) from None
+        if message is None:
+            return
+        yield message
+
+
+def _address(peer: str) -> str:
+    """Return the address in ``ipv4:127.0.0.1:5000`` or ``ipv6:%5B::1%5D:5000``."""
+    host = peer.partition(":")[2].rpartition(":")[0]
+    return unquote(host).strip("[]")

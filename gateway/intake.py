@@ -27,6 +27,9 @@ from olympics.result import Competitor, Result, ResultError, encode, key_of, par
 #: Records that are parsed, or appended, before other requests get their turn: about 5 ms.
 SLICE: Final = 500
 
+#: Longest sleep of a stream that is too fast before it is seen whether anything is taken, seconds.
+_PACE: Final = 0.5
+
 #: Longest idempotency key that is used as it is: with "#" and an index it fits into an id.
 _KEY_LENGTH: Final = ENTRY_ID_LENGTH - len("#999999999")
 
@@ -95,6 +98,11 @@ class Draft:
         self.outcome = Outcome()
         self.by_kind: dict[str, int] = {}
 
+    @property
+    def size(self) -> int:
+        """How many items were read, good and bad."""
+        return len(self.records) + self.outcome.rejected_count
+
 
 class Intake:
     """Parses items by the rules and puts them onto the log; the same for HTTP and gRPC."""
@@ -131,6 +139,16 @@ class Intake:
         problem = self.problem
         if problem is not None:
             raise Refused(Reason.UNAVAILABLE, problem)
+
+    async def pace(self, wait: float) -> None:
+        """Let a stream above its client's rate wait, rather than refuse it half-way.
+
+        :raises Refused: unavailable meanwhile.
+        """
+        while wait > 0:
+            await asyncio.sleep(min(wait, _PACE))
+            wait -= _PACE
+            self.check_ready()
 
     def read(self, draft: Draft, kind: Kind, items: Iterable[tuple[int, object]]) -> None:
         """Parse *items* (index in the request, raw) into *draft*. Never raises for an item."""

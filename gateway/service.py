@@ -46,7 +46,8 @@ class Gateway:
         self.intake = Intake(catalogue, settings, self._writer, self.metrics)
         self._standings = Standings(settings, catalogue)
         budget = Budget(settings.max_in_flight, self.metrics)
-        records = RecordRequests(settings, self.intake, budget, self._access, Rate(settings))
+        rate = Rate(settings)
+        records = RecordRequests(settings, self.intake, budget, self._access, rate)
         self._live = Live(settings, self._standings, self.metrics)
         self._api = HttpApi(
             settings,
@@ -59,7 +60,7 @@ class Gateway:
         )
         self._http = HttpServer(settings, self._api, records, self.intake, budget)
         self._grpc = GrpcServer(
-            settings, self.intake, budget, self._access, self._tls, self.metrics
+            settings, self.intake, budget, self._access, rate, self._tls, self.metrics
         )
         self._background: list[asyncio.Task[None]] = []
 
