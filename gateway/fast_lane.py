@@ -197,7 +197,8 @@ class FastConnection(asyncio.Protocol):
 
     def _advance(self) -> None:
         """Do all that can be done with what has come."""
-        more = True
+        # While pieces of a body are awaited there is nothing to do, whoever asks.
+        more = not self._awaited
         while more and self._transport is not None and not self._busy and not self._blocked:
             if self._paused:
                 self._paused = False
@@ -240,7 +241,7 @@ class FastConnection(asyncio.Protocol):
         lane.api.in_flight.begin()
         try:
             caller = self._caller = lane.records.caller(head.authorization)
-            self._client = lane.records.admit(caller, self._network).client
+            self._client = lane.records.admit(caller, self._network)
             lane.budget.take(head.length)
         except Refused as refused:
             self._skip = head.length

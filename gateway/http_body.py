@@ -78,12 +78,12 @@ async def read_pieces(request: BaseRequest, timeout: float) -> AsyncIterator[byt
         raise Refused(
             Reason.WRONG_TYPE, f"Content-Encoding {encoding[:40]!r}: expected gzip or deflate"
         )
-    if request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0
     content = request.content
     inflater = None if encoding == "identity" else Inflater(raw_allowed=encoding == "deflate")
     try:
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0
         while True:
             async with asyncio.timeout(timeout):
                 piece = await content.readany()
@@ -98,7 +98,8 @@ async def read_pieces(request: BaseRequest, timeout: float) -> AsyncIterator[byt
         raise Refused(
             Reason.TOO_SLOW, f"the next piece of the body did not come within {timeout:g} s"
         ) from None
-    except (RequestPayloadError, HttpProcessingError, ClientConnectionError) as error:
+    except (RequestPayloadError, HttpProcessingError, ClientConnectionError, OSError) as error:
+        # OSError: the client has gone, and nobody will read the answer.
         raise Refused(Reason.BAD_REQUEST, f"the body is broken: {error}") from None
     if inflater is not None and not inflater.complete:
         raise Refused(Reason.BAD_REQUEST, f"the {encoding} body ends too early")

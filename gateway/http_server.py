@@ -144,6 +144,10 @@ class _AiohttpConnection(RequestHandler):
         self._api = api
         self._head_since: float | None = None
 
+    async def start(self) -> None:
+        if self._manager is not None:  # else the client has gone before this began
+            await super().start()
+
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self._messages or self._request_in_progress or self._current_request is not None:
