@@ -62,13 +62,14 @@ def response_of(answer: Answer) -> Response:
 
 def bytes_of(answer: Answer, request_id: str, *, close: bool) -> bytes:
     """Return *answer* as it goes over the wire; *close*: it is the connection's last."""
-    more = "".join(f"{name}: {value}\r\n" for name, value in answer.headers)
-    if close:
-        more += "Connection: close\r\n"
+    status, body, headers = answer
+    more = "Connection: close\r\n" if close else ""
+    for name, value in headers:
+        more += f"{name}: {value}\r\n"
     return (
-        f"{_START[answer.status]}X-Request-ID: {request_id}\r\n"
-        f"Content-Length: {len(answer.body)}\r\nDate: {rfc822_formatted_time()}\r\n{more}\r\n"
-    ).encode("ascii") + answer.body
+        f"{_START[status]}{rfc822_formatted_time()}\r\nX-Request-ID: {request_id}\r\n"
+        f"Content-Length: {len(body)}\r\n{more}\r\n"
+    ).encode() + body
 
 
 def json_answer(body: Any, status: int = 200) -> Response:
@@ -78,7 +79,7 @@ def json_answer(body: Any, status: int = 200) -> Response:
 _START: Final = {
     status: (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
-        f"Content-Type: {JSON}\r\nServer: {SERVER}\r\n"
+        f"Content-Type: {JSON}\r\nServer: {SERVER}\r\nDate: "
     )
     for status in (202, 422, *(reason.http_status for reason in Reason))
 }

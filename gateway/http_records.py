@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
@@ -17,7 +18,7 @@ from gateway.rate import Rate, network_of
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
 from gateway.tokens import Caller
-from gateway.tracing import Headers, headers_of
+from gateway.tracing import headers_of
 
 #: Makes the kind of a request's items, given whether there are several.
 KindOf = Callable[[bool], Kind]
@@ -38,8 +39,11 @@ _array = msgspec.json.Decoder(list[msgspec.Raw])
 _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
+_RESULTS: Final = Results()
+
+
 def _results(_key: str | None) -> KindOf:
-    return lambda _several: Results()
+    return lambda _several: _RESULTS
 
 
 def _entries(faculty: str | None) -> Callable[[str | None], KindOf]:
@@ -68,14 +72,7 @@ class Items(NamedTuple):
 
     several: bool
     number: int
-    decoded: Iterator[tuple[int, object]]
-
-
-class Sender(NamedTuple):
-    """Who sends a request: by token, and as whom its rate counts."""
-
-    caller: Caller
-    client: str
+    decoded: Iterable[tuple[int, object]]
 
 
 class RecordRequests:
@@ -103,8 +100,8 @@ class RecordRequests:
         """Return who sends. Raises Refused."""
         return self._access.caller(authorization)
 
-    def admit(self, caller: Caller, network: str) -> Sender:
-        """Let a request in before anything of its body is read.
+    def admit(self, caller: Caller, network: str) -> str:
+        """Let a request in before anything of its body is read; return as whose it counts.
 
         *network* is where it comes from, as ``network_of`` says.
 
@@ -113,7 +110,7 @@ class RecordRequests:
         self._intake.check_ready()
         client = caller.name or network
         self._rate.take(client)
-        return Sender(caller, client)
+        return client
 
     def read(self, draft: Draft, items: Items, kind_of: KindOf, client: str) -> None:
         """Parse a few *items*, at most ``SLICE``, into *draft*. Raises Refused."""
@@ -122,7 +119,7 @@ class RecordRequests:
 
     async def take_items(self, draft: Draft, items: Items, kind_of: KindOf, client: str) -> Outcome:
         """Return what became of many *items*. Raises Refused."""
-        await self._intake.read_all(draft, kind_of(items.several), items.decoded)
+        await self._intake.read_all(draft, kind_of(items.several), iter(items.decoded))
         self._rate.charge(client, items.number)
         return await self._intake.commit(draft)
 
@@ -133,21 +130,22 @@ class RecordRequests:
         """
         headers = request.headers
         lines = is_lines(headers.get("Content-Type"))
-        sender = self.admit(caller, network_of(request.remote or ""))
+        client = self.admit(caller, network_of(request.remote or ""))
         trace = headers_of(headers.get("traceparent"), headers.get("tracestate"))
         lease = self._budget.lease(_STREAM_LEASE if lines else 0)
         try:
             if lines:
-                return await self._take_lines(request, sender, trace, kind_of(True))
+                new_draft = partial(Draft, caller, trace)
+                return await self._take_lines(request, new_draft, client, kind_of(True))
             settings = self._settings
             body = await read_whole(request, settings.max_body, lease, settings.body_timeout)
             draft = Draft(caller, trace)
-            return await self.take_items(draft, items_of(body), kind_of, sender.client)
+            return await self.take_items(draft, items_of(body), kind_of, client)
         finally:
             lease.end()
 
     async def _take_lines(
-        self, request: BaseRequest, sender: Sender, trace: Headers, kind: Kind
+        self, request: BaseRequest, new_draft: Callable[[], Draft], client: str, kind: Kind
     ) -> Outcome:
         """Take lines as they come: one part is at Kafka while the next one is read.
 
@@ -161,14 +159,14 @@ class RecordRequests:
             try:
                 async for lines in read_lines(request, settings.max_line, settings.body_timeout):
                     intake.check_ready()
-                    draft = Draft(sender.caller, trace)
+                    draft = new_draft()
                     await intake.read_all(draft, kind, _items_of_lines(lines, index))
                     index += len(lines)
                     if at_kafka is not None:
                         before, at_kafka = at_kafka, None
                         outcome.add(await before)
                     at_kafka = asyncio.create_task(intake.commit(draft))
-                    await self._pace(self._rate.charge(sender.client, len(lines)))
+                    await self._pace(self._rate.charge(client, len(lines)))
             finally:
                 if at_kafka is not None:
                     outcome.add(await at_kafka)
@@ -219,7 +217,7 @@ def items_of(body: bytes) -> Items:
             # large as its JSON.
             array = _array.decode(body)
             return Items(True, len(array), _decoded(array))
-        return Items(False, 1, iter(((0, _item.decode(body)),)))
+        return Items(False, 1, ((0, _item.decode(body)),))
     except _NOT_JSON as error:
         raise _not_json(error) from None
 
