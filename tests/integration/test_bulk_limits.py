@@ -106,10 +106,10 @@ def test_a_rebalance_during_a_restore_begins_it_anew(make_lab: MakeLab) -> None:
     directory = lab.prepare()
     (directory / "hold-restore").touch()
     slow = lab.start(directory)
-    wait_until(lambda: "restoring" in slow.log(), timeout=40, what=slow.log)
+    wait_until(lambda: "restoring" in slow.log(), timeout=90, what=slow.log)
     # when another joins, and each gets a part
     other = lab.start()
-    wait_until(lambda: other.ready(1), timeout=40, what=lab.logs)
+    wait_until(lambda: other.ready(1), timeout=90, what=lab.logs)
     slow.faults.hold_restore.unlink()
     slow.wait_ready(1)
     # then each has its own part, whole, and nothing else
@@ -150,13 +150,13 @@ def test_a_restart_on_rocksdb_reads_only_the_tail(make_lab: MakeLab) -> None:
     late = [(f"key-{i}", i + 1_000) for i in range(7)]
     lab.write(late)
     other = lab.start()
-    other.wait_values(greatest(early + late), timeout=40)
+    other.wait_values(greatest(early + late), timeout=90)
     lab.wait_committed(507)
     other.kill()
     # when it is opened again
     again = lab.start(worker.settings.directory)
     # then
-    again.wait_values(greatest(early + late), timeout=40)
+    again.wait_values(greatest(early + late), timeout=90)
     assert again.counter("restored_records") == 7
     # and a store that is complete reads nothing
     assert again.stop() == 0
@@ -176,7 +176,7 @@ def test_a_rocksdb_store_has_nothing_that_the_changelog_lacks(make_lab: MakeLab)
     worker.kill()
     worker.faults.hold.unlink()
     again = lab.start(worker.settings.directory)
-    again.wait_values({"key": 1}, timeout=40)
+    again.wait_values({"key": 1}, timeout=90)
     lab.wait_committed(1)
     again.kill()
     # then the change is not only there: whoever restores from the changelog has it

@@ -148,7 +148,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing_and_counts_nothing_twice(
             worker.kill(signal.SIGKILL)
             struck += offsets_behind(running.snapshot(), ends) > 0
             worker.start()
-        snapshot = running.settled(timeout=120)
+        snapshot = running.settled()
     # then the kills struck while results were under way, and left no trace
     assert struck >= 2
     assert_standings_equal_the_oracle(running, snapshot)
@@ -162,7 +162,7 @@ def test_when_a_worker_dies_for_good_the_others_take_over(stack: StackFactory) -
         running.settled()
         running.workers[0].kill(signal.SIGKILL)
         write_results(settings, games(3_000, seed=5))
-        snapshot = running.settled(timeout=90)
+        snapshot = running.settled()
     assert_standings_equal_the_oracle(running, snapshot)
     assert set(snapshot.owners.values()) == {running.workers[1].url}
 
@@ -180,21 +180,20 @@ def test_a_worker_that_was_thought_dead_and_wakes_up_harms_nothing(stack: StackF
         write_results(settings, games(4_000, seed=7))
         wait_until(
             lambda: owners(running) == {other.url},
-            timeout=60,
             what="the other worker owns all partitions",
         )
         # when it wakes up, with batches in its hands that are the other's now
         frozen.resume()
         write_results(settings, games(4_000, seed=8))
-        snapshot = running.settled(timeout=90)
+        snapshot = running.settled()
         assert_standings_equal_the_oracle(running, snapshot)
         # and when the next owners restore from what both have written
         for worker in running.workers:
             worker.kill(signal.SIGKILL)
         for worker in running.workers:
             worker.start()
-        running.wait_ready(90)
-        again = running.settled(timeout=90)
+        running.wait_ready()
+        again = running.settled()
     assert_standings_equal_the_oracle(running, again)
 
 
@@ -208,7 +207,7 @@ def test_workers_that_join_and_leave_in_the_middle_change_nothing(stack: StackFa
         joined.wait_ready()
         assert running.workers[0].stop() == 0
         write_results(settings, games(6_000, seed=11))
-        snapshot = running.settled(timeout=90)
+        snapshot = running.settled()
     assert_standings_equal_the_oracle(running, snapshot)
 
 
@@ -228,7 +227,7 @@ def test_a_wiped_redis_is_whole_again_within_seconds(stack: StackFactory) -> Non
     redis = mirror_of(running)
     keys = redis.keys(f"{running.settings.redis_prefix}*")
     redis.delete(*keys)
-    after = wait_until(running.snapshot, timeout=10, what="the mirror is there again")
+    after = wait_until(running.snapshot, what="the mirror is there again")
     assert after.pairs == before.pairs
     assert after.offsets == before.offsets
 
@@ -248,7 +247,7 @@ def test_a_redis_that_was_rolled_back_moves_forward_again(stack: StackFactory) -
         found = running.snapshot()
         return found if found is not None and found.offsets == now.offsets else None
 
-    healed = wait_until(caught_up, timeout=10, what="the mirror is up to date again")
+    healed = wait_until(caught_up, what="the mirror is up to date again")
     assert healed.pairs == now.pairs
 
 
@@ -300,7 +299,7 @@ def test_a_worker_ends_when_the_topic_has_other_partitions_than_it_was_told(
 ) -> None:
     running = stack(gateways=0, workers=0, partitions=3)
     worker = running.add_worker(partitions="4")
-    wait_until(lambda: not worker.running, timeout=60, what="the worker ends")
+    wait_until(lambda: not worker.running, what="the worker ends")
     assert "has 3 partitions, the settings say 4" in worker.log()
 
 
@@ -314,7 +313,7 @@ def test_a_worker_ends_when_the_log_is_another_one_than_its_state(stack: StackFa
     # when
     running.workers[0].start()
     # then it says so, and touches nothing
-    wait_until(lambda: not running.workers[0].running, timeout=60, what="the worker ends")
+    wait_until(lambda: not running.workers[0].running, what="the worker ends")
     assert "it was recreated" in running.workers[0].log(60)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
@@ -77,18 +78,16 @@ def check(view: View, before: View | None) -> None:
     ]:
         split = sum(counts[it] for it in ("winners", "losers", "ties", "did_not_start"))
         must(counts["entries"] == split, f"{place}: entries are not the sum of the outcomes")
-    for name in COUNTS:
-        for sport, counts in view.sports.items():
-            found = sum(c[name] for (s, _), c in view.pairs.items() if s == sport)
-            must(counts[name] == found, f"{sport}: {name} is not the sum of its pairs")
-        for faculty, counts in view.faculties.items():
-            found = sum(c[name] for (_, f), c in view.pairs.items() if f == faculty)
-            must(counts[name] == found, f"{faculty}: {name} is not the sum of its pairs")
-    must(
-        {s for s, _ in view.pairs} <= view.sports.keys()
-        and {f for _, f in view.pairs} <= view.faculties.keys(),
-        "a pair's sport or faculty has no row of its own",
-    )
+    sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for (sport, faculty), counts in view.pairs.items():
+        sums[f"sport {sport}"].update(counts)
+        sums[f"faculty {faculty}"].update(counts)
+    rows = {f"sport {it}": counts for it, counts in view.sports.items()}
+    rows |= {f"faculty {it}": counts for it, counts in view.faculties.items()}
+    for place, counts in rows.items():
+        for name in COUNTS:
+            must(counts[name] == sums[place][name], f"{place}: {name} is not the sum of its pairs")
+    must(sums.keys() <= rows.keys(), "a pair's sport or faculty has no row of its own")
     must(
         view.snapshot == sum(offset for offset, _ in view.offsets.values()),
         "the snapshot number is not the sum of the offsets",

@@ -70,13 +70,13 @@ class LabWorker:
         """Wait until it serves *partitions* partitions; None: one or more."""
         wait_until(
             lambda: self.ready(partitions) or self.exit_code is not None,
-            timeout=40,
+            timeout=90,
             what=lambda: f"ready with {partitions}: {self.view()}\n{self.log()}",
         )
         assert self.exit_code is None, self.log()
         return self
 
-    def wait_values(self, expected: Mapping[str, int], timeout: float = 30) -> None:
+    def wait_values(self, expected: Mapping[str, int], timeout: float = 60) -> None:
         """Wait until its state is *expected*."""
         wait_until(
             lambda: self.values() == expected,
@@ -93,12 +93,12 @@ class LabWorker:
         self.signal(signal.SIGKILL)
         self._process.join(10)
 
-    def stop(self, timeout: float = 30) -> int:
+    def stop(self, timeout: float = 60) -> int:
         """Stop it in order; return its exit code."""
         self.signal(signal.SIGTERM)
         return self.wait_exit(timeout)
 
-    def wait_exit(self, timeout: float = 30) -> int:
+    def wait_exit(self, timeout: float = 60) -> int:
         """Wait until it has ended; return its exit code."""
         self._process.join(timeout)
         assert self.exit_code is not None, f"it does not end:\n{self.log()}"
@@ -184,7 +184,7 @@ class Lab:
         """Commit *offset* of the source's partition 0 for the group, which has no members."""
         asyncio.run(self._commit(offset))
 
-    def wait_committed(self, expected: int, timeout: float = 20) -> None:
+    def wait_committed(self, expected: int, timeout: float = 60) -> None:
         """Wait until the committed offsets of the source add up to *expected*."""
         wait_until(
             lambda: sum(offset or 0 for offset in self.committed().values()) == expected,

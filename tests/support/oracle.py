@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from olympics.catalogue import load_catalogue
 from olympics.medal_table import medal_table
 from olympics.recount import recount
 from olympics.result import Result, ResultError, encode, key_of
-from tests.support.stack import Stack
+from tests.support.stack import SnapshotReader, Stack
 
 
 class TopicRecord(NamedTuple):
@@ -121,13 +122,18 @@ def assert_consistent(snapshot: Snapshot) -> None:
     for counts in [*snapshot.sports.values(), *faculties.values(), *snapshot.pairs.values()]:
         split = ("winners", "losers", "ties", "did_not_start")
         assert counts["entries"] == sum(counts[name] for name in split), counts
+    by_sport: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    by_faculty: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for (sport, faculty), counts in snapshot.pairs.items():
+        by_sport[sport].update(counts)
+        by_faculty[faculty].update(counts)
     for name in COUNTS:
         for sport, counts in snapshot.sports.items():
-            of_pairs = sum(c[name] for (s, _), c in snapshot.pairs.items() if s == sport)
-            assert counts[name] == of_pairs, (sport, name)
+            assert counts[name] == by_sport[sport][name], (sport, name)
         for faculty, row in faculties.items():
-            of_pairs = sum(c[name] for (_, f), c in snapshot.pairs.items() if f == faculty)
-            assert row[name] == of_pairs, (faculty, name)
+            assert row[name] == by_faculty[faculty][name], (faculty, name)
+    assert by_sport.keys() <= snapshot.sports.keys()
+    assert by_faculty.keys() <= faculties.keys()
     assert snapshot.meta["snapshot"] == sum(offset for offset, _ in snapshot.offsets.values())
 
 
@@ -155,17 +161,20 @@ class Watcher:
             raise self._problem
 
     def _watch(self) -> None:
-        last: dict[int, tuple[int, int]] = {}
+        last: Snapshot | None = None
         try:
-            while not self._stop.wait(0.02):
-                snapshot = self._stack.snapshot()
-                if snapshot is None:
-                    continue
-                assert_consistent(snapshot)
-                for partition, seen in last.items():
-                    assert snapshot.offsets[partition] >= seen, "the mirror went back"
-                last = snapshot.offsets
-                self.views += 1
+            with SnapshotReader(self._stack.settings) as read:
+                while not self._stop.wait(0.02):
+                    snapshot = read()
+                    if snapshot is None:
+                        continue
+                    self.views += 1
+                    if snapshot == last:
+                        continue
+                    assert_consistent(snapshot)
+                    for partition, seen in last.offsets.items() if last else ():
+                        assert snapshot.offsets[partition] >= seen, "the mirror went back"
+                    last = snapshot
         except BaseException as problem:
             self._problem = problem
 

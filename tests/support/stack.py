@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from redis.asyncio import Redis
+
 from contracts.kafka import kafka_options
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot, read_snapshot
@@ -88,7 +90,7 @@ class Member:
         assert not self.running
         self.process = Process(self.service.prepare())
 
-    def wait_ready(self, timeout: float = 60.0) -> None:
+    def wait_ready(self, timeout: float = 120.0) -> None:
         """Wait until it says that it is ready."""
 
         def ready_or_gone() -> bool:
@@ -135,6 +137,25 @@ class Member:
         with contextlib.suppress(ValueError):
             return response.status, json.loads(text)
         return response.status, text
+
+
+class SnapshotReader:
+    """Reads the standings again and again over one connection; use as a context manager."""
+
+    def __init__(self, settings: CommonSettings) -> None:
+        self._settings = settings
+        self._runner = asyncio.Runner()
+        self._redis = Redis.from_url(settings.redis, decode_responses=True)
+
+    def __enter__(self) -> SnapshotReader:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._runner.run(self._redis.aclose())
+        self._runner.close()
+
+    def __call__(self) -> Snapshot | None:
+        return self._runner.run(read_snapshot(self._redis, self._settings))
 
 
 @dataclass
@@ -186,7 +207,7 @@ class Stack:
         )
         return self._add(self.workers, service, port)
 
-    def wait_ready(self, timeout: float = 60.0) -> None:
+    def wait_ready(self, timeout: float = 120.0) -> None:
         """Wait until every process that runs is ready."""
         for member in self.members:
             if member.running:
@@ -194,14 +215,8 @@ class Stack:
 
     def snapshot(self) -> Snapshot | None:
         """Read the standings from Redis."""
-
-        async def read() -> Snapshot | None:
-            from redis.asyncio import Redis
-
-            async with Redis.from_url(self.settings.redis, decode_responses=True) as redis:
-                return await read_snapshot(redis, self.settings)
-
-        return asyncio.run(read())
+        with SnapshotReader(self.settings) as read:
+            return read()
 
     def topic_end(self) -> dict[int, int]:
         """Return the end of each partition of the results topic."""
@@ -239,12 +254,12 @@ class Stack:
 
         return asyncio.run(ask())
 
-    def settled(self, timeout: float = 60.0) -> Snapshot:
+    def settled(self, timeout: float = 120.0) -> Snapshot:
         """Wait until the standings count all that is on the topic now, and return them."""
         wanted = self.topic_end()
 
         def reached() -> Snapshot | None:
-            snapshot = self.snapshot()
+            snapshot = read()
             if snapshot is None:
                 return None
             counted = {partition: pair[0] for partition, pair in snapshot.offsets.items()}
@@ -258,7 +273,8 @@ class Stack:
                 + self.logs()
             )
 
-        return wait_until(reached, timeout=timeout, what=state)
+        with SnapshotReader(self.settings) as read:
+            return wait_until(reached, timeout=timeout, what=state)
 
     def logs(self, lines: int = 40) -> str:
         """Return the end of every process's log."""

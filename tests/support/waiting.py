@@ -12,7 +12,7 @@ Found = TypeVar("Found")
 def wait_until(
     look: Callable[[], Found | None],
     *,
-    timeout: float = 30.0,
+    timeout: float = 60.0,
     pause: float = 0.05,
     what: str | Callable[[], object] = "what was waited for",
 ) -> Found:
