@@ -53,8 +53,9 @@ class GoBuild:
     def __call__(self) -> None:
         need({"go": "golang"})
         build(
-            ("go", "build", "-C", str(self._module), "-o", str(self.binary), self._package),
+            ("go", "build", "-o", str(self.binary.absolute()), self._package),
             f"{self._module.name} {self._package}",
+            directory=self._module,
         )
 
 
@@ -66,11 +67,16 @@ def need(programs: Mapping[str, str]) -> None:
         raise Missing(f"not on the PATH: {', '.join(absent)} (Debian: apt-get install {packages})")
 
 
-def build(argv: tuple[str, ...], what: str) -> None:
+def build(argv: tuple[str, ...], what: str, directory: Path | None = None) -> None:
     """Run a build's command; raise Missing with the end of its output if it fails."""
     try:
         done = subprocess.run(
-            argv, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False
+            argv,
+            capture_output=True,
+            text=True,
+            timeout=_BUILD_SECONDS,
+            check=False,
+            cwd=directory,
         )
     except subprocess.TimeoutExpired:
         raise Missing(f"{what} was not ready after {_BUILD_SECONDS:.0f} s") from None

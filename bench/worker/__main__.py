@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bench.machine import describe_machine
+from bench.report import WIDTH
 from bench.stack import Stack, started_stack
 from bench.worker import report
 from bench.worker.compare import Say, Sizes, compare
@@ -32,7 +33,6 @@ _OUT: Final = Path(__file__).parent.parent / "out"
 
 _FULL: Final = Sizes(count=300_000, medium=300_000, slow=20_000, rounds=3)
 _QUICK: Final = Sizes(count=200_000, medium=16_000, slow=3_000, rounds=1)
-_WIDTH: Final = 132
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,7 +74,7 @@ def main(
     """
     console = Console()
     if not console.is_terminal:
-        console = Console(width=_WIDTH)
+        console = Console(width=WIDTH)
     base = _QUICK if quick else _FULL
     sizes = replace(base, count=count or base.count, rounds=rounds or base.rounds)
     sections = sections or (("compare",) if quick else _SECTIONS)

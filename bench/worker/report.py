@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,34 +9,19 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-_WIDTH = 132
-
-
-def load(file: Path) -> dict[str, Any]:
-    """Return what an earlier run has written; sections that are not run again keep it."""
-    if not file.exists():
-        return {}
-    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return content
+from bench.report import load as load
+from bench.report import machine_line, number, shown
+from bench.report import save as save_report
 
 
 def save(directory: Path, report: Mapping[str, Any]) -> None:
-    """Write worker.json and worker.txt, and worker.png if matplotlib is installed."""
-    directory.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(report, indent=1, ensure_ascii=False)
-    (directory / "worker.json").write_text(text + "\n", encoding="utf-8")
-    console = Console(file=io.StringIO(), width=_WIDTH)
-    show(console, report)
-    (directory / "worker.txt").write_text(console.file.getvalue(), encoding="utf-8")  # type: ignore[attr-defined]
+    """Write worker.json and worker.txt."""
+    save_report(directory, "worker", report, show)
 
 
 def show(console: Console, report: Mapping[str, Any]) -> None:
     """Print every section that the report has."""
-    machine = report["machine"]
-    console.print(
-        f"{machine['processor']}, {machine['cores']} cores, "
-        f"{machine['memory_bytes'] / 2**30:.0f} GiB; {report['when']}"
-    )
+    console.print(machine_line(report))
     for name, title in report.get("workloads", {}).items():
         console.print(_workload_table(report, name, title))
     for section in ("scaling", "recovery", "latency"):
@@ -117,10 +100,10 @@ def _workload_table(report: Mapping[str, Any], workload: str, title: str) -> Tab
             peer["kind"],
             f"{rate:,.0f}",
             f"{min(each):,.0f}–{max(each):,.0f}",
-            _number(measured["warm_rate"]),
+            number(measured["warm_rate"]),
             "" if ratio is None else f"{ratio:.2f} ×",
-            _number(_lowest(runs, "cpu_us_per_record"), 1),
-            _number(_highest(runs, "peak_memory_bytes"), 0, 2**20),
+            number(_lowest(runs, "cpu_us_per_record"), 1),
+            number(_highest(runs, "peak_memory_bytes"), 0, 2**20),
         )
     return table
 
@@ -131,19 +114,11 @@ def _section_table(section: str, figures: Mapping[str, Any]) -> Table:
     table.add_column("measured", justify="right")
     for name, value in figures.items():
         if isinstance(value, Mapping):
-            for inner, number in value.items():
-                table.add_row(f"{name}: {inner}".replace("_", " "), _shown(number))
+            for inner, figure in value.items():
+                table.add_row(f"{name}: {inner}".replace("_", " "), shown(figure))
         else:
-            table.add_row(name.replace("_", " "), _shown(value))
+            table.add_row(name.replace("_", " "), shown(value))
     return table
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "not measured"}[value]
-    if isinstance(value, int | float):
-        return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:,.3g}"
-    return str(value)
 
 
 def _rate(peer: Mapping[str, Any], workload: str) -> float | None:
@@ -158,10 +133,6 @@ def _why_not(peer: Mapping[str, Any], workload: str, *, short: bool = False) -> 
     if measured is None:
         return "not its work"
     return "wrong or failed" if short else f"not counted: {measured['problem']}"
-
-
-def _number(value: float | None, digits: int = 0, unit: int = 1) -> str:
-    return "" if value is None else f"{value / unit:,.{digits}f}"
 
 
 def _lowest(runs: Sequence[Mapping[str, Any]], name: str) -> float | None:
