@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import unquote
 
-from aiohttp.web import BaseRequest, Response, StreamResponse
+from aiohttp.web import BaseRequest, RequestKey, Response, StreamResponse
 
 from gateway.http_answers import (
     JSON,
@@ -39,7 +39,7 @@ from gateway.tokens import Caller
 _UNITS: Final = "/v1/units/"
 
 #: Where ``handle`` keeps a request's id for those who begin to answer by themselves.
-_ID: Final = "medallero.request_id"
+_ID: Final = RequestKey("request_id", str)
 
 Handler = Callable[[BaseRequest], Awaitable[StreamResponse]]
 
@@ -67,6 +67,8 @@ class HttpApi:
         self.in_flight = InFlight(metrics)
         self.ids = RequestIds()
         self.log = RequestLog("http", metrics, debug=settings.log_level == "debug")
+        #: Returns the metrics; of several processes, all of them.
+        self.expose: Callable[[], Awaitable[bytes]] = self._own_metrics
         self._openapi = openapi_document(settings)
         self._routes: dict[str, dict[str, Handler]] = {
             "/v1/standings": {"GET": self._get_standings},
@@ -187,7 +189,10 @@ class HttpApi:
         return json_answer({"status": "ready"})
 
     async def _get_metrics(self, request: BaseRequest) -> Response:
-        return Response(body=self._metrics.expose(), headers={"Content-Type": CONTENT_TYPE})
+        return Response(body=await self.expose(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def _own_metrics(self) -> bytes:
+        return self._metrics.expose()
 
     async def _get_openapi(self, request: BaseRequest) -> Response:
         return Response(body=self._openapi, content_type=JSON)

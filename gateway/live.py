@@ -24,8 +24,6 @@ _log = structlog.get_logger("gateway.live")
 
 #: How often Redis is asked whether there is a new snapshot, seconds.
 _TICK: Final = 0.05
-#: Time between two signs of life, seconds.
-HEARTBEAT: Final = 2.0
 #: Pause after Redis could not be read, seconds.
 _REDIS_AWAY: Final = 0.5
 #: How many rates are told: with the mirror's five seconds between two, ten minutes.
@@ -48,13 +46,14 @@ class Live:
     """Serves the stream of events ``standings``, ``rates`` and ``alive``.
 
     ``standings``: the body of ``/v1/standings``, when it changed. ``rates``: pairs of Unix seconds
-    and results a second, oldest first. ``alive``: every two seconds, the age of the data in
-    seconds, None if there is none, and whether Redis can be read.
+    and results a second, oldest first. ``alive``: every ``live_heartbeat`` seconds, the age of the
+    data in seconds, None if there is none, and whether Redis can be read.
     """
 
     def __init__(self, settings: GatewaySettings, standings: Standings, metrics: Metrics) -> None:
         self._standings = standings
         self._interval = settings.live_interval
+        self._heartbeat = settings.live_heartbeat
         self._limit = settings.max_viewers
         self._metrics = metrics
         self._viewers = 0
@@ -199,7 +198,7 @@ class Live:
             if now >= heartbeat or not readable:
                 age = None if stamp is None else age_of(stamp.updated_at, stamp.age)
                 self._publish("alive", _encode({"age": age, "readable": readable}))
-                heartbeat = now + HEARTBEAT
+                heartbeat = now + self._heartbeat
             await asyncio.sleep(pause)
 
     def _stopped_looking(self, task: asyncio.Task[None]) -> None:

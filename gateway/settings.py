@@ -18,6 +18,13 @@ class GatewaySettings(CommonSettings):
     grpc_host: str = Field(default="127.0.0.1", description="address of the gRPC server")
     grpc_port: int = Field(default=50051, ge=0, le=65535, description="0 takes any free port")
 
+    processes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="processes that share both ports; limits and rates hold for each by itself",
+    )
+
     tokens_file: Path | None = Field(
         default=None, description="file of the tokens that may send (TOML); read again when changed"
     )
@@ -93,6 +100,9 @@ class GatewaySettings(CommonSettings):
     )
     live_interval: float = Field(
         default=0.2, ge=0, description="least time between two snapshots on the live stream"
+    )
+    live_heartbeat: float = Field(
+        default=2.0, gt=0, le=3, description="time between two signs of life on the live stream"
     )
     max_viewers: int = Field(
         default=1000, ge=0, description="viewers of the live stream; more are refused with 429"
