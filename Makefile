@@ -31,7 +31,7 @@ test: $(STAMP) ## Run the tests; ARGS="-k ties" passes flags
 	@$(PYTEST) -m "not system and not faults" $(ARGS)
 
 .PHONY: test-all
-test-all: test deps-system ## Run every test, also long ones and those that need system packages
+test-all: test deps-system $(VENV)/.browser ## Run every test, also long ones and those that need system packages
 	@$(PYTEST) -m "system or faults" $(ARGS)
 
 # Further flags in ARGS: see `python -m tests.soak --help`.
@@ -42,6 +42,10 @@ SEED ?= 1
 .PHONY: soak-worker
 soak-worker: $(STAMP) ## Kill workers while results flow, then recount; RESULTS=60000 KILL_EVERY=3
 	@$(BIN)/python -m tests.soak --results $(RESULTS) --every $(KILL_EVERY) --seed $(SEED) $(ARGS)
+
+.PHONY: screenshots
+screenshots: deps-system $(VENV)/.browser ## Take the pictures of the page for the docs anew
+	@$(BIN)/python -m tests.browser.pictures $(ARGS)
 
 .PHONY: lint
 lint: $(STAMP) ## Check style, formatting and types
@@ -66,6 +70,11 @@ $(VENV)/.bench: $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint requirements.lock --editable '.[bench]' \
 	    || echo "matplotlib could not be installed: there will be no plot"
+	@touch $@
+
+# What drives the browser of the operating system.
+$(VENV)/.browser: $(STAMP)
+	@$(PIP_INSTALL) --constraint requirements.lock --editable '.[browser]'
 	@touch $@
 
 .PHONY: venv
