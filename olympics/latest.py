@@ -25,8 +25,9 @@ class Latest(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``digest`` is the 64-bit BLAKE2b of the record on the topic, as bytes, so that two results
     can be compared without their records. ``conflict`` says that at this version and status more
-    than one content was seen. ``offset`` is the record's place in its partition of the results
-    topic. ``mark`` is in thousandths. ``name`` and ``competitor`` are the competitor's name and id.
+    than one content was seen. ``offset`` is the place, in its partition of the results topic, of
+    the record that made it what it is: the result itself or, of a conflict, the later of the two.
+    ``mark`` is in thousandths. ``name`` and ``competitor`` are the competitor's name and id.
 
     Encoded as an array: fields may be added at the end with a default, never moved or removed.
     """
@@ -92,4 +93,8 @@ def join(one: Latest, other: Latest) -> Latest:
     if one.digest == other.digest:
         return one if one.conflict or not other.conflict else other
     winner = one if one.digest > other.digest else other
-    return winner if winner.conflict else msgspec.structs.replace(winner, conflict=True)
+    if winner.conflict:
+        return winner
+    # That there is a conflict is known only from the later of the two on.
+    offset = max(one.offset, other.offset)
+    return msgspec.structs.replace(winner, conflict=True, offset=offset)

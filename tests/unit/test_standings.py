@@ -10,7 +10,7 @@ from contracts.partitioning import partition_of
 from olympics.catalogue import Catalogue, load_catalogue
 from olympics.counts import Counts
 from olympics.recount import recount
-from olympics.result import encode, key_of, parse_result
+from olympics.result import digest_of, encode, key_of, parse_result
 from streams.standings import OtherLogError, Standings
 from streams.tallies import decode_tally, encode_tally, tally_of
 
@@ -129,6 +129,28 @@ def test_after_a_restore_it_stays_silent_until_it_has_passed_what_the_changelog_
     successor.apply(log[9:])
     assert successor.live
     assert counts(successor) == counts(owner)
+
+
+def test_a_conflict_is_not_told_before_the_record_that_made_it_was_passed() -> None:
+    # given the greater digest first: it survives, and the later record only adds the conflict
+    first, last = sorted(
+        (record(0, mark=mark) for mark in ("50", "51")),
+        key=lambda it: digest_of(it.value or b""),
+        reverse=True,
+    )
+    log = [first, record(1, competitor={"id": "c2"}), last._replace(offset=2)]
+    owner = fresh()
+    changelog = [change for it in log for change in owner.apply([it])[0].items()]
+    # when a successor begins before that record
+    successor = Standings(0, 1, CATALOGUE)
+    successor.restore(changelog)
+    successor.restored(1, 3)
+    successor.apply(log[1:2])
+    # then
+    assert not successor.live
+    successor.apply(log[2:])
+    assert successor.live
+    assert successor.tally.conflicts == 1
 
 
 def test_rejected_records_are_counted_once_however_often_they_are_read() -> None:
