@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 # Below 10**12 thousandths (nine digits before the point) every mark with three decimals has its
 # own nearest float, so that marks sent as JSON numbers are exact too.
@@ -47,17 +48,16 @@ def format_mark(thousandths: int) -> str:
     return f"{'-' if thousandths < 0 else ''}{whole}.{decimals:03d}"
 
 
-def is_canonical_mark(text: str) -> bool:
-    """Whether ``format_mark`` can have made this text."""
-    return _CANONICAL(text) is not None and text != "-0.000"
+@lru_cache(maxsize=65_536)
+def thousandths_of(text: str) -> int | None:
+    """Return the thousandths of a canonical mark; None if ``format_mark`` cannot have made it.
 
-
-def thousandths_of(canonical: str) -> int:
-    """Return the thousandths of a canonical mark, unchecked: the fast way back.
-
-    Exact, since below the limit a mark's nearest float is nearer to it than to any other mark.
+    The way back from the topic. Marks of a sport lie close together, so most were seen before.
     """
-    return round(float(canonical) * 1000)
+    if _CANONICAL(text) is None or text == "-0.000":
+        return None
+    # Exact: below the limit a mark's nearest float is nearer to it than to any other mark.
+    return round(float(text) * 1000)
 
 
 _CANONICAL = re.compile(r"-?(?:0|[1-9][0-9]{0,8})\.[0-9]{3}", re.ASCII).fullmatch

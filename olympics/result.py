@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 
 from olympics.catalogue import Catalogue, Sport, UnknownName
-from olympics.mark import EXPECTED_MARK, format_mark, is_canonical_mark, parse_mark
+from olympics.mark import EXPECTED_MARK, format_mark, parse_mark, thousandths_of
 from olympics.rsc import RSC_LENGTH, default_phase, parse_rsc
 from olympics.text import canonical_text, is_canonical, shown
 from olympics.words import Medal as Medal
@@ -146,7 +146,7 @@ def decode(data: bytes, catalogue: Catalogue) -> Result:
         _refuse_contradiction(sport, unit, catalogue)
     if mark is None:
         _require_evidence(result)
-    elif not is_canonical_mark(mark):
+    elif thousandths_of(mark) is None:
         raise ResultError(
             "mark", f"expected a decimal number with three decimals, got {shown(mark)}"
         )

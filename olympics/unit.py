@@ -2,11 +2,12 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from olympics.catalogue import Sport
 from olympics.latest import OFFICIAL, STATUS_NAMES, UNOFFICIAL, WITHDRAWN, Latest
-from olympics.result import Phase
+from olympics.result import Medal, Outcome, Phase
 
 #: Places in a list of counts: entries, winners, losers, ties, did_not_start, gold, silver, bronze.
 ENTRIES, WINNERS, LOSERS, TIES, DID_NOT_START, GOLD, SILVER, BRONZE = range(8)
@@ -250,34 +251,18 @@ def settle(
     *drawn*: it is one of the two of a head-to-head with equal marks. *two_bronzes*: the sport
     gives both losers of its semi-finals a bronze.
     """
-    outcome = result.outcome
-    irm = result.irm
-    if outcome is not None:
-        split = _BY_OUTCOME[outcome]
-    elif irm == "DNS" and result.rank is None:
-        split = DID_NOT_START
-    elif drawn:
-        split = TIES
-    elif rank == 1:
-        split = WINNERS
-    else:
-        split = LOSERS
-    if result.medal is not None:
-        return split, _BY_NAME[result.medal]
-    if split == DID_NOT_START or irm == "DSQ" or irm == "DQB":
-        return split, NO_MEDAL
-    medal = NO_MEDAL
-    if phase == "final":
-        if outcome is not None:
-            medal = SILVER if outcome == "lost" else GOLD
-        elif rank is not None and rank <= 3:
-            medal = (NO_MEDAL, GOLD, SILVER, BRONZE)[rank]
-    elif phase == "bronze":
-        if outcome != "lost" if outcome is not None else rank == 1:
-            medal = BRONZE
-    elif phase == "semifinal" and two_bronzes and split == LOSERS:
-        medal = BRONZE
-    return split, medal
+    if rank is not None and rank > 4:
+        rank = 4  # no rule asks further, and what was settled before is remembered
+    return _settle(
+        result.outcome,
+        result.irm,
+        result.medal,
+        result.rank is not None,
+        rank,
+        phase,
+        two_bronzes,
+        drawn,
+    )
 
 
 def status_name(result: Latest) -> str:
@@ -292,3 +277,43 @@ def _precedes(result: Latest, other: Latest) -> bool:
     if result.digest != other.digest:
         return result.digest > other.digest
     return result.competitor < other.competitor
+
+
+# What a result earns depends on a handful of words, so the same few cases come up all the time.
+@lru_cache(maxsize=4096)
+def _settle(
+    outcome: Outcome | None,
+    irm: str | None,
+    medal: Medal | None,
+    has_own_rank: bool,
+    rank: int | None,
+    phase: Phase,
+    two_bronzes: bool,
+    drawn: bool,
+) -> tuple[int, int]:
+    if outcome is not None:
+        split = _BY_OUTCOME[outcome]
+    elif irm == "DNS" and not has_own_rank:
+        split = DID_NOT_START
+    elif drawn:
+        split = TIES
+    elif rank == 1:
+        split = WINNERS
+    else:
+        split = LOSERS
+    if medal is not None:
+        return split, _BY_NAME[medal]
+    earned = NO_MEDAL
+    if split == DID_NOT_START or irm == "DSQ" or irm == "DQB":
+        return split, earned
+    if phase == "final":
+        if outcome is not None:
+            earned = SILVER if outcome == "lost" else GOLD
+        elif rank is not None and rank <= 3:
+            earned = (NO_MEDAL, GOLD, SILVER, BRONZE)[rank]
+    elif phase == "bronze":
+        if outcome != "lost" if outcome is not None else rank == 1:
+            earned = BRONZE
+    elif phase == "semifinal" and two_bronzes and split == LOSERS:
+        earned = BRONZE
+    return split, earned

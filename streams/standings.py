@@ -136,7 +136,7 @@ class Standings:
             latest = latest_of(result, value, offset)
             survivor = put(key, sport, unit, latest)
             if survivor is not None:
-                changes[key + b"\0" + latest.competitor.encode()] = survivor
+                changes[f"{sport}/{unit}\0{latest.competitor}".encode()] = survivor
         tally.settle()
         self.offset = max(self.offset, end)
         if rejected:
