@@ -63,8 +63,10 @@ class GrpcServer:
             options=(
                 ("grpc.max_receive_message_length", settings.max_body + _TRANSPORT_MARGIN),
                 ("grpc.max_send_message_length", 4 * 2**20),
-                ("grpc.so_reuseport", 0),
-            )
+                ("grpc.so_reuseport", int(settings.processes > 1)),
+            ),
+            # A call's message is in memory before the budget can refuse it, so calls are limited.
+            maximum_concurrent_rpcs=settings.max_rpcs,
         )
         self._server.add_generic_rpc_handlers(
             (

@@ -19,6 +19,7 @@ from gateway.loop_lag import watch_loop
 from gateway.metrics import Metrics
 from gateway.rate import Rate
 from gateway.settings import GatewaySettings
+from gateway.siblings import Siblings
 from gateway.standings import Standings
 from gateway.tls import Tls
 from olympics.catalogue import load_catalogue
@@ -64,6 +65,10 @@ class Gateway:
         )
         self._background: list[asyncio.Task[None]] = []
 
+    def tell_metrics_of(self, siblings: Siblings) -> None:
+        """Let ``/metrics`` tell of all processes of this gateway, and not of this one alone."""
+        self._api.expose = siblings.expose
+
     async def start(self) -> None:
         """Listen on both ports and begin to connect to Kafka, which need not be there yet.
 
@@ -72,7 +77,9 @@ class Gateway:
         settings = self._settings
         self._writer.start()
         try:
-            self.http_port = await self._http.start(self._tls.http_context, shared=False)
+            self.http_port = await self._http.start(
+                self._tls.http_context, shared=settings.processes > 1
+            )
             self.grpc_port = await self._grpc.start()
         except BaseException:
             await self.stop()
