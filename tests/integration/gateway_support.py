@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -68,6 +69,7 @@ class Record:
     partition: int
     key: bytes | None
     value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class RunningGateway:
@@ -77,6 +79,16 @@ class RunningGateway:
         self.settings = settings
         self.http_port = 0
         self.grpc_port = 0
+        #: what the gateway's certificate is judged by, if it has one
+        self.trust: ssl.SSLContext | None = None
+
+    def connection(self) -> http.client.HTTPConnection:
+        """Return a new connection, with TLS if the gateway has a certificate."""
+        if self.trust is None:
+            return http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=60)
+        return http.client.HTTPSConnection(
+            "127.0.0.1", self.http_port, timeout=60, context=self.trust
+        )
 
     def send(
         self,
@@ -88,7 +100,7 @@ class RunningGateway:
         """Send one request; lists and objects are sent as JSON."""
         if isinstance(body, (list, dict)):
             body = json.dumps(body)
-        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=60)
+        connection = self.connection()
         try:
             connection.request(
                 method,
@@ -138,11 +150,14 @@ def settings_for(kafka: str, redis: str, **fields: Any) -> GatewaySettings:
 
 
 @contextmanager
-def running(settings: GatewaySettings, *, topics: bool = True) -> Iterator[RunningGateway]:
+def running(
+    settings: GatewaySettings, *, topics: bool = True, trust: ssl.SSLContext | None = None
+) -> Iterator[RunningGateway]:
     """Run a gateway in a thread with a loop of its own; with its topics it is ready."""
     if topics:
         asyncio.run(ensure_topics(settings))
     gateway = RunningGateway(settings)
+    gateway.trust = trust
     started = threading.Event()
     failures: list[BaseException] = []
     over: asyncio.Event
@@ -191,7 +206,7 @@ async def _read_topic(settings: GatewaySettings) -> list[Record]:
         while any([await consumer.position(part) < end for part, end in ends.items()]):
             batches = await consumer.getmany(timeout_ms=1000)
             records += [
-                Record(message.partition, message.key, message.value)
+                Record(message.partition, message.key, message.value, tuple(message.headers))
                 for messages in batches.values()
                 for message in messages
             ]
