@@ -139,11 +139,13 @@ def _start(settings: UpSettings, data: DataDir, screen: _Screen, supervisor: Sup
         infrastructure.append(kafka_service(broker, lock.version))
     _start_services(infrastructure, screen, supervisor)
     provide_topics(common)
-    _start_services(_own_services(settings, data, common), screen, supervisor)
+    worker_ports = _worker_ports(settings)
+    _start_services(_own_services(settings, data, common, worker_ports), screen, supervisor)
     where = Whereabouts(
         common,
         http=(reachable(settings.http_host), settings.http_port),
         grpc=(reachable(settings.grpc_host), settings.grpc_port),
+        workers=tuple((settings.worker_host, port) for port in worker_ports),
         data=data.path,
         logs=data.logs,
         started=(
@@ -152,6 +154,7 @@ def _start(settings: UpSettings, data: DataDir, screen: _Screen, supervisor: Sup
         ),
     )
     where.write_environment()
+    where.write_targets()
     screen.say(f"\nMedallero is up ({time.monotonic() - began:.1f} s).\n")
     for line in where.lines():
         screen.say(line)
@@ -194,7 +197,9 @@ def _embedded_kafka(settings: UpSettings, data: DataDir, jars: tuple[Path, ...])
     )
 
 
-def _own_services(settings: UpSettings, data: DataDir, common: CommonSettings) -> list[Service]:
+def _own_services(
+    settings: UpSettings, data: DataDir, common: CommonSettings, worker_ports: list[int]
+) -> list[Service]:
     environment = as_environment(common, secrets=True)
     gateway = gateway_service(
         environment,
@@ -209,7 +214,7 @@ def _own_services(settings: UpSettings, data: DataDir, common: CommonSettings) -
             http=(settings.worker_host, port),
             log=data.logs / f"worker-{number}.log",
         )
-        for number, port in enumerate(_worker_ports(settings), start=1)
+        for number, port in enumerate(worker_ports, start=1)
     ]
     return [gateway, *workers]
 

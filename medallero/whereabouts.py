@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -28,6 +29,8 @@ class Whereabouts:
     common: CommonSettings
     http: tuple[str, int]
     grpc: tuple[str, int]
+    #: the private HTTP servers of the workers, in their order
+    workers: tuple[tuple[str, int], ...]
     data: Path
     logs: Path
     #: the settings that only describe what `up` itself has started
@@ -55,6 +58,24 @@ class Whereabouts:
         file = self.data / "env"
         lines = (f"export {name}={shlex.quote(it)}\n" for name, it in self.environment().items())
         file.write_text("".join(lines), encoding="utf-8")
+        return file
+
+    def write_targets(self) -> Path:
+        """Write where the metrics are, as Prometheus reads it, and return the file's path."""
+        members = [("gateway", "gateway", self.http)]
+        members += [
+            ("worker", f"worker-{number}", address)
+            for number, address in enumerate(self.workers, start=1)
+        ]
+        targets = [
+            {
+                "targets": [_host_port(*address)],
+                "labels": {"job": f"medallero-{kind}", "instance": name},
+            }
+            for kind, name, address in members
+        ]
+        file = self.data / "targets.json"
+        file.write_text(json.dumps(targets, indent=2) + "\n", encoding="utf-8")
         return file
 
     def lines(self) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -64,6 +65,7 @@ def _whereabouts(path: Path, port: int = 8080, **fields: str) -> Whereabouts:
         CommonSettings(**fields),  # type: ignore[arg-type]
         http=("127.0.0.1", port),
         grpc=("127.0.0.1", 50051),
+        workers=(("127.0.0.1", 6066), ("::1", 6067)),
         data=path,
         logs=path / "logs",
         started=("kafka", "redis", "epoch"),
@@ -88,6 +90,16 @@ def test_the_environment_file_suits_a_shell(tmp_path: Path) -> None:
     )
 
     assert shown.stdout == seed
+
+
+def test_prometheus_is_told_of_the_gateway_and_of_each_worker(tmp_path: Path) -> None:
+    targets = json.loads(_whereabouts(tmp_path).write_targets().read_text())
+
+    assert {(it["labels"]["job"], it["labels"]["instance"], *it["targets"]) for it in targets} == {
+        ("medallero-gateway", "gateway", "127.0.0.1:8080"),
+        ("medallero-worker", "worker-1", "127.0.0.1:6066"),
+        ("medallero-worker", "worker-2", "[::1]:6067"),
+    }
 
 
 def test_up_in_a_shell_that_has_sourced_it_starts_its_own_servers_again(

@@ -1,0 +1,505 @@
+"""What a person sees on the dashboards, of a running system that was sent the Paris results.
+
+No Grafana server is here. Targets of Redis are answered by an emulation of the data source's few
+commands, as its read-only user; what becomes of the frames is the work of Grafana's own library.
+Targets of Prometheus are asked of a real one that watches the system.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from redis import Redis
+
+from grafana.generate import DIRECTORY as DASHBOARDS
+from medallero.embedded.ports import free_port
+from medallero.embedded.processes import Command, Process, stop_all
+from medallero.settings import UpSettings
+from medallero.whereabouts import Whereabouts
+from tests.paris2024 import CATALOGUE, facts, odf_csv, official_medals
+from tests.support import kubernetes_metrics
+from tests.support.grafana_redis import frame_of
+from tests.support.servers import running_redis
+from tests.support.stack import Stack, unique_settings
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("dashboards")]
+
+ROOT: Final = Path(__file__).parents[2]
+PROOF: Final = Path(__file__).parent / "grafana"
+GOLD, SILVER, BRONZE = "#D4AF37", "#C0C0C0", "#CD7F32"
+
+Json = dict[str, Any]
+
+
+def panels(name: str) -> list[Json]:
+    dashboard = json.loads((DASHBOARDS / f"{name}.json").read_text("utf-8"))
+    return [it for it in dashboard["panels"] if it["type"] != "row"]
+
+
+def targets(name: str, datasource: str) -> list[Any]:
+    return [
+        pytest.param(target, id=f"{panel['title']}-{target['refId']}")
+        for panel in panels(name)
+        for target in panel["targets"]
+        if target["datasource"]["uid"] == datasource
+    ]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A system that has counted the Paris results, and a Prometheus that watches it."""
+
+    games: Stack
+    redis: Redis
+    prometheus: str
+    began: float
+
+    def ask(self, path: str, **parameters: object) -> Any:
+        query = urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(f"{self.prometheus}{path}?{query}", timeout=20) as answer:
+            return json.load(answer)["data"]
+
+    def series(self, expr: str) -> list[Json]:
+        """Ask as a panel does: over the time that the system has run."""
+        expr = expr.replace("$__rate_interval", "10s").replace("$namespace", "games")
+        answer = self.ask(
+            "/api/v1/query_range", query=expr, start=self.began, end=time.time(), step="1s"
+        )
+        return list(answer["result"])
+
+
+@pytest.fixture(scope="module")
+def watched(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    directory = tmp_path_factory.mktemp("dashboards")
+    with running_redis(directory) as board, kubernetes_metrics.served() as cluster:
+        settings = unique_settings(
+            kafka, board.address, redis_prefix="olympics:", catalogue=CATALOGUE, partitions=3
+        )
+        games = Stack(settings, directory, {"history_interval": "0.5"})
+        running: list[Process] = []
+        try:
+            games.create_topics()
+            games.add_gateway()
+            games.add_worker()
+            games.add_worker()
+            url, process = start_prometheus(games, cluster, directory)
+            running.append(process)
+            games.wait_ready()
+            began = time.time()
+            redis = as_grafana(board.address)
+            watched = Watched(games, redis, url, began)
+            wait_until(lambda: watched.ask("/api/v1/query", query="count(up == 1) == 4")["result"])
+            send_paris(games, directory)
+            games.settled()
+            # Rates need a second look, and a snapshot after the first.
+            wait_until(
+                lambda: any(values(it) for it in watched.series(LATENCY)),
+                what="a latency is known",
+            )
+            yield watched
+        finally:
+            stop_all(running, grace=10)
+            games.stop()
+
+
+LATENCY: Final = (
+    "histogram_quantile(0.99, sum by (le) (rate(medallero_worker_latency_seconds_bucket[10s])))"
+)
+
+
+def send_paris(games: Stack, directory: Path) -> None:
+    files = []
+    for sport in ("swimming", "boxing"):
+        files.append(directory / f"{sport}.csv")
+        files[-1].write_text(odf_csv(sport), encoding="utf-8")  # type: ignore[arg-type]
+    # At a pace, so that there are several snapshots and the rates have something to say.
+    sent = subprocess.run(
+        games.command("send", *map(str, files), "--quiet", "--rate", "700"),
+        env={**os.environ, **games.shell_environment()},
+        timeout=120,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert sent.returncode == 0, sent.stdout + sent.stderr
+    wrong = {"sport": "chess", "unit": "final", "competitor": {"id": "1"}, "outcome": "won"}
+    assert games.gateway.request("POST", "/v1/results", wrong)[0] == 422
+
+
+def as_grafana(address: str) -> Redis:
+    """Make the user of `grafana/redis-user.acl`, and come as that user."""
+    words = (ROOT / "grafana" / "redis-user.acl").read_text("utf-8").split()
+    assert words[:2] == ["user", "grafana"]
+    with Redis.from_url(address) as admin:
+        admin.execute_command("ACL", "SETUSER", *words[1:])
+    return Redis.from_url(address, username="grafana", password="change-me", decode_responses=True)
+
+
+def start_prometheus(games: Stack, cluster: str, directory: Path) -> tuple[str, Process]:
+    """Start it with the shipped configuration and rules, looking every second."""
+    shutil.copytree(ROOT / "prometheus" / "rules", directory / "rules")
+    Whereabouts(
+        games.settings,
+        http=("127.0.0.1", games.gateway.port),
+        grpc=("127.0.0.1", 1),
+        workers=tuple(("127.0.0.1", it.port) for it in games.workers),
+        data=directory,
+        logs=directory,
+        started=(),
+    ).write_targets()
+    text = (ROOT / "prometheus" / "prometheus.yml").read_text("utf-8")
+    text = re.sub(r"_interval: \d+s", "_interval: 1s", text)
+    text = text.replace("../.medallero/targets.json", "targets.json, cluster.json")
+    (directory / "prometheus.yml").write_text(text, encoding="utf-8")
+    elsewhere = [{"targets": [cluster], "labels": {"job": "cluster", "instance": "node-1"}}]
+    (directory / "cluster.json").write_text(json.dumps(elsewhere), encoding="utf-8")
+    port = free_port()
+    command = Command(
+        (
+            "prometheus",
+            f"--config.file={directory}/prometheus.yml",
+            f"--storage.tsdb.path={directory}/prometheus",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ),
+        log=directory / "prometheus.log",
+    )
+    return f"http://127.0.0.1:{port}", Process(command)
+
+
+def values(series: Json) -> list[float]:
+    return [number for _, text in series["values"] if not math.isnan(number := float(text))]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Grafana's library, installed once for each content of its lock file."""
+    lock = (PROOF / "package-lock.json").read_bytes()
+    digest = hashlib.sha256(lock).hexdigest()[:16]
+    home = UpSettings().cache_dir.expanduser().absolute() / f"grafana-data-{digest}"
+    if not home.is_dir():
+        # Elsewhere first: what broke off half-way is never taken for whole.
+        fresh = home.with_name(f"{home.name}.{os.getpid()}")
+        fresh.mkdir(parents=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(PROOF / name, fresh)
+        installed = subprocess.run(
+            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+            cwd=fresh,
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+        assert installed.returncode == 0, installed.stderr
+        try:
+            fresh.rename(home)
+        except OSError:  # another run was first
+            shutil.rmtree(fresh)
+    return home / "node_modules"
+
+
+@pytest.fixture(scope="module")
+def shown(watched: Watched, library: Path) -> dict[str, Json]:
+    """What each panel of *Standings*, and each of Redis on *Pipeline*, shows; by its title."""
+    both = [*panels("standings"), *panels("pipeline")]
+    wanted = [it for it in both if it["datasource"]["uid"] == "redis"]
+    work = [
+        {"panel": it, "frames": [frame_of(watched.redis, one) for one in it["targets"]]}
+        for it in wanted
+    ]
+    done = subprocess.run(
+        ["node", str(PROOF / "show.cjs")],
+        input=json.dumps(work),
+        env={**os.environ, "NODE_PATH": str(library)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    titles = [it["title"] for it in wanted]
+    assert len(set(titles)) == len(titles)
+    return dict(zip(titles, json.loads(done.stdout), strict=True))
+
+
+def rows(panel: Json) -> list[dict[str, Any]]:
+    names = [it["name"] for it in panel["columns"]]
+    return [
+        dict(zip(names, row, strict=True))
+        for row in zip(*(it["values"] for it in panel["columns"]), strict=True)
+    ]
+
+
+def official_table() -> list[tuple[int, str, int, int, int]]:
+    """The medal table of the two sports as the officials have it: rank, committee, medals."""
+    sums: dict[str, list[int]] = {}
+    for sport in ("swimming", "boxing"):
+        for committee, medals in official_medals(sport).items():  # type: ignore[arg-type]
+            mine = sums.setdefault(committee, [0, 0, 0])
+            sums[committee] = [a + b for a, b in zip(mine, medals, strict=True)]
+    order = sorted(sums.items(), key=lambda it: ([-n for n in it[1]], it[0]))
+    return [
+        (1 + sum(other > mine for other in sums.values()), committee, *mine)
+        for committee, mine in order
+    ]
+
+
+def test_the_medal_table_is_the_official_one(shown: dict[str, Json]) -> None:
+    panel = shown["Medal table"]
+
+    seen = rows(panel)
+
+    official = official_table()
+    assert official[0] == (1, "USA", 8, 13, 8)
+    assert [
+        (it["Rank"], it["Faculty"], it["Gold"], it["Silver"], it["Bronze"])
+        for it in seen[: len(official)]
+    ] == official
+    assert all(it["Total"] == it["Gold"] + it["Silver"] + it["Bronze"] for it in seen)
+    # The others have taken part and won nothing.
+    assert all(it["Total"] == 0 for it in seen[len(official) :])
+    assert [it["name"] for it in panel["columns"]][:6] == [
+        "Rank",
+        "Faculty",
+        "Gold",
+        "Silver",
+        "Bronze",
+        "Total",
+    ]
+    colors = {it["name"]: it["color"] for it in panel["columns"]}
+    assert (colors["Gold"], colors["Silver"], colors["Bronze"]) == (GOLD, SILVER, BRONZE)
+
+
+def test_the_numbers_at_the_top_are_those_of_the_system(shown: dict[str, Json]) -> None:
+    def says(title: str) -> list[str]:
+        return [it["text"] for it in shown[title]["display"]]
+
+    total = sum(len(facts(sport)) for sport in ("swimming", "boxing"))  # type: ignore[arg-type]
+    assert says("Leader") == ["USA"]
+    (results,) = shown["Results"]["columns"]
+    assert results["values"] == [total]
+    assert says("Provisional") == says("Conflicts") == ["0"]
+    (written,) = says("Last written")
+    assert re.search(r"second|minute", written), written
+    (rate,) = says("Results a second")
+    assert float(rate) >= 0
+
+
+def test_the_first_ten_are_ten_bars_with_their_names(shown: dict[str, Json]) -> None:
+    bars = [(it["title"], it["text"]) for it in shown["The ten first by medals"]["display"]]
+
+    assert bars == [
+        (committee, str(sum(medals))) for _, committee, *medals in official_table()[:10]
+    ]
+
+
+def test_medals_by_faculty_are_in_the_tables_order(shown: dict[str, Json]) -> None:
+    seen = rows(shown["Medals by faculty"])
+
+    assert [(it["Faculty"], it["Gold"], it["Silver"], it["Bronze"]) for it in seen] == [
+        it[1:] for it in official_table()[:20]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("title", "column", "count"),
+    [
+        ("Students by faculty", "Entries", "entries"),
+        ("Winners by faculty", "Winners", "winners"),
+        ("Losers by faculty", "Losers", "losers"),
+    ],
+)
+def test_bars_by_faculty_show_those_with_the_most(
+    watched: Watched, shown: dict[str, Json], title: str, column: str, count: str
+) -> None:
+    seen = rows(shown[title])
+
+    snapshot = watched.games.snapshot()
+    assert snapshot
+    counts = {it["faculty"]: it[count] for it in snapshot.faculties}
+    assert [it[column] for it in seen] == sorted(counts.values(), reverse=True)[:20]
+    assert all(counts[it["Faculty"]] == it[column] for it in seen)
+    assert set(seen[0]) == {"Faculty", column}
+
+
+def test_winners_losers_and_medals_are_shown_for_each_sport(
+    watched: Watched, shown: dict[str, Json]
+) -> None:
+    snapshot = watched.games.snapshot()
+    assert snapshot
+    of = snapshot.sports
+
+    assert rows(shown["Winners and losers by sport"]) == [
+        {
+            "Sport": name,
+            "Winners": of[name]["winners"],
+            "Losers": of[name]["losers"],
+            "Ties": of[name]["ties"],
+        }
+        for name in ("swimming", "boxing")
+    ]
+    # By the officials: 35 gold medals in swimming, and so on.
+    assert rows(shown["Medals by sport"]) == [
+        {"Sport": "swimming", "Gold": 35, "Silver": 36, "Bronze": 34},
+        {"Sport": "boxing", "Gold": 13, "Silver": 13, "Bronze": 26},
+    ]
+    bars = [
+        (it["title"], it["text"]) for it in shown["Sports that the winners come from"]["display"]
+    ]
+    most_first = sorted(of, key=lambda name: -of[name]["winners"])
+    assert bars == [(name, str(of[name]["winners"])) for name in most_first]
+    assert [it["Entries"] for it in rows(shown["Sports"])] == [
+        len(facts("swimming")),
+        len(facts("boxing")),
+    ]
+
+
+def test_what_changes_is_shown_over_time(shown: dict[str, Json]) -> None:
+    gold = shown["Gold medals over time"]["columns"]
+    names = {it["name"] for it in gold if it["type"] == "number"}
+    assert names == {committee for _, committee, won, *_ in official_table() if won}
+    assert max(gold[-1]["values"]) >= 1
+    for title, wanted in (
+        ("Gold medals over time", None),
+        ("Results a second over time", ["Results a second"]),
+        ("Winners and losers over time", ["Winners", "Losers"]),
+        ("Results over time", ["Results", "Provisional"]),
+    ):
+        moment, *columns = shown[title]["columns"]
+        assert moment["type"] == "time"
+        assert len(moment["values"]) > 1
+        assert moment["values"] == sorted(moment["values"])
+        assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d", moment["texts"][0]), moment["texts"][0]
+        if wanted:
+            assert [it["name"] for it in columns] == wanted
+    results = shown["Results over time"]["columns"][1]["values"]
+    assert results == sorted(results)
+    assert results[-1] > 0
+
+
+def test_redis_tells_of_itself(shown: dict[str, Json]) -> None:
+    for title in ("Memory", "Commands a second", "Clients", "Evicted keys", "Up for", "Role"):
+        (said,) = shown[title]["display"]
+        assert said["text"], title
+    assert shown["Role"]["display"][0]["text"] == "master"
+    assert shown["Evicted keys"]["display"][0]["text"] == "0"
+    assert shown["Memory"]["display"][0]["text"].endswith("iB")
+
+
+def test_grafanas_user_can_read_the_board_and_change_nothing(watched: Watched) -> None:
+    redis = watched.redis
+    before = watched.games.snapshot()
+
+    for command in (
+        ("SET", "olympics:x", "1"),
+        ("HSET", "olympics:meta", "results", "0"),
+        ("DEL", "olympics:medal_table"),
+        ("XADD", "olympics:history", "*", "a", "1"),
+        ("EXPIRE", "olympics:meta", "1"),
+        ("EVAL", "return redis.call('DEL', 'olympics:meta')", "0"),
+        ("FLUSHALL",),
+        ("CONFIG", "GET", "*"),
+        ("ACL", "LIST"),
+        ("SHUTDOWN",),
+        ("DEBUG", "SLEEP", "0"),
+        ("GET", "someone:else"),
+        ("COPY", "olympics:meta", "olympics:other"),
+    ):
+        with pytest.raises(Exception, match=r"(?i)no permission|NOPERM"):
+            redis.execute_command(*command)
+
+    assert watched.games.snapshot() is not None
+    assert before is not None
+
+
+def test_the_acl_file_is_one_that_redis_loads(tmp_path: Path) -> None:
+    from medallero.embedded.redis import server_binary
+
+    port = free_port()
+    file = ROOT / "grafana" / "redis-user.acl"
+    argv = (str(server_binary()), "--port", str(port), "--bind", "127.0.0.1", "--save", "")
+    command = Command((*argv, "--dir", str(tmp_path), "--aclfile", str(file)), log=tmp_path / "log")
+    process = Process(command)
+    try:
+
+        def users() -> list[str] | None:
+            try:
+                with Redis(port=port, decode_responses=True) as redis:
+                    return [str(it) for it in redis.execute_command("ACL", "USERS")]
+            except OSError:
+                return None
+
+        assert wait_until(users, timeout=10, what=lambda: process.log_tail(20)) == [
+            "default",
+            "grafana",
+        ]
+    finally:
+        stop_all([process], grace=5)
+
+
+@pytest.mark.parametrize("target", [*targets("pipeline", "prometheus")])
+def test_each_query_of_the_pipeline_finds_something(watched: Watched, target: Json) -> None:
+    found = watched.series(target["expr"])
+
+    assert any(values(it) for it in found), found
+
+
+@pytest.mark.parametrize("target", [*targets("cluster", "prometheus")])
+def test_each_query_of_the_cluster_finds_something(watched: Watched, target: Json) -> None:
+    found = watched.series(target["expr"])
+
+    assert any(values(it) for it in found), found
+
+
+def test_legends_name_labels_that_the_series_have(watched: Watched) -> None:
+    for name in ("pipeline", "cluster"):
+        for panel in panels(name):
+            for target in panel["targets"]:
+                wanted = set(re.findall(r"{{(\w+)}}", target.get("legendFormat", "")))
+                for series in watched.series(target["expr"]) if wanted else ():
+                    assert wanted <= set(series["metric"]), (panel["title"], series["metric"])
+
+
+def test_the_numbers_of_prometheus_are_those_of_the_system(watched: Watched) -> None:
+    def last(expr: str) -> float:
+        found = watched.ask("/api/v1/query", query=expr)["result"]
+        assert len(found) == 1, (expr, found)
+        return float(found[0]["value"][1])
+
+    total = sum(watched.games.topic_end().values())
+
+    assert last("sum(medallero_gateway_records_accepted_total)") == total
+    assert last("sum(medallero_worker_records_total)") == total
+    assert last("sum(medallero_worker_results)") == total
+    assert last("sum(medallero_worker_partitions)") == 3
+    assert last("sum(medallero_worker_scoreboard)") == 1
+    assert last("count(medallero_worker_latency_seconds_count > 0)") == 1
+    wait_until(lambda: last("medallero:group_lag_records:sum") == 0, what="all is committed")
+    assert last("max(medallero_worker_committed_age_seconds)") == 0
+    assert last("max(medallero_worker_brokers)") == 1
+    assert last("max(medallero_worker_missing_replicas)") == 0
+    assert 0 <= last("medallero:snapshot_age_seconds:min") < 15
+    assert last("medallero:unowned_partitions:count") == 0
+
+
+def test_a_healthy_system_raises_no_alert(watched: Watched) -> None:
+    rules = watched.ask("/api/v1/rules")["groups"]
+    assert {it["name"] for it in rules} >= {"medallero", "medallero-gateway", "medallero-worker"}
+    assert all(rule["health"] != "err" for group in rules for rule in group["rules"]), rules
+
+    assert [it for it in watched.ask("/api/v1/alerts")["alerts"] if it["state"] == "firing"] == []
