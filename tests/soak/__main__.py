@@ -46,7 +46,7 @@ from tests.support.servers import running_kafka, running_redis
 @click.option(
     "--patience",
     type=click.FloatRange(1),
-    default=120.0,
+    default=300.0,
     metavar="SECONDS",
     help="How long each recovery may take.",
 )

@@ -24,8 +24,9 @@ class Strike(NamedTuple):
     :param uncommitted: records of these partitions, on the topic, whose offset the group had not
         committed: work that was lost with the worker, and had to be done again.
     :param uncounted: records of these partitions that the mirror did not count yet.
-    :param moving: seconds until the mirror counted something more of these partitions.
     :param right: seconds until the mirror counted all that was on the topic at the strike.
+    :param still: for how many of these the mirror counted nothing new of these partitions, at a
+        stretch.
     :param views: how many views of the mirror were checked meanwhile.
     """
 
@@ -36,8 +37,8 @@ class Strike(NamedTuple):
     partitions: tuple[int, ...]
     uncommitted: int
     uncounted: int
-    moving: float
     right: float
+    still: float
     views: int
 
     @property
@@ -90,13 +91,7 @@ class Striker:
         reached = {it: offset for it, (offset, _) in before.offsets.items()}
         uncommitted = sum(max(0, ends[it] - committed.get(it, 0)) for it in partitions)
         uncounted = sum(max(0, ends[it] - reached.get(it, 0)) for it in partitions)
-
-        def moves(view: View) -> bool:
-            return any(view.offsets[it][0] > reached.get(it, 0) for it in partitions)
-
-        # Who had counted all there was has nothing to move by, unless more comes.
-        moving = self._wait(moves, "moves again") - at if uncounted else 0.0
-        right = self._wait(lambda view: view.reaches(ends), "is right again") - at
+        right = max(at, self._wait(lambda view: view.reaches(ends), "is right again"))
         if kind == "freeze":
             self._wait(lambda view: worker.url not in view.owners.values(), "has other owners")
             worker.resume()
@@ -109,8 +104,8 @@ class Striker:
             partitions,
             uncommitted,
             uncounted,
-            moving,
-            max(right, 0.0),
+            right - at,
+            self._watcher.longest_still(partitions, at, right),
             self._watcher.views - views,
         )
 

@@ -6,10 +6,11 @@ MULTI/EXEC, as the contract promises to anybody.
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
@@ -25,6 +26,8 @@ COUNTS: Final = (
 )
 _NEVER_FEWER: Final = ("results", "rejected")
 _PERIOD: Final = 0.02
+# At most fifty a second: more than ten minutes.
+_CHANGES: Final = 40_000
 
 Counted = Mapping[str, int]
 _Place = TypeVar("_Place", str, tuple[str, str])
@@ -208,6 +211,7 @@ class Watcher:
         self._news = threading.Condition()
         self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._latest: View | None = None
+        self._changes: deque[tuple[float, Mapping[int, tuple[int, int]]]] = deque(maxlen=_CHANGES)
         self.problem: BaseException | None = None
         #: views that were read, and those of them that had news
         self.views = 0
@@ -225,6 +229,19 @@ class Watcher:
     @property
     def latest(self) -> View | None:
         return self._latest
+
+    def longest_still(self, partitions: Iterable[int], since: float, until: float) -> float:
+        """Return for how many seconds at most nothing of *partitions* was newly counted."""
+        with self._news:
+            changes = [it for it in self._changes if it[0] <= until]
+        moments, known = [since], None
+        for at, offsets in changes:
+            now = [offsets.get(it) for it in partitions]
+            if at > since and now != known:
+                moments.append(at)
+            known = now
+        moments.append(max(until, since))
+        return max(after - before for before, after in itertools.pairwise(moments))
 
     def wait(self, condition: Callable[[View], bool], timeout: float) -> View | None:
         """Wait until a view meets *condition*, and return that; None if none does in time.
@@ -254,9 +271,12 @@ class Watcher:
                     continue
                 check(view, before)
                 self.views += 1
-                self.snapshots += before is None or view.offsets != before.offsets
+                news = before is None or view.offsets != before.offsets
+                self.snapshots += news
                 with self._news:
                     self._latest = view
+                    if news:
+                        self._changes.append((view.at, view.offsets))
                     self._news.notify_all()
         except BaseException as problem:
             with self._news:

@@ -40,7 +40,7 @@ class Plan:
     kinds: Sequence[Kind] = ("kill",)
     workers: int = 2
     partitions: int = 4
-    patience: float = 120.0
+    patience: float = 300.0
 
     @property
     def records_a_fault(self) -> int:
@@ -165,7 +165,7 @@ def describe(strike: Strike) -> str:
     held = f"{strike.uncommitted:,} uncommitted, {strike.uncounted:,} uncounted"
     return (
         f"{strike.number:3} {strike.kind:6} {strike.worker} at {strike.at:6.1f} s, {held}: "
-        f"moving after {strike.moving:.1f} s, right after {strike.right:.1f} s"
+        f"right after {strike.right:.1f} s, still for {strike.still:.1f} s"
         + ("" if strike.in_flight else " (nothing was in flight)")
     )
 
