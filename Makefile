@@ -47,6 +47,14 @@ soak-worker: $(STAMP) ## Kill workers while results flow, then recount; RESULTS=
 screenshots: deps-system $(VENV)/.browser ## Take the pictures of the page for the docs anew
 	@$(BIN)/python -m tests.browser.pictures $(ARGS)
 
+# Without SEED each run is another one; it says its seed.
+INPUTS ?= 300000
+
+.PHONY: fuzz-gateway
+fuzz-gateway: $(STAMP) ## Send the gateway what nobody should; INPUTS=20000 SEED=7 repeats a run
+	@$(BIN)/python -m tests.fuzz --inputs $(INPUTS) \
+	    $(if $(filter-out file default,$(origin SEED)),--seed $(SEED)) $(ARGS)
+
 .PHONY: lint
 lint: $(STAMP) ## Check style, formatting and types
 	@$(BIN)/ruff check .
