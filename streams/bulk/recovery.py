@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import faust.tables.manager
@@ -67,7 +67,7 @@ class Recovery(faust.tables.recovery.Recovery):
         """Restore every owned partition; return False if another rebalance has begun."""
         app = self.bulk_app
         starts = await self._starts(consumer, assignments)
-        positions = {tp: start for tp, (start, _end) in starts.items()}
+        positions = dict(starts)
         restored: list[tuple[BulkTable[Any], Assignment, Any]] = []
         try:
             for table in app.bulk_tables:
@@ -76,11 +76,15 @@ class Recovery(faust.tables.recovery.Recovery):
                 restored += [(table, a, states[a.tp.partition]) for a in owned]
                 if owned and not await self._read_changelog(table, states, still):
                     return False
+            # Last of all: the log may have grown while a former owner went on, and neither its
+            # commits nor its changes may then look as if they were of another log.
+            ends = await consumer.highwaters(*starts) if starts else {}
             if not still():
                 return False
+            _check_commits(assignments, ends)
             for _table, assignment, state in restored:
                 tp = assignment.tp
-                positions[tp] = min(positions[tp], state.restored(*starts[tp]))
+                positions[tp] = min(positions[tp], state.restored(starts[tp], ends[tp]))
             # Nothing is awaited from here on: all of it is served, or nothing.
             while restored:
                 table, assignment, state = restored.pop()
@@ -92,31 +96,23 @@ class Recovery(faust.tables.recovery.Recovery):
         consumer.positions.update(positions)
         return True
 
-    async def _starts(
-        self, consumer: "Consumer", assignments: list[Assignment]
-    ) -> dict[TP, tuple[int, int]]:
-        """Return (where it continues, its end) of each partition, read before any state is.
+    async def _starts(self, consumer: "Consumer", assignments: list[Assignment]) -> dict[TP, int]:
+        """Return where each partition continues, read before any state is.
 
         A commit that a former owner has still under way may arrive later; it must not decide
         where we continue, since the state that we are about to read may not contain it.
         """
-        starts: dict[TP, tuple[int, int]] = {}
+        starts: dict[TP, int] = {}
         tps = [assignment.tp for assignment in assignments]
         if not tps:
             return starts
         earliest = await consumer.earliest_offsets(*tps)
-        ends = await consumer.highwaters(*tps)
         for assignment in assignments:
             tp = assignment.tp
             first = earliest[tp]
             offset = None
             if tp.topic not in self.bulk_app.rewound_topics:
                 offset = assignment.committed = await consumer.committed(tp)
-            if offset is not None and offset > ends[tp]:
-                end_process(
-                    f"the committed offset {offset} of {tp.topic}/{tp.partition} lies beyond the "
-                    f"topic's end {ends[tp]}: this is another log than the one it was made from"
-                )
             if offset is not None and offset < first:
                 logger.error(
                     "records_lost topic=%s partition=%d from=%d to=%d reason=%s",
@@ -126,7 +122,7 @@ class Recovery(faust.tables.recovery.Recovery):
                     first,
                     "the topic has deleted them before they were processed",
                 )
-            starts[tp] = (first if offset is None else max(offset, first), ends[tp])
+            starts[tp] = first if offset is None else max(offset, first)
         return starts
 
     async def _read_changelog(
@@ -158,7 +154,15 @@ class Recovery(faust.tables.recovery.Recovery):
                     start = states[partition].start(f"{log}/{partition}", start, ends[tp])
                 reader.seek(tp, start)
             progressed = time.monotonic()
-            while remaining := await _remaining(reader, ends):
+            while True:
+                remaining = await _remaining(reader, ends)
+                if not remaining:
+                    # What was compacted away before we came to it has a successor, which a
+                    # former owner may have written beyond the end that we saw: look again.
+                    ends = await reader.end_offsets(list(tps))
+                    remaining = await _remaining(reader, ends)
+                    if not remaining:
+                        break
                 counters.recovery_remaining = remaining
                 fetched = await self._take(reader, table.changelog)
                 if not still():
@@ -209,6 +213,17 @@ class Recovery(faust.tables.recovery.Recovery):
         if not fetched:
             await asyncio.wait([reader._fetcher._create_fetch_waiter()], timeout=0.2)
         return fetched
+
+
+def _check_commits(assignments: list[Assignment], ends: Mapping[TP, int]) -> None:
+    """End the process if the group has committed more than the topic has."""
+    for assignment in assignments:
+        tp, offset = assignment.tp, assignment.committed
+        if offset is not None and offset > ends[tp]:
+            end_process(
+                f"the committed offset {offset} of {tp.topic}/{tp.partition} lies beyond the "
+                f"topic's end {ends[tp]}: this is another log than the one it was made from"
+            )
 
 
 async def _check_topics(reader: AIOKafkaConsumer, table: BulkTable[Any]) -> str:
