@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -61,9 +62,8 @@ def _fuzz(directory: Path, servers: ExitStack, inputs: int, seed: int, console: 
         stack.wait_ready()
         progress.update(bar, description="fuzzing")
         started = time.monotonic()
-        tally = asyncio.run(
-            _rounds(stack, inputs, seed, lambda n: progress.advance(bar, n), console)
-        )
+        advance = partial(progress.advance, bar)
+        tally = asyncio.run(_rounds(stack, inputs, seed, advance, console))
     seconds = time.monotonic() - started
     console.print(
         f"{tally.inputs} inputs in {seconds:.0f} s, {tally.foreseen} of them with a foreseen "

@@ -64,6 +64,8 @@ _GRPC_SHARE: Final = 0.25
 _CLIENTS: Final = 24
 #: Nothing for so long: no more answers will come to what is no whole request, seconds.
 _QUIET: Final = 0.15
+#: Connections that the gateway may open to Kafka and Redis when it needs them.
+_UPSTREAM: Final = 4
 #: A whole request has its answer by then, also on a machine that is busy with something else.
 _PATIENCE: Final = 60.0
 _RESET: Final = struct.pack("ii", 1, 0)
@@ -592,8 +594,7 @@ class Campaign:
         deadline = time.monotonic() + 20
         while True:
             now = await self.vitals()
-            # One connection is that of this look.
-            if now.files <= before.files and not now.leased:
+            if now.files <= before.files + _UPSTREAM and not now.leased:
                 break
             if time.monotonic() > deadline:
                 raise Violation(f"open files or bytes in flight have grown: {before} → {now}")
