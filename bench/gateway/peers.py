@@ -10,7 +10,6 @@ from typing import Final, Literal
 
 from bench.builds import GoBuild, Missing, PythonBuild
 from bench.stack import Stack, cache_dir
-from gateway.settings import GatewaySettings
 from gateway.tokens import digest_of, line_of, new_token
 from medallero.embedded.processes import Command
 
@@ -115,7 +114,6 @@ def peers(build_dir: Path) -> tuple[Peer, ...]:
             "ours",
             "the same with `--processes 2`",
             argv=lambda: (*ours, "--processes", "2"),
-            build=_need_processes,
             asks_token=True,
         ),
         Peer(
@@ -212,11 +210,6 @@ class _Karapace:
     def __call__(self) -> None:
         self._environment()
         raise Missing("it can be installed here, but the bench does not know how to run it")
-
-
-def _need_processes() -> None:
-    if "processes" not in GatewaySettings.model_fields:
-        raise Missing("this gateway has no setting `processes`")
 
 
 def _program(name: str) -> tuple[str, ...]:

@@ -134,7 +134,9 @@ def _tables(report: Mapping[str, Any]) -> list[tuple[str, tuple[str, ...], _Rows
         tables.append(("gRPC beside HTTP", head, _grpc_rows(report)))
     if "overload" in report:
         missing, kinds = report["overload"]["missing"], report["overload"]["kinds"]
-        rows = [(f"missing: {missing}",)] if missing else _overload_rows(list(kinds.values()))
+        rows: _Rows = (
+            [(f"missing: {missing}",)] if missing else _overload_rows(list(kinds.values()))
+        )
         tables.append(("Overload", ("under overload", *kinds), rows))
     return tables
 

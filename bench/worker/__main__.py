@@ -160,7 +160,9 @@ def _plot(out: Path, found: dict[str, Any], console: Console) -> list[str]:
     try:
         report.plot(out, found)
     except ImportError:
-        console.print("No plot: matplotlib is missing; pip install 'medallero[bench]'.")
+        console.print(
+            "No plot: matplotlib is missing; pip install 'medallero[bench]'.", markup=False
+        )
         return []
     return ["worker.png"]
 
