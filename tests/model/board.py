@@ -1,0 +1,183 @@
+"""The scoreboards and Redis, with the real board, the real mirror and the real script.
+
+A snapshot in the model is the vector of (offset, rules revision) by partition that it claims; the
+tallies behind it are the right ones (a wrong tally is found where it is published). What the code
+does with a vector is a function of vectors, so it is asked once for each.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import structlog
+from redis.asyncio import Redis
+
+from contracts.snapshot import Snapshot, read_snapshot
+from streams.board import Board
+from streams.mirror import Mirror
+from streams.settings import WorkerSettings
+from streams.tallies import TallyRecord
+from tests.model.protocol import Fence
+from tests.model.records import Records
+
+#: (offset, rules revision) of a partition; None: not heard
+Mark = tuple[int, int]
+Vector = tuple[Mark | None, ...]
+
+
+class Stored(NamedTuple):
+    """What is in Redis; ``stamp`` is what a mutant's fence compares."""
+
+    vector: Vector
+    stamp: int = 0
+
+
+class Boards:
+    """`streams.board.Board` as a function of vectors."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._revisions = {
+            records.tally(0, rules, 0).revision: rules for rules in range(len(records.catalogues))
+        }
+        self._heard: dict[tuple[Vector, int, Mark], Vector] = {}
+
+    @property
+    def nothing(self) -> Vector:
+        """What a scoreboard knows at its start."""
+        return (None,) * self._records.partitions
+
+    def hear(self, vector: Vector, partition: int, mark: Mark) -> Vector:
+        """Return the vector of a board that has *vector* and hears a tally."""
+        key = (vector, partition, mark)
+        known = self._heard.get(key)
+        if known is None:
+            board = self.board(vector)
+            board.hear(self._tally(partition, mark))
+            fence = board.fence()
+            known = tuple(fence.get(str(p)) for p in range(self._records.partitions))
+            self._heard[key] = known
+        return known
+
+    def board(self, vector: Vector) -> Board:
+        """Return a board that has heard the tallies of *vector*."""
+        board = Board(1, self._records.partitions, self._records.catalogues[-1])
+        for tally in self.tallies(vector):
+            board.hear(tally)
+        return board
+
+    def tallies(self, vector: Vector) -> list[TallyRecord]:
+        """Return the tallies that *vector* claims."""
+        return [
+            self._tally(partition, mark)
+            for partition, mark in enumerate(vector)
+            if mark is not None
+        ]
+
+    def _tally(self, partition: int, mark: Mark) -> TallyRecord:
+        offset, revision = mark
+        return self._records.tally(partition, self._revisions[revision], offset)
+
+
+class Script:
+    """The mirror over a real Redis as a function: what was stored, what comes → what is stored.
+
+    Every snapshot that it stores is read back as a reader would, and checked.
+    """
+
+    def __init__(self, redis_url: str, prefix: str, boards: Boards, records: Records) -> None:
+        self._settings = WorkerSettings(
+            redis=redis_url, redis_prefix=prefix, partitions=records.partitions
+        )
+        self._loop = asyncio.new_event_loop()
+        self._redis = Redis.from_url(redis_url, decode_responses=True)
+        self._mirror = Mirror(self._settings)
+        self._boards = boards
+        self._known: dict[tuple[Vector | None, Vector], Vector] = {}
+
+    def close(self) -> None:
+        """Delete the keys and close the connections."""
+        self._loop.run_until_complete(self._close())
+        self._loop.close()
+
+    def write(self, stored: Vector | None, new: Vector) -> Vector:
+        """Return what is in Redis after *new* was written over *stored*, or refused."""
+        key = (stored, new)
+        known = self._known.get(key)
+        if known is None:
+            with _quiet():
+                known = self._loop.run_until_complete(self._write(stored, new))
+            self._known[key] = known
+        return known
+
+    @property
+    def asked(self) -> int:
+        """How many different questions Redis has answered."""
+        return len(self._known)
+
+    async def _write(self, stored: Vector | None, new: Vector) -> Vector:
+        await self._wipe()
+        if stored is not None:
+            assert await self._mirror.write(self._boards.board(stored))
+        written = await self._mirror.write(self._boards.board(new))
+        snapshot = await read_snapshot(self._redis, self._settings)
+        assert snapshot is not None
+        vector: Vector = tuple(snapshot.offsets.get(p) for p in range(self._settings.partitions))
+        assert vector == (new if written else stored)
+        self._check(snapshot, vector)
+        return vector
+
+    def _check(self, snapshot: Snapshot, vector: Vector) -> None:
+        """Compare what a reader sees with the tallies that the vector claims."""
+        pairs: dict[tuple[str, str], dict[str, int]] = {}
+        for tally in self._boards.tallies(vector):
+            for pair, counts in tally.counts().items():
+                sums = pairs.setdefault(pair, dict.fromkeys(counts._fields, 0))
+                for name, count in counts._asdict().items():
+                    sums[name] += count
+        assert snapshot.pairs == pairs
+        for name in ("results", "provisional", "rejected", "conflicts"):
+            expected = sum(getattr(tally, name) for tally in self._boards.tallies(vector))
+            assert snapshot.meta[name] == expected, name
+
+    async def _wipe(self) -> None:
+        keys = [key async for key in self._redis.scan_iter(f"{self._settings.redis_prefix}*")]
+        if keys:
+            await self._redis.delete(*keys)
+
+    async def _close(self) -> None:
+        await self._wipe()
+        await self._mirror.close()
+        await self._redis.aclose()
+
+
+def mutant_accepts(fence: Fence, stored: Stored, new: Stored) -> bool:
+    """Return what a wrong fence says."""
+    if fence == "sum":
+        return _sum(new.vector) >= _sum(stored.vector)
+    return fence == "none" or new.stamp >= stored.stamp
+
+
+def goes_back(stored: Vector, new: Vector) -> bool:
+    """Whether some partition of *new* is behind *stored*."""
+    return any(
+        old is not None and (mine is None or mine < old)
+        for old, mine in zip(stored, new, strict=True)
+    )
+
+
+def _sum(vector: Vector) -> int:
+    return sum(mark[0] for mark in vector if mark is not None)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Refusals are what is asked for, so they are no news."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
