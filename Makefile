@@ -59,7 +59,7 @@ fuzz-gateway: $(STAMP) ## Send the gateway what nobody should; INPUTS=20000 SEED
 lint: $(STAMP) ## Check style, formatting and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy $(wildcard olympics contracts gateway streams medallero tests bench)
+	@$(BIN)/mypy $(wildcard olympics contracts gateway streams medallero grafana tests bench)
 
 .PHONY: format
 format: $(STAMP) ## Rewrite the code in the project's format

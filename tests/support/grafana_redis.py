@@ -44,7 +44,9 @@ def frame_of(redis: Redis, target: Mapping[str, Any], *, since: float = 1800.0) 
     elif command in ("xrange", "xrevrange"):
         fields = _stream(_entries(redis, target, since))
     elif command == "info":
-        text = str(redis.execute_command("INFO", target["section"], NEVER_DECODE=None))
+        # As text: the client would make a dictionary of it.
+        redis.set_response_callback("INFO", lambda answer, **_options: answer)
+        text = str(execute(redis, "INFO", target["section"]))
         pairs = [line.split(":")[:2] for line in text.splitlines() if ":" in line]
         fields = [_column(name, [value]) for name, value in pairs]
     else:
@@ -56,6 +58,11 @@ def frame_of(redis: Redis, target: Mapping[str, Any], *, since: float = 1800.0) 
     }
 
 
+def execute(redis: Redis, *words: Any) -> Any:
+    """Send a command as it is."""
+    return redis.execute_command(*words)  # type: ignore[no-untyped-call]
+
+
 def _entries(redis: Redis, target: Mapping[str, Any], since: float) -> list[Any]:
     now = time.time()
     start = target["start"] or f"{int((now - since) * 1000)}-0"
@@ -63,8 +70,7 @@ def _entries(redis: Redis, target: Mapping[str, Any], since: float) -> list[Any]
     words: list[Any] = [start, end] if target["command"] == "xrange" else [end, start]
     if target.get("count"):
         words += ["COUNT", target["count"]]
-    answer: Any = redis.execute_command(target["command"].upper(), target["keyName"], *words)
-    return list(answer)
+    return list(execute(redis, target["command"].upper(), target["keyName"], *words))
 
 
 def _stream(entries: list[Any]) -> list[Json]:

@@ -30,9 +30,9 @@ from medallero.embedded.ports import free_port
 from medallero.embedded.processes import Command, Process, stop_all
 from medallero.settings import UpSettings
 from medallero.whereabouts import Whereabouts
-from tests.paris2024 import CATALOGUE, facts, odf_csv, official_medals
+from tests.paris2024 import CATALOGUE, SportName, facts, odf_csv, official_medals
 from tests.support import kubernetes_metrics
-from tests.support.grafana_redis import frame_of
+from tests.support.grafana_redis import execute, frame_of
 from tests.support.servers import running_redis
 from tests.support.stack import Stack, unique_settings
 from tests.support.waiting import wait_until
@@ -42,6 +42,8 @@ pytestmark = [pytest.mark.system, pytest.mark.xdist_group("dashboards")]
 ROOT: Final = Path(__file__).parents[2]
 PROOF: Final = Path(__file__).parent / "grafana"
 GOLD, SILVER, BRONZE = "#D4AF37", "#C0C0C0", "#CD7F32"
+
+SPORTS: Final[tuple[SportName, ...]] = ("swimming", "boxing")
 
 Json = dict[str, Any]
 
@@ -124,9 +126,9 @@ LATENCY: Final = (
 
 def send_paris(games: Stack, directory: Path) -> None:
     files = []
-    for sport in ("swimming", "boxing"):
+    for sport in SPORTS:
         files.append(directory / f"{sport}.csv")
-        files[-1].write_text(odf_csv(sport), encoding="utf-8")  # type: ignore[arg-type]
+        files[-1].write_text(odf_csv(sport), encoding="utf-8")
     # At a pace, so that there are several snapshots and the rates have something to say.
     sent = subprocess.run(
         games.command("send", *map(str, files), "--quiet", "--rate", "700"),
@@ -146,7 +148,7 @@ def as_grafana(address: str) -> Redis:
     words = (ROOT / "grafana" / "redis-user.acl").read_text("utf-8").split()
     assert words[:2] == ["user", "grafana"]
     with Redis.from_url(address) as admin:
-        admin.execute_command("ACL", "SETUSER", *words[1:])
+        execute(admin, "ACL", "SETUSER", *words[1:])
     return Redis.from_url(address, username="grafana", password="change-me", decode_responses=True)
 
 
@@ -248,14 +250,14 @@ def rows(panel: Json) -> list[dict[str, Any]]:
 def official_table() -> list[tuple[int, str, int, int, int]]:
     """The medal table of the two sports as the officials have it: rank, committee, medals."""
     sums: dict[str, list[int]] = {}
-    for sport in ("swimming", "boxing"):
-        for committee, medals in official_medals(sport).items():  # type: ignore[arg-type]
+    for sport in SPORTS:
+        for committee, medals in official_medals(sport).items():
             mine = sums.setdefault(committee, [0, 0, 0])
             sums[committee] = [a + b for a, b in zip(mine, medals, strict=True)]
     order = sorted(sums.items(), key=lambda it: ([-n for n in it[1]], it[0]))
     return [
-        (1 + sum(other > mine for other in sums.values()), committee, *mine)
-        for committee, mine in order
+        (1 + sum(it > [gold, silver, bronze] for it in sums.values()), name, gold, silver, bronze)
+        for name, (gold, silver, bronze) in order
     ]
 
 
@@ -289,7 +291,7 @@ def test_the_numbers_at_the_top_are_those_of_the_system(shown: dict[str, Json]) 
     def says(title: str) -> list[str]:
         return [it["text"] for it in shown[title]["display"]]
 
-    total = sum(len(facts(sport)) for sport in ("swimming", "boxing"))  # type: ignore[arg-type]
+    total = sum(len(facts(sport)) for sport in SPORTS)
     assert says("Leader") == ["USA"]
     (results,) = shown["Results"]["columns"]
     assert results["values"] == [total]
@@ -421,7 +423,7 @@ def test_grafanas_user_can_read_the_board_and_change_nothing(watched: Watched) -
         ("COPY", "olympics:meta", "olympics:other"),
     ):
         with pytest.raises(Exception, match=r"(?i)no permission|NOPERM"):
-            redis.execute_command(*command)
+            execute(redis, *command)
 
     assert watched.games.snapshot() is not None
     assert before is not None
@@ -440,7 +442,7 @@ def test_the_acl_file_is_one_that_redis_loads(tmp_path: Path) -> None:
         def users() -> list[str] | None:
             try:
                 with Redis(port=port, decode_responses=True) as redis:
-                    return [str(it) for it in redis.execute_command("ACL", "USERS")]
+                    return [str(it) for it in execute(redis, "ACL", "USERS")]
             except OSError:
                 return None
 
