@@ -15,6 +15,7 @@ from gateway.http_answers import response_of
 from gateway.http_api import HttpApi
 from gateway.http_records import RecordRequests
 from gateway.intake import Intake
+from gateway.metrics import Metrics
 from gateway.refusal import Reason, Refused
 from gateway.request_log import what_failed
 from gateway.settings import GatewaySettings
@@ -41,6 +42,7 @@ class HttpServer:
         records: RecordRequests,
         intake: Intake,
         budget: Budget,
+        metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._api = api
@@ -53,6 +55,8 @@ class HttpServer:
             lingering_time=_LINGER,
         )
         self._lane = FastLane(settings, api, records, intake, budget, self._aiohttp)
+        metrics.connections.labels("fast").set_function(lambda: len(self._lane.connections))
+        metrics.connections.labels("aiohttp").set_function(lambda: len(self._aiohttp.connections))
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
 

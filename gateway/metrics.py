@@ -61,6 +61,13 @@ class Metrics:
             ["protocol"],
             registry=registry,
         )
+        self.connections = Gauge(
+            "medallero_gateway_connections",
+            "Open HTTP connections, by lane (fast: they brought nothing but plain posts of records; "
+            "aiohttp: they brought something else)",
+            ["lane"],
+            registry=registry,
+        )
         self.request_seconds = Histogram(
             "medallero_gateway_request_seconds",
             "From a request's headers to its answer, by protocol (http, grpc), seconds; for "

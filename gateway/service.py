@@ -59,7 +59,7 @@ class Gateway:
             catalogue_document(catalogue),
             self.metrics,
         )
-        self._http = HttpServer(settings, self._api, records, self.intake, budget)
+        self._http = HttpServer(settings, self._api, records, self.intake, budget, self.metrics)
         self._grpc = GrpcServer(
             settings, self.intake, budget, self._access, rate, self._tls, self.metrics
         )
