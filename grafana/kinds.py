@@ -70,7 +70,7 @@ def bars(
         targets=targets,
         width=width,
         height=height,
-        unit="short",
+        unit="none",
         decimals=0,
         transformations=transformations,
         options={
@@ -158,7 +158,7 @@ def table(
     *targets: Target,
     transformations: Sequence[Json] = (),
     fields: Mapping[str, Mapping[str, Any]] | None = None,
-    unit: str = "short",
+    unit: str = "none",
     width: int = 24,
     height: int = 10,
 ) -> Panel:
@@ -189,11 +189,14 @@ def bar_gauge(
     column: str,
     transformations: Sequence[Json] = (),
     color: str = GREEN,
-    unit: str = "short",
+    unit: str = "none",
     width: int = 8,
     height: int = 9,
 ) -> Panel:
-    """Return a bar a row: its length is *column*, its name the row's only text."""
+    """Return a bar a row: its length is *column*, its name the row's only text.
+
+    *column* must not be renamed: Grafana would call every bar by the new name.
+    """
     return Panel(
         title=title,
         description=description,

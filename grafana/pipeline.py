@@ -86,7 +86,7 @@ def _now() -> tuple[Panel, ...]:
             promql("sum(max by (partition) (medallero_worker_group_lag_records))"),
             decimals=0,
             width=3,
-            unit="short",
+            unit="locale",
             thresholds=steps(GREEN, (50_000, ORANGE), (500_000, RED)),
             graph=True,
         ),
@@ -323,7 +323,7 @@ def _redis() -> tuple[Panel, ...]:
             "Connections to Redis.",
             "clients",
             "connected_clients",
-            unit="short",
+            unit="locale",
             decimals=0,
         ),
         info(
@@ -397,13 +397,13 @@ def _processes() -> tuple[Panel, ...]:
     ours = '{job=~"medallero-.+"}'
     return (
         lines(
-            "CPU",
+            "CPU by process",
             "Cores that each process keeps busy.",
             promql(f"rate(process_cpu_seconds_total{ours}{_RATE})", "{{instance}}"),
             unit="none",
         ),
         lines(
-            "Memory",
+            "Memory by process",
             "Memory of each process that is in RAM.",
             promql(f"process_resident_memory_bytes{ours}", "{{instance}}"),
             unit="bytes",

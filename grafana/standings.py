@@ -5,6 +5,7 @@ It knows no sport and no faculty by name: both come from streams, and any catalo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from grafana.kinds import bar_gauge, bars, lines, stat, table
@@ -81,7 +82,7 @@ def dashboard() -> Dashboard:
                 "Results",
                 "Results that the standings hold, of any status; entries are results, too.",
                 redis("hget", META, field="results"),
-                unit="short",
+                unit="locale",
                 decimals=0,
             ),
             stat(
@@ -124,7 +125,7 @@ def dashboard() -> Dashboard:
                 "are official.",
                 redis("hget", META, field="provisional"),
                 width=3,
-                unit="short",
+                unit="locale",
                 decimals=0,
             ),
             stat(
@@ -133,7 +134,7 @@ def dashboard() -> Dashboard:
                 "`medallero doctor` lists them.",
                 redis("hget", META, field="conflicts"),
                 width=3,
-                unit="short",
+                unit="locale",
                 decimals=0,
                 thresholds=steps(GREEN, (1, ORANGE)),
             ),
@@ -151,9 +152,9 @@ def dashboard() -> Dashboard:
                 "The ten first by medals",
                 "Medals of the ten faculties that the medal table lists first.",
                 stream(MEDAL_TABLE, 10),
-                column="Medals",
+                column="total",
                 color=GOLD,
-                transformations=_only("faculty", "total", rename={"total": "Medals"}),
+                transformations=_only("faculty", "total"),
             ),
             _by_faculty(
                 "Medals by faculty",
@@ -201,12 +202,9 @@ def dashboard() -> Dashboard:
                 "Sports that the winners come from",
                 "Winners in each sport, the most first.",
                 stream(SPORTS),
-                column="Winners",
+                column="winners",
                 width=12,
-                transformations=(
-                    *_only("sport", "winners", rename={"winners": "Winners"}),
-                    sort_by("Winners"),
-                ),
+                transformations=(*_only("sport", "winners"), sort_by("winners")),
             ),
             table(
                 "Sports",
@@ -334,12 +332,13 @@ def _by_sport(
     )
 
 
-def _only(*names: str, rename: dict[str, str]) -> tuple[Json, ...]:
+def _only(*names: str, rename: Mapping[str, str] | None = None) -> tuple[Json, ...]:
     """Return the transformations that keep these columns, in this order."""
     pattern = f"^({'|'.join(names)})$"
+    named = rename or {}
     return (
         keep(pattern),
-        organize(*names, rename={it: rename[it] for it in names if it in rename}),
+        organize(*names, rename={it: named[it] for it in names if it in named}),
     )
 
 

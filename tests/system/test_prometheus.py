@@ -1,4 +1,4 @@
-"""Prometheus' own tool finds nothing wrong with the configurations and rules, and runs their tests."""
+"""Prometheus' own tool finds nothing wrong in configurations and rules, and runs their tests."""
 
 from __future__ import annotations
 
