@@ -69,6 +69,8 @@ _UPSTREAM: Final = 4
 #: A whole request has its answer by then, also on a machine that is busy with something else.
 _PATIENCE: Final = 60.0
 _RESET: Final = struct.pack("ii", 1, 0)
+#: What gRPC's client says when the server has ended a stream that it was still writing to.
+_CLIENTS_OWN: Final = "Internal error from Core"
 _GRPC_CODES: Final = frozenset(
     (
         *("OK", "INVALID_ARGUMENT", "UNIMPLEMENTED"),
@@ -399,6 +401,10 @@ class Campaign:
         code = error.code().name
         self.tally.answers[code] += 1
         if call.timeout is not None and code in ("DEADLINE_EXCEEDED", "CANCELLED"):
+            self._ledger.uncertain.add(call.tag)
+            self._ledger.damaged += 1
+            return
+        if error.details() == _CLIENTS_OWN:
             self._ledger.uncertain.add(call.tag)
             self._ledger.damaged += 1
             return
