@@ -32,6 +32,14 @@ _STALE_AFTER: Final = 5.0
 _NARROW: Final = 64
 # Of more faculties or sports than this, those without a single entry are left out.
 _MANY: Final = 20
+# Entries, and all that they are made up of: title, count, style. DNS: did not start.
+_SPLITS: Final = (
+    ("Entries", "entries", ""),
+    ("Won", "winners", "green"),
+    ("Lost", "losers", "red"),
+    ("Tied", "ties", ""),
+    ("DNS", "did_not_start", "dim"),
+)
 _QUIT: Final = frozenset(b"qQ\x03\x04\x1b")
 
 
@@ -151,21 +159,21 @@ def _state(snapshot: Snapshot, now: float, narrow: bool) -> Text:
 def _medal_table(
     rows: Sequence[Mapping[str, Any]], names: _Names, narrow: bool, room: int | None
 ) -> RenderableType:
-    table = _table(narrow)
+    table = _table()
     table.add_column("#", justify="right", style="dim", no_wrap=True)
     table.add_column("Faculty", no_wrap=True, overflow="ellipsis", ratio=1)
     for title, style in (("Gold", "yellow"), ("Silver", "white"), ("Bronze", "dark_orange3")):
         table.add_column(title[:1] if narrow else title, justify="right", style=style, no_wrap=True)
     table.add_column("Σ" if narrow else "Total", justify="right", style="bold", no_wrap=True)
     if not narrow:
-        for title in ("Entries", "Won", "Lost"):
-            table.add_column(title, justify="right", no_wrap=True)
+        for title, _, style in _SPLITS:
+            table.add_column(title, justify="right", style=style, no_wrap=True)
     listed = rows if room is None or len(rows) <= room else rows[: room - 1]
     for row in listed:
         cells: list[str | Text] = [str(row["rank"]), Text(names.faculty(row["faculty"]))]
         cells += [f"{row[name]:,}" for name in ("gold", "silver", "bronze", "total")]
         if not narrow:
-            cells += [f"{row[name]:,}" for name in ("entries", "winners", "losers")]
+            cells += [f"{row[name]:,}" for _, name, _ in _SPLITS]
         table.add_row(*cells)
     if len(listed) < len(rows):
         return Group(table, Text(f"  and {len(rows) - len(listed)} more", style="dim"))
@@ -173,15 +181,12 @@ def _medal_table(
 
 
 def _splits(rows: Sequence[Mapping[str, Any]], names: _Names, narrow: bool) -> Table:
-    table = _table(narrow)
+    table = _table()
     table.add_column("Sport", no_wrap=True, overflow="ellipsis", ratio=1)
-    columns = [("Won", "winners", "green"), ("Lost", "losers", "red")]
-    if narrow:
-        columns.append(("Tied", "ties", ""))
-    else:
-        columns = [("Entries", "entries", "bold"), *columns, ("Tied", "ties", "")]
-        columns += [("No start", "did_not_start", "dim"), ("Gold", "gold", "yellow")]
-        columns += [("Silver", "silver", "white"), ("Bronze", "bronze", "dark_orange3")]
+    columns = list(_SPLITS[1:] if narrow else _SPLITS)
+    if not narrow:
+        columns += [("Gold", "gold", "yellow"), ("Silver", "silver", "white")]
+        columns.append(("Bronze", "bronze", "dark_orange3"))
     for title, _, style in columns:
         table.add_column(title, justify="right", style=style, no_wrap=True)
     for row in rows:
@@ -191,10 +196,8 @@ def _splits(rows: Sequence[Mapping[str, Any]], names: _Names, narrow: bool) -> T
     return table
 
 
-def _table(narrow: bool) -> Table:
-    return Table(
-        box=box.SIMPLE_HEAD, expand=True, padding=(0, 0, 0, 1) if narrow else (0, 1), pad_edge=False
-    )
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, expand=True, padding=(0, 0, 0, 1), pad_edge=False)
 
 
 async def _read_once(settings: CommonSettings) -> Snapshot | None:
