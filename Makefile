@@ -31,7 +31,7 @@ test: $(STAMP) ## Run the tests; ARGS="-k ties" passes flags
 	@$(PYTEST) -m "not system and not faults" $(ARGS)
 
 .PHONY: test-all
-test-all: test deps-system $(VENV)/.browser ## Run every test, also long ones and those that need system packages
+test-all: test deps-system $(VENV)/.browser $(VENV)/.system ## Run every test, also long ones and those that need system packages
 	@$(PYTEST) -m "system or faults" $(ARGS)
 
 # Further flags in ARGS: see `python -m tests.soak --help`.
@@ -67,17 +67,26 @@ format: $(STAMP) ## Rewrite the code in the project's format
 	@$(BIN)/ruff format .
 
 .PHONY: bench
-bench: bench-worker ## Measure everything beside its peers; QUICK=1 for a rough answer
+bench: bench-worker bench-gateway ## Measure everything beside its peers; QUICK=1: roughly
 
 .PHONY: bench-worker
 bench-worker: $(VENV)/.bench ## Measure the worker beside its peers; QUICK=1 ARGS="--only latency"
 	@$(BIN)/python -m bench.worker $(ARGS)
+
+.PHONY: bench-gateway
+bench-gateway: $(VENV)/.bench ## Measure the gateway beside its peers; QUICK=1 ARGS="--only overload"
+	@$(BIN)/python -m bench.gateway $(ARGS)
 
 # Only the plot needs more packages: without them, all but the plot is there.
 $(VENV)/.bench: $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint requirements.lock --editable '.[bench]' \
 	    || echo "matplotlib could not be installed: there will be no plot"
+	@touch $@
+
+# Locust and schemathesis.
+$(VENV)/.system: $(STAMP)
+	@$(PIP_INSTALL) --constraint requirements.lock --editable '.[system]'
 	@touch $@
 
 # What drives the browser of the operating system.
@@ -113,6 +122,10 @@ lock: ## Pin the newest packages that setup.cfg allows
 .PHONY: deps-system
 deps-system: ## Install system packages that test-all needs (Debian, root)
 	@.ci/deps-system
+
+.PHONY: deps-bench
+deps-bench: ## Install what the benches measure with and beside (Debian, root)
+	@.ci/deps-system --bench
 
 .PHONY: clean
 clean: ## Remove the virtual environment and caches; data of `make up` stays

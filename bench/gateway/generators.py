@@ -12,7 +12,8 @@ from bench.builds import GoBuild, need
 from bench.gateway.peers import GO_MODULE
 
 _SCRIPT: Final = Path(__file__).with_name("results.lua")
-_GRACE: Final = 60.0
+# A request or a call that has begun is waited for, at most so long.
+_GRACE: Final = 150.0
 _READING: Final = 900.0
 
 

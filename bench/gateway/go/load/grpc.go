@@ -77,7 +77,7 @@ func callGRPC(arguments []string) (any, error) {
 			accepted, failures := int64(0), map[string]int{}
 			channel := channels[number%len(channels)]
 			for at := number; time.Now().Before(end); {
-				ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+				ctx, cancel := context.WithTimeout(context.Background(), 120*time.Second)
 				if *token != "" {
 					ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+*token)
 				}

@@ -29,6 +29,7 @@ const (
 
 type overloaded struct {
 	Seconds     float64        `json:"seconds"`
+	Lasted      float64        `json:"lasted"` // until the last answer
 	Connections int            `json:"connections"`
 	Batch       int            `json:"batch"`
 	Requests    int            `json:"requests"`
@@ -39,7 +40,7 @@ type overloaded struct {
 	Unconnected int `json:"unconnected"`
 	// 429 and 503 without Retry-After.
 	NotTold int `json:"refused_without_retry_after"`
-	// Records acknowledged a second, while all connections sent.
+	// Records acknowledged, and sent, a second of the time in which all connections sent.
 	Goodput    float64  `json:"goodput"`
 	Offered    float64  `json:"offered"`
 	P50        float32  `json:"accepted_p50_ms"`
@@ -73,6 +74,7 @@ type connection struct {
 	statuses    map[int]int
 	unconnected int
 	notTold     int
+	inTime      int // accepted before the end of the sending
 }
 
 func overload(arguments []string) (any, error) {
@@ -104,7 +106,8 @@ func overload(arguments []string) (any, error) {
 		}()
 	}
 	senders.Wait()
-	found := sum(all, time.Since(began).Seconds(), *batch)
+	found := sum(all, *seconds, *batch)
+	found.Lasted = time.Since(began).Seconds()
 	if held != nil {
 		defer held.client.Close()
 		if found.Topic, err = held.compare(all, *batch); err != nil {
@@ -117,7 +120,9 @@ func overload(arguments []string) (any, error) {
 func sum(all []*connection, seconds float64, batch int) *overloaded {
 	found := &overloaded{Seconds: seconds, Connections: len(all), Batch: batch, Statuses: map[string]int{}}
 	var waits, refused []float32
+	inTime := 0
 	for _, one := range all {
+		inTime += one.inTime
 		for status, count := range one.statuses {
 			found.Statuses[strconv.Itoa(status)] += count
 		}
@@ -132,7 +137,7 @@ func sum(all []*connection, seconds float64, batch int) *overloaded {
 		waits = append(waits, one.accepted...)
 		refused = append(refused, one.refused...)
 	}
-	found.Goodput = float64(len(waits)*batch) / seconds
+	found.Goodput = float64(inTime*batch) / seconds
 	found.Offered = float64(found.Requests*batch) / seconds
 	found.P50, found.P99, found.Max = percentile(waits, 0.5), percentile(waits, 0.99), percentile(waits, 1)
 	found.RefusedP99 = percentile(refused, 0.99)
@@ -163,6 +168,9 @@ func (c *connection) run(address, token string, batch int, end time.Time) {
 		took := float32(time.Since(sent).Seconds() * 1000)
 		if err == nil {
 			c.took(status, told, took)
+			if status == 202 && time.Now().Before(end) {
+				c.inTime++
+			}
 		}
 		if err != nil || writeErr != nil || last {
 			stream.Close()
