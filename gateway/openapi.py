@@ -59,7 +59,17 @@ def _document(settings: GatewaySettings) -> Schema:
             ),
         },
         "paths": _paths(settings),
-        "components": {"schemas": _schemas(), "parameters": _parameters()},
+        "components": {
+            "schemas": _schemas(),
+            "parameters": _parameters(),
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Says who sends, and what: the operator gives it out.",
+                }
+            },
+        },
     }
 
 
@@ -164,7 +174,10 @@ def _post(
     example: Schema,
 ) -> Schema:
     item_schema = {"$ref": f"#/components/schemas/{item}"}
-    parameters = [{"$ref": "#/components/parameters/RequestId"}]
+    parameters = [
+        {"$ref": f"#/components/parameters/{name}"}
+        for name in ("RequestId", "Traceparent", "Tracestate")
+    ]
     if item == "Entry":
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
     return {
@@ -172,6 +185,8 @@ def _post(
         "summary": summary,
         "description": description,
         "parameters": parameters,
+        # A token, or none where the gateway asks for none.
+        "security": [{"token": []}, {}],
         "requestBody": {
             "required": True,
             "description": (
@@ -191,6 +206,8 @@ def _post(
         "responses": {
             "202": _answer("All, or some, records are accepted", "Outcome"),
             "400": _answer("Not JSON, a broken body, or an empty Idempotency-Key", "Error"),
+            "401": _unauthorised(),
+            "403": _answer("The token is wrong, or has expired", "Error"),
             "408": _answer("The body came too slowly; try again", "Error", retry=True),
             "413": _answer(
                 "The JSON body, or a line of NDJSON, is too large. Of NDJSON, the records before "
@@ -208,6 +225,15 @@ def _post(
             ),
         },
     }
+
+
+def _unauthorised() -> Schema:
+    answer = _answer("A token is needed", "Error")
+    answer["headers"]["WWW-Authenticate"] = {
+        "description": "Bearer",
+        "schema": {"type": "string"},
+    }
+    return answer
 
 
 def _get(operation: str, summary: str, schema: str, *, away: bool = True) -> Schema:
@@ -261,6 +287,17 @@ def _parameters() -> Schema:
             ),
             "schema": {"type": "string", "minLength": 1},
         },
+        "Traceparent": _trace_parameter("traceparent", 55),
+        "Tracestate": _trace_parameter("tracestate", 512),
+    }
+
+
+def _trace_parameter(name: str, length: int) -> Schema:
+    return {
+        "name": name,
+        "in": "header",
+        "description": "W3C Trace Context: goes onto the Kafka records. Malformed, it is left out.",
+        "schema": {"type": "string", "maxLength": length},
     }
 
 

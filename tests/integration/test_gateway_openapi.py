@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway.tokens import digest_of, line_of
 from tests.integration.gateway_support import (
     JSON,
     Answer,
@@ -33,25 +34,32 @@ RECORD_PATHS = (
 
 
 class Gateways:
-    """A gateway that has all it needs, with narrow limits, and one that has neither Kafka nor
-    Redis."""
+    """A gateway that has all it needs, with narrow limits; one that has neither Kafka nor Redis;
+    and one that asks for a token."""
 
-    def __init__(self, good: RunningGateway, lonely: RunningGateway) -> None:
+    def __init__(
+        self, good: RunningGateway, lonely: RunningGateway, guarded: RunningGateway
+    ) -> None:
         self.good = good
         self.lonely = lonely
+        self.guarded = guarded
 
 
 @pytest.fixture(scope="module")
 def gateways(kafka: str, redis_url: str) -> Iterator[Gateways]:
     good = settings_for(kafka, redis_url, max_body=2**21, max_in_flight=2**20, body_timeout=0.3)
     lonely = settings_for("127.0.0.1:1", "redis://127.0.0.1:1/0", max_viewers=0)
+    guarded = settings_for(
+        "127.0.0.1:1", "redis://127.0.0.1:1/0", tokens=line_of("a", digest_of("right"))
+    )
     with (
         a_worker() as (address, _asked),
         running(good) as good_gateway,
         running(lonely, topics=False) as lonely_gateway,
+        running(guarded, topics=False) as guarded_gateway,
     ):
         write_snapshot(good, dict.fromkeys(range(good.partitions), address))
-        yield Gateways(good_gateway, lonely_gateway)
+        yield Gateways(good_gateway, lonely_gateway, guarded_gateway)
 
 
 def _stalled(gateway: RunningGateway, path: str) -> Answer:
@@ -73,6 +81,8 @@ def _record_requests(path: str) -> dict[str, Callable[[Gateways], Answer]]:
     return {
         "202": lambda all_: all_.good.post(path, item),
         "400": lambda all_: all_.good.post(path, b"{"),
+        "401": lambda all_: all_.guarded.post(path, item),
+        "403": lambda all_: all_.guarded.post(path, item, Authorization="Bearer wrong"),
         "408": lambda all_: _stalled(all_.good, path),
         "413": lambda all_: all_.good.post(path, b" " * (2**21 + 1)),
         "415": lambda all_: all_.good.send("POST", path, b"x", {"Content-Type": "text/plain"}),
