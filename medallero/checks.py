@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from redis.exceptions import ReadOnlyError, RedisError
 
 from contracts.kafka import kafka_options
 from contracts.records import read_record
-from contracts.settings import CommonSettings
+from contracts.settings import CertificatesFile, CommonSettings
 from contracts.snapshot import Snapshot
 from contracts.topics import check_topics
 from medallero.mirror import Mirror, MirrorUnavailable, open_mirror
@@ -48,20 +49,27 @@ class DoctorSettings(CommonSettings):
     grpc_port: int = 50051
 
     endpoint: str | None = Field(default=None, description="the gateway, as `send` is told it")
+    ca: CertificatesFile | None = Field(default=None, description="vouches for the gateway")
 
     @property
     def gateway_url(self) -> str:
         """The gateway's address for a client on this machine."""
         if self.endpoint and self.endpoint.startswith(("http://", "https://")):
             return self.endpoint.rstrip("/")
-        return f"http://{_reachable(self.http_host)}:{self.http_port}"
+        return f"{'https' if self.tls else 'http'}://{_reachable(self.http_host)}:{self.http_port}"
 
     @property
     def grpc_address(self) -> str:
         """The gateway's gRPC address for a client on this machine."""
-        if self.endpoint and self.endpoint.startswith("grpc://"):
-            return self.endpoint.removeprefix("grpc://").rstrip("/")
+        scheme, _, address = (self.endpoint or "").partition("://")
+        if scheme in ("grpc", "grpcs"):
+            return address.rstrip("/")
         return f"{_reachable(self.grpc_host)}:{self.grpc_port}"
+
+    @property
+    def tls(self) -> bool:
+        """Whether the gateway speaks TLS."""
+        return (self.endpoint or "").startswith(("https://", "grpcs://"))
 
     @property
     def grpc_is_a_guess(self) -> bool:
@@ -93,7 +101,10 @@ async def examine(settings: DoctorSettings, progress: Progress) -> AsyncIterator
     if kafka.state == "ok":
         for finding in await check_the_topics(settings):
             yield finding
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as web:
+    trust = ssl.create_default_context(cafile=settings.ca) if settings.ca else True
+    async with aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=5), connector=aiohttp.TCPConnector(ssl=trust)
+    ) as web:
         yield await check_gateway(settings, web)
         yield await check_grpc(settings)
         snapshot: Snapshot | None = None
@@ -199,9 +210,14 @@ async def check_grpc(settings: DoctorSettings) -> Finding:
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
     address = settings.grpc_address
-    async with grpc.aio.insecure_channel(
-        address, options=[("grpc.enable_http_proxy", 0)]
-    ) as channel:
+    options = [("grpc.enable_http_proxy", 0)]
+    if settings.tls:
+        trusted = settings.ca.read_bytes() if settings.ca else None
+        secure = grpc.ssl_channel_credentials(trusted)
+        opened = grpc.aio.secure_channel(address, secure, options=options)
+    else:
+        opened = grpc.aio.insecure_channel(address, options=options)
+    async with opened as channel:
         try:
             stub = health_pb2_grpc.HealthStub(channel)
             answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=5)

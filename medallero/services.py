@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,9 +58,17 @@ def kafka_service(broker: EmbeddedKafka, version: str) -> Service:
 
 
 def gateway_service(
-    environment: Mapping[str, str], *, http: tuple[str, int], grpc: tuple[str, int], log: Path
+    environment: Mapping[str, str],
+    *,
+    http: tuple[str, int],
+    grpc: tuple[str, int],
+    log: Path,
+    tls: bool = False,
 ) -> Service:
-    """Return a gateway as a service. The environment holds the settings that all share."""
+    """Return a gateway as a service. The environment holds its other settings.
+
+    *tls*: they name a certificate.
+    """
     own = {
         variable("http_host"): http[0],
         variable("http_port"): str(http[1]),
@@ -71,7 +80,7 @@ def gateway_service(
     return Service(
         "gateway",
         prepare=lambda: command,
-        problem=lambda: unreadiness(reachable(http[0]), http[1]),
+        problem=lambda: unreadiness(reachable(http[0]), http[1], tls=tls),
         stop_rank=_GATEWAY,
         grace=20.0,
     )
@@ -95,9 +104,16 @@ def worker_service(
     )
 
 
-def unreadiness(host: str, port: int) -> str | None:
+def unreadiness(host: str, port: int, *, tls: bool = False) -> str | None:
     """Ask a process of ours whether it is ready: None if so, else what it says is in the way."""
-    connection = http.client.HTTPConnection(host, port, timeout=_HTTP_TIMEOUT)
+    if tls:
+        # It is our own process, and its certificate need not be for this address.
+        anything = ssl._create_unverified_context()
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            host, port, timeout=_HTTP_TIMEOUT, context=anything
+        )
+    else:
+        connection = http.client.HTTPConnection(host, port, timeout=_HTTP_TIMEOUT)
     try:
         connection.request("GET", "/readyz")
         response = connection.getresponse()

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, FilePath, model_validator
 
 from contracts.settings import CommonSettings
 
@@ -42,6 +42,19 @@ class UpSettings(CommonSettings):
     http_port: Port = Field(default=8080, description="port of the HTTP server")
     grpc_host: Address = Field(default="", description="address of the gRPC server; default: host")
     grpc_port: Port = Field(default=50051, description="port of the gRPC server")
+    tokens_file: FilePath | None = Field(
+        default=None, description="file of the tokens that may send; made by `medallero token`"
+    )
+    tokens: str = Field(default="", description="the same as text, beside or instead of the file")
+    anyone_may_send: bool = Field(
+        default=False, description="true: take records without a token from whoever can reach it"
+    )
+    tls_certificate: FilePath | None = Field(
+        default=None, description="certificate and its chain (PEM) for HTTPS and gRPC"
+    )
+    tls_key: FilePath | None = Field(
+        default=None, description="key of the certificate (PEM); default: in the same file"
+    )
     worker_host: ReachableAddress = Field(
         default="127.0.0.1", description="address of the workers' private HTTP servers"
     )
@@ -87,6 +100,17 @@ class UpSettings(CommonSettings):
     def _worker_ports_exist(self) -> Self:
         if self.worker_port is not None and self.worker_port + self.workers - 1 > 65535:
             raise ValueError("worker_port: the last worker's port would be above 65535")
+        return self
+
+    @model_validator(mode="after")
+    def _others_need_tokens(self) -> Self:
+        # The gateway would refuse to start, and say so in its log only.
+        hosts = [it for it in (self.http_host, self.grpc_host) if not ip_address(it).is_loopback]
+        if hosts and not (self.tokens_file or self.tokens or self.anyone_may_send):
+            raise ValueError(
+                f"others can reach {hosts[0]}: make tokens with `medallero token` and name their "
+                "file with --tokens-file, or take records from anybody with --anyone-may-send true"
+            )
         return self
 
     @model_validator(mode="after")

@@ -21,7 +21,7 @@ from medallero.embedded.kafka import EmbeddedKafka
 from medallero.embedded.lock import load_lock
 from medallero.embedded.ports import Listener, PortsTaken, check_free, free_port
 from medallero.embedded.redis import EmbeddedRedis
-from medallero.options import flag
+from medallero.options import flag, variable
 from medallero.provision import check_redis, provide_kafka, provide_topics
 from medallero.services import (
     gateway_service,
@@ -148,6 +148,7 @@ def _start(settings: UpSettings, data: DataDir, screen: _Screen, supervisor: Sup
         workers=tuple((settings.worker_host, port) for port in worker_ports),
         data=data.path,
         logs=data.logs,
+        tls=settings.tls_certificate is not None,
         started=(
             *(["kafka", "epoch"] if settings.own_kafka else []),
             *(["redis"] if settings.own_redis else []),
@@ -197,15 +198,23 @@ def _embedded_kafka(settings: UpSettings, data: DataDir, jars: tuple[Path, ...])
     )
 
 
+def _gateway_environment(settings: UpSettings) -> dict[str, str]:
+    """Return the settings that are the gateway's alone."""
+    names = ("tokens_file", "tokens", "anyone_may_send", "tls_certificate", "tls_key")
+    given = {name: getattr(settings, name) for name in names}
+    return {variable(name): str(value) for name, value in given.items() if value}
+
+
 def _own_services(
     settings: UpSettings, data: DataDir, common: CommonSettings, worker_ports: list[int]
 ) -> list[Service]:
     environment = as_environment(common, secrets=True)
     gateway = gateway_service(
-        environment,
+        {**environment, **_gateway_environment(settings)},
         http=(settings.http_host, settings.http_port),
         grpc=(settings.grpc_host, settings.grpc_port),
         log=data.logs / "gateway.log",
+        tls=settings.tls_certificate is not None,
     )
     workers = [
         worker_service(

@@ -35,11 +35,13 @@ class Whereabouts:
     logs: Path
     #: the settings that only describe what `up` itself has started
     started: tuple[str, ...]
+    #: whether the gateway has a certificate
+    tls: bool = False
 
     @property
     def endpoint(self) -> str:
         """The gateway's HTTP address."""
-        return f"http://{_host_port(*self.http)}"
+        return f"{'https' if self.tls else 'http'}://{_host_port(*self.http)}"
 
     def environment(self) -> dict[str, str]:
         """Return what other commands need in their environment to find this system."""

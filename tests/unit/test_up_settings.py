@@ -12,8 +12,8 @@ import pytest
 from contracts.settings import CommonSettings
 from medallero.options import read
 from medallero.settings import UpSettings
-from medallero.terminal import CannotDo
-from medallero.whereabouts import Whereabouts, forget_started
+from medallero.terminal import CannotDo, read_settings
+from medallero.whereabouts import Whereabouts, as_environment, forget_started
 
 
 def test_a_flag_is_stronger_than_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,7 +26,8 @@ def test_a_flag_is_stronger_than_the_environment(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_host_is_that_of_both_protocols_unless_they_have_their_own() -> None:
-    settings = read(UpSettings, {"host": "0.0.0.0", "grpc_host": "::1"})
+    given = {"host": "0.0.0.0", "grpc_host": "::1", "anyone_may_send": "true"}
+    settings = read(UpSettings, given)
 
     assert (settings.http_host, settings.grpc_host) == ("0.0.0.0", "::1")
     assert settings.kafka_host == settings.redis_host == settings.worker_host == "127.0.0.1"
@@ -49,6 +50,13 @@ def test_kafka_and_redis_are_ours_unless_they_are_named(monkeypatch: pytest.Monk
         ({"http_port": "65536"}, "--http-port"),
         ({"kafka_host": "0.0.0.0"}, "they can reach"),
         ({"host": "games.example"}, "--host"),
+        ({"host": "0.0.0.0"}, "--tokens-file"),
+        ({"grpc_host": "192.0.2.7"}, "--anyone-may-send true"),
+        ({"tokens_file": "/nowhere/tokens"}, "--tokens-file"),
+        ({"kafka_security": "SASL_SSL"}, "needs MEDALLERO_KAFKA_USER"),
+        ({"kafka_user": "u", "kafka_security": "SASL_SSL"}, "needs either"),
+        ({"kafka_user": "u"}, "SASL_SSL"),
+        ({"kafka_security": "SSL"}, "name it with --kafka"),
         ({"maven": "ftp://mirror"}, "--maven"),
         ({"workers": "2", "worker_port": "65535"}, "above 65535"),
     ],
@@ -116,3 +124,28 @@ def test_up_in_a_shell_that_has_sourced_it_starts_its_own_servers_again(
     assert settings.own_redis
     assert settings.seed == "Paris"
     assert "MEDALLERO_STARTED" not in os.environ
+
+
+def test_a_password_reaches_the_processes_and_no_file(tmp_path: Path) -> None:
+    where = _whereabouts(
+        tmp_path, kafka_security="SASL_SSL", kafka_user="u", kafka_password="Pa55word"
+    )
+
+    file = where.write_environment()
+
+    assert "Pa55word" not in file.read_text("utf-8")
+    assert "MEDALLERO_KAFKA_USER=u" in file.read_text("utf-8")
+    environment = as_environment(where.common, secrets=True)
+    assert environment["MEDALLERO_KAFKA_PASSWORD"] == "Pa55word"
+
+
+def test_a_wrong_setting_is_told_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDALLERO_KAFKA_PASSWORD", "Pa55word")
+
+    for reading in (lambda: read(UpSettings, {}), read_settings):
+        with pytest.raises(CannotDo, match="MEDALLERO_KAFKA_SECURITY") as caught:
+            reading()
+        assert "Pa55word" not in caught.value.message
+    with pytest.raises(ValueError, match="MEDALLERO_KAFKA_SECURITY") as raised:
+        CommonSettings()
+    assert "Pa55word" not in str(raised.value)
