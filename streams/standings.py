@@ -10,7 +10,7 @@ import msgspec
 
 from contracts.records import check_place, read_record
 from olympics.catalogue import Catalogue, rules_revision
-from olympics.latest import decode_latest, latest_of
+from olympics.latest import Latest, decode_latest, latest_of
 from olympics.result import ResultError, decode
 from olympics.tally import Tally
 
@@ -63,6 +63,7 @@ class _RejectedCount(msgspec.Struct, frozen=True, array_like=True):
 
 
 _decode_rejected = msgspec.msgpack.Decoder(_RejectedCount).decode
+_decode_end = msgspec.msgpack.Decoder(int).decode
 
 
 class Standings:
@@ -83,11 +84,12 @@ class Standings:
         #: no tally may be published before this offset: the state is ahead of ``offset`` until then
         self._quiet_until = 0
         # State that other rules accepted lacks what they rejected, so a change of the rules
-        # replays the topic; the marker says for which rules that was done.
+        # replays the topic; the marker says how far these rules have come. That there is one says
+        # too little: a replay may end early, and owners with other rules may come in between.
         rules = f"{self._revision}/{catalogue.fingerprint}".encode()
         self._rules_key = _RULES + rules
         self._rejected_key = _REJECTED + rules
-        self._rules_known = False
+        self._rules_end = 0
         self._rejected_end = 0
 
     @property
@@ -111,10 +113,8 @@ class Standings:
         changed several times appears once, with what survived.
         """
         catalogue = self._catalogue
-        tally = self.tally
-        holds = tally.holds
-        put = tally.put
-        changes: dict[bytes, bytes] = {}
+        #: key → sport, unit, its results in this batch
+        units: dict[bytes, tuple[str, str, list[Latest]]] = {}
         rejected: list[Rejected] = []
         end = self.offset
         for record in records:
@@ -124,61 +124,66 @@ class Standings:
                 if value is None or key is None:
                     raise self._explain(record)
                 result = decode(value, catalogue)
-                sport, unit = result.sport, result.unit
-                if not holds(key, sport, unit):
+                unit = units.get(key)
+                if unit is None or unit[1] != result.unit or unit[0] != result.sport:
                     check_place(result, key, self.partition, self._partitions)
+                    unit = units[key] = (result.sport, result.unit, [])
             except ResultError as error:
                 if offset >= self._rejected_end:
                     self.rejected += 1
                     self._rejected_end = offset + 1
                 rejected.append(Rejected(offset, key, value, error))
                 continue
-            latest = latest_of(result, value, offset)
-            survivor = put(key, sport, unit, latest)
-            if survivor is not None:
-                changes[f"{sport}/{unit}\0{latest.competitor}".encode()] = survivor
+            unit[2].append(latest_of(result, value, offset))
+        tally = self.tally
+        changes: dict[bytes, bytes] = {}
+        for key, (sport, name, results) in units.items():
+            tally.put(key, sport, name, results, changes)
         tally.settle()
         self.offset = max(self.offset, end)
         if rejected:
             changes[self._rejected_key] = _encode(_RejectedCount(self._rejected_end, self.rejected))
-        if not self._rules_known and self.live:
-            self._rules_known = True
-            changes[self._rules_key] = b""
+        if self.offset > self._rules_end:
+            self._rules_end = self.offset
+            # The last of the batch, so that whoever finds it finds all that it stands for.
+            changes[self._rules_key] = _encode(self._rules_end)
         return changes, rejected
 
     def restore(self, records: Iterable[tuple[bytes, bytes]]) -> None:
         """Join values of the changelog, of this and of every earlier owner."""
         tally = self.tally
         sports, faculties = self._catalogue.sports, self._catalogue.faculties
+        units: dict[bytes, list[Latest]] = {}
         for key, value in records:
             if key[:1] == b"\0":
                 self._restore_own(key, value)
                 continue
             latest = decode_latest(value)
-            unit_key = key[: key.index(b"\0")]
-            sport, _, unit = unit_key.decode().partition("/")
-            if sport in sports and latest.faculty in faculties:
-                tally.put(unit_key, sport, unit, latest)
-                self._quiet_until = max(self._quiet_until, latest.offset + 1)
+            if latest.faculty in faculties:
+                units.setdefault(key[: key.index(b"\0")], []).append(latest)
+        for key, results in units.items():
+            sport, _, unit = key.decode().partition("/")
+            if sport in sports:
+                tally.put(key, sport, unit, results, {})
+                self._quiet_until = max(
+                    self._quiet_until, 1 + max(latest.offset for latest in results)
+                )
         tally.settle()
 
     def restored(self, committed: int, end: int) -> int:
-        """Begin at *committed*, or at the topic's beginning if the rules are not those of then.
+        """Begin at *committed*, or before it, where these rules have not applied all before it.
 
         :raises OtherLogError: the state knows of records beyond *end*.
         """
-        if not self._rules_known:
-            self.rejected = self._rejected_end = 0
-            committed = 0
-        self.offset = committed
+        self.offset = min(committed, self._rules_end)
         self._quiet_until = max(self._quiet_until, self._rejected_end)
         if self._quiet_until > end:
             raise OtherLogError(self.partition, self._quiet_until, end)
-        return committed
+        return self.offset
 
     def _restore_own(self, key: bytes, value: bytes) -> None:
         if key == self._rules_key:
-            self._rules_known = True
+            self._rules_end = max(self._rules_end, _decode_end(value))
         elif key == self._rejected_key:
             known = _decode_rejected(value)
             if known.end > self._rejected_end:

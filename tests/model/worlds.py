@@ -49,6 +49,13 @@ SMALL: tuple[Setting, ...] = (
     Setting(
         "step by step", "the changelog is read while it changes", ((V1, V2),), _TWO, STEP_BY_STEP
     ),
+    Setting(
+        "new rules",
+        "an owner with older rules, which reject the second record, and one with newer ones",
+        ((B, NEW),),
+        _TWO,
+        two_rules=True,
+    ),
     Setting("mirror", "a scoreboard; Redis wiped and rolled back", ((B,), (B,)), _MIRROR),
     Setting(
         "whole",

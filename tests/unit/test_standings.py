@@ -76,7 +76,8 @@ def test_a_result_that_changes_nothing_is_not_published() -> None:
     standings = fresh()
     standings.apply([record(0, version=2)])
     changes, _ = standings.apply([record(1, version=1), record(2, version=2)])
-    assert changes == {}
+    # then only how far these rules have come
+    assert [key[:1] for key in changes] == [b"\0"]
 
 
 def test_the_state_after_any_batches_equals_the_oracle() -> None:
@@ -220,6 +221,29 @@ def test_a_change_of_the_rules_replays_the_topic() -> None:
     third = Standings(0, 1, newer)
     third.restore([*changes.items(), *again.items()])
     assert third.restored(3, 3) == 3
+
+
+def test_a_replay_that_ended_early_goes_on_where_it_was_and_not_where_older_rules_were() -> None:
+    # given rules that reject a faculty, and have committed all of a log
+    faculties = {name: it for name, it in CATALOGUE.faculties.items() if name != "agronomy"}
+    older = Standings(0, 1, dataclasses.replace(CATALOGUE, faculties=faculties))
+    older.restored(0, 0)
+    log = [record(0), *(record(o, competitor={"id": f"d{o}"}, faculty="agronomy") for o in (1, 2))]
+    changelog = [*older.apply(log)[0].items()]
+    newer = dataclasses.replace(CATALOGUE, revision=CATALOGUE.revision + 1)
+    replaying = Standings(0, 1, newer)
+    replaying.restore(changelog)
+    assert replaying.restored(3, 3) == 0
+    # when its successor by newer rules dies behind the first record
+    changelog += replaying.apply(log[:1])[0].items()
+    successor = Standings(0, 1, newer)
+    successor.restore(changelog)
+    # then
+    begins = successor.restored(3, 3)
+    assert begins == 1
+    successor.apply(log[begins:])
+    assert successor.live
+    assert successor.tally.results == 3
 
 
 def test_a_tally_survives_its_own_encoding() -> None:
