@@ -1,0 +1,413 @@
+"""The live page in a real Chromium, over a real system that has counted Paris 2024."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.browser.games import SPORTS
+from tests.browser.screen import Chromium, Screen
+from tests.paris2024 import Medals, official_medals, paris_catalogue
+from tests.support.stack import Stack
+
+# All in one process: they share the browser and the system.
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("browser")]
+
+FREESTYLE = "SWMM50MFR-------------FNL-000100--"
+TITLES = {name: faculty.title for name, faculty in paris_catalogue().faculties.items()}
+
+_units = itertools.count(1)
+
+
+def post(games: Stack, **fields: Any) -> None:
+    """Send a result of swimming."""
+    result = {"sport": "swimming", "phase": "final", "competitor": {"id": "1"}, "faculty": "AFG"}
+    status, answer = games.gateway.request("POST", "/v1/results", {**result, **fields})
+    assert (status, answer["rejected_count"]) == (202, 0), answer
+
+
+def a_unit() -> str:
+    """Return the name of a unit that no other test uses."""
+    return f"unit {next(_units)}"
+
+
+def unit_url(games: Stack, unit: str, sport: str = "swimming") -> str:
+    return f"{games.gateway.url}/#/units/{sport}/{quote(unit, safe='')}"
+
+
+def medal_rows(medals: Medals) -> list[list[str]]:
+    """Return the medal table as the page has to show it: those with medals, in order."""
+    order = sorted(medals.items(), key=lambda it: ([-count for count in it[1]], it[0]))
+    rows = []
+    for place, (name, counts) in enumerate(order):
+        rank = next(n for n, (_, it) in enumerate(order, start=1) if it == counts)
+        assert rank <= place + 1
+        rows.append([str(rank), TITLES[name], *map(str, counts), str(sum(counts))])
+    return rows
+
+
+def total_medals(games: Stack) -> Medals:
+    """Return the medals of all sports, as Redis has them."""
+    snapshot = games.snapshot()
+    assert snapshot is not None
+    return {
+        row["faculty"]: (row["gold"], row["silver"], row["bronze"])
+        for row in snapshot.faculties
+        if row["total"]
+    }
+
+
+def settled_rows(games: Stack) -> list[list[str]]:
+    games.settled()
+    return medal_rows(total_medals(games))
+
+
+def until_rows(screen: Screen, rows: list[list[str]]) -> None:
+    """Wait until the table shows the first of *rows*, then compare all of them."""
+    screen.until("document.querySelectorAll('main tbody tr').length > 0")
+    first = screen.rows()
+    if first != rows:
+        screen.until_text("main tbody tr", rows[0][1])
+    assert screen.rows() == rows
+
+
+def test_the_medal_table_is_the_official_one(chromium: Chromium, paris: Stack) -> None:
+    medals: dict[str, list[int]] = {}
+    for sport in SPORTS:
+        for name, counts in official_medals(sport).items():
+            known = medals.setdefault(name, [0, 0, 0])
+            medals[name] = [a + b for a, b in zip(known, counts, strict=True)]
+    official = medal_rows({name: (it[0], it[1], it[2]) for name, it in medals.items()})
+
+    with chromium.opened(paris.gateway.url) as screen:
+        screen.until("document.querySelectorAll('main tbody tr').length > 30")
+
+        assert screen.rows() == official
+        assert screen.text("h1") == "Medal table"
+        assert screen.text(".totals dd") == "2124"
+
+
+@pytest.mark.parametrize("sport", SPORTS)
+def test_a_sport_has_its_own_table_and_its_winners_and_losers(
+    chromium: Chromium, paris: Stack, sport: Any
+) -> None:
+    snapshot = paris.snapshot()
+    assert snapshot is not None
+    counts = snapshot.sports[sport]
+
+    with chromium.opened(paris.gateway.url) as screen:
+        screen.until("document.querySelector('.sports a')")
+        screen.click(f"li[data-sport={sport}] a")
+        screen.until_text("h1", sport.title())
+
+        shown = screen.rows()
+        summary = screen.text(".summary")
+
+    if sport == "boxing":  # other tests add swimmers
+        assert shown == medal_rows(official_medals(sport))
+    assert f"Won\n{counts['winners']}" in summary
+    assert f"Lost\n{counts['losers']}" in summary
+
+
+def test_a_result_moves_the_table_without_a_reload(chromium: Chromium, paris: Stack) -> None:
+    with chromium.opened(paris.gateway.url) as screen:
+        screen.until("document.querySelectorAll('main tbody tr').length > 30")
+        screen.run("window.unmoved = document.querySelector('[data-faculty=USA]')")
+
+        for number in range(9):
+            post(paris, unit=a_unit(), faculty="ALB", competitor={"id": str(number)}, mark="20.00")
+
+        screen.until("document.querySelector('main tbody tr').dataset.faculty === 'ALB'")
+        assert screen.rows()[:2] == settled_rows(paris)[:2]
+        assert screen.rows()[0][:3] == ["1", "Albania", "9"]
+        assert screen.run("window.unmoved === document.querySelector('[data-faculty=USA]')")
+        screen.until_text("#announcement", "Albania leads: gold 9")
+
+
+def test_a_unit_is_shown_by_link_and_follows_corrections(chromium: Chromium, paris: Stack) -> None:
+    unit = "50 m / butterfly"
+    post(paris, unit=unit, competitor={"id": "7", "name": "Ana Ruiz"}, faculty="FRA", mark="25.10")
+    post(paris, unit=unit, competitor={"id": "8", "name": "Eva Paz"}, faculty="ITA", mark="25.20")
+    post(paris, unit=unit, competitor={"id": "9"}, faculty="USA", irm="DSQ")
+    paris.settled()
+
+    with chromium.opened(unit_url(paris, unit)) as screen:
+        screen.until("document.querySelectorAll('main tbody tr').length === 3")
+        assert screen.text("h1") == unit
+        assert screen.text(".where") == "Swimming · Final"
+        assert screen.rows() == [
+            ["1", "Ana Ruiz7", "France", "25.100", "Gold"],
+            ["2", "Eva Paz8", "Italy", "25.200", "Silver"],
+            ["–", "9", "United States", "DSQ", ""],
+        ]
+
+        post(paris, unit=unit, competitor={"id": "8", "name": "Eva Paz"}, faculty="ITA",
+             mark="25.05", version=2)  # fmt: skip
+
+        screen.until_text("main tbody tr", "Eva Paz")
+        assert screen.rows()[0] == ["1", "Eva Paz8", "Italy", "25.050", "Gold"]
+
+
+def test_a_unit_is_found_by_its_code(chromium: Chromium, paris: Stack) -> None:
+    with chromium.opened(f"{paris.gateway.url}/#/sports/swimming") as screen:
+        screen.click("#unit")
+        screen.type(FREESTYLE)
+        screen.press("Enter")
+
+        screen.until("document.querySelectorAll('table.unit tbody tr').length === 8")
+        assert screen.text("h1") == "SWM M 50MFR FNL 000100"
+        assert screen.rows()[0] == ["1", "Australia1946161", "Australia", "21.250", "Gold"]
+
+
+def test_a_unit_without_results_is_shown_as_soon_as_it_has_some(
+    chromium: Chromium, paris: Stack
+) -> None:
+    unit = a_unit()
+    with chromium.opened(unit_url(paris, unit), lasting=True) as screen:
+        screen.until_text("main", "There are no results of this unit yet.")
+
+        post(paris, unit=unit, mark="30.00")
+
+        screen.until("document.querySelectorAll('main tbody tr').length === 1")
+
+
+def test_provisional_results_are_marked_and_counted_apart(chromium: Chromium, paris: Stack) -> None:
+    unit = a_unit()
+    with chromium.opened(unit_url(paris, unit), lasting=True) as screen:
+        post(paris, unit=unit, mark="31.00", status="unofficial")
+
+        screen.until_text("main tbody tr", "provisional")
+        assert screen.rows()[0][0] == "–"
+
+        screen.goto(f"{paris.gateway.url}/#/")
+        screen.until_text(".provisional", "Provisional\n1")
+        post(paris, unit=unit, mark="31.00", version=2)
+        screen.until_text(".provisional", "Provisional\n0")
+
+
+def test_names_in_results_are_text_whatever_they_say(chromium: Chromium, paris: Stack) -> None:
+    attack = "<img src=x onerror=document.title='hacked'>"
+    unit = "<script>document.title='hacked'</script>"
+    post(paris, unit=unit, competitor={"id": attack, "name": attack}, mark="40.00", irm="<b>")
+    paris.settled()
+
+    with chromium.opened(unit_url(paris, unit)) as screen:
+        screen.until("document.querySelectorAll('main tbody tr').length === 1")
+
+        assert attack in screen.rows()[0][1]
+        assert screen.text("h1") == unit
+        assert screen.run("document.querySelectorAll('main img, main script, main b').length") == 0
+        assert "hacked" not in screen.run("document.title").replace(unit, "")
+
+
+def test_old_data_is_told_and_forgotten_when_the_worker_is_back(
+    chromium: Chromium, paris: Stack
+) -> None:
+    with chromium.opened(paris.gateway.url) as screen:
+        screen.until("document.documentElement.dataset.state === 'live'")
+        try:
+            paris.workers[0].kill()
+
+            screen.until_text("#notice", "these standings are old")
+            assert screen.text("#state") == "Old data"
+            assert len(screen.rows()) > 30  # what was known stays
+        finally:
+            paris.workers[0].start()
+            paris.workers[0].wait_ready()
+
+        screen.until("document.documentElement.dataset.state === 'live'")
+        assert not screen.visible("#notice")
+
+
+def test_a_lost_connection_is_told_and_comes_back_by_itself(
+    chromium: Chromium, paris: Stack
+) -> None:
+    with chromium.opened(paris.gateway.url, lasting=True) as screen:
+        screen.until("document.documentElement.dataset.state === 'live'")
+        screen.run("window.same = true")
+        try:
+            assert paris.gateway.stop() == 0
+
+            screen.until_text("#notice", "The connection is gone")
+        finally:
+            paris.gateway.start()
+            paris.gateway.wait_ready()
+
+        screen.until("document.documentElement.dataset.state === 'live'")
+        assert screen.run("window.same")
+        post(paris, unit=a_unit(), faculty="AFG", mark="20.00")
+        screen.until("document.querySelector('[data-faculty=AFG]')")
+
+
+def test_it_can_be_used_with_the_keyboard_alone(chromium: Chromium, paris: Stack) -> None:
+    with chromium.opened(paris.gateway.url) as screen:
+        screen.until("document.querySelector('nav a')")
+
+        screen.press("Tab")
+        assert screen.run("document.activeElement.textContent") == "Skip to the standings"
+        assert screen.run("document.activeElement.getBoundingClientRect().top") >= 0
+        screen.press("Enter")
+        assert screen.run("document.activeElement.id") == "main"
+
+        screen.reload()
+        screen.until("document.querySelector('nav a')")
+        names = []
+        for _ in range(8):
+            screen.press("Tab")
+            names.append(
+                screen.run(
+                    "document.activeElement.getAttribute('aria-label')"
+                    " ?? document.activeElement.textContent"
+                )
+            )
+        assert names == [
+            "Skip to the standings",
+            "Medallero: to the medal table",
+            "Medal table",
+            "Swimming",
+            "Boxing",
+            "Español",
+            "Dark theme",
+            "Big screen",
+        ]
+
+        screen.run("document.querySelectorAll('nav a')[2].focus()")
+        screen.press("Enter")
+        screen.until_text("h1", "Boxing")
+        assert screen.run("document.activeElement.tagName") == "H1"
+        assert screen.run("document.title") == "Boxing · Medallero"
+
+
+def test_it_speaks_the_language_of_the_browser_and_remembers_another(
+    chromium: Chromium, paris: Stack
+) -> None:
+    with chromium.opened(paris.gateway.url, locale="es-GT") as screen:
+        screen.until_text("nav", "Natación")
+        assert screen.run("document.documentElement.lang") == "es"
+        assert screen.text("h1") == "Medallero"
+
+        screen.click("#language")
+        screen.until_text("h1", "Medal table")
+        assert screen.text("nav").split() == ["Medal", "table", "Swimming", "Boxing"]
+
+        screen.reload()
+        screen.until_text("h1", "Medal table")
+        assert screen.run("document.documentElement.lang") == "en"
+
+
+def test_every_word_is_there_in_both_languages(chromium: Chromium, paris: Stack) -> None:
+    with chromium.opened(paris.gateway.url) as screen:
+        english, spanish = screen.run(
+            "import('./page/words.js').then(it => [it.WORDS.en, it.WORDS.es])"
+        )
+
+    assert set(english) == set(spanish)
+    assert set(english["phase"]) == set(spanish["phase"])
+
+
+def test_the_theme_is_the_systems_until_one_is_chosen(chromium: Chromium, paris: Stack) -> None:
+    def dark() -> bool:
+        color = screen.run("getComputedStyle(document.body).backgroundColor")
+        red = int(color.removeprefix("rgb(").split(",")[0])
+        return red < 128
+
+    with chromium.opened(paris.gateway.url, color_scheme="dark") as screen:
+        assert dark()
+        screen.click("#theme")
+        assert not dark()
+        screen.reload()
+        assert not dark()
+
+
+def test_the_big_screen_shows_one_thing_after_the_other_and_nothing_to_press(
+    chromium: Chromium, paris: Stack
+) -> None:
+    url = f"{paris.gateway.url}/?kiosk=1"
+    with chromium.opened(url, width=1920, height=1080) as screen:
+        screen.until_text("h1", "Medal table")
+        assert not screen.visible(".controls")
+        assert not screen.visible("nav")
+        screen.until_text(".pages", "2 of 3")
+        screen.until_text("h1", "Swimming")
+        assert screen.run("document.documentElement.scrollHeight <= innerHeight")
+        assert screen.run(
+            "[...document.querySelectorAll('main tbody tr')]"
+            ".every(it => it.getBoundingClientRect().bottom <= innerHeight)"
+        )
+        screen.until_text("h1", "Boxing")
+        screen.until_text("h1", "Medal table")
+
+        screen.press("Escape")
+        screen.until("!document.documentElement.classList.contains('kiosk')")
+
+
+@pytest.mark.parametrize("place", ["", "#/sports/boxing", f"#/units/swimming/{FREESTYLE}"])
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_nothing_is_wider_than_the_narrowest_phone(
+    chromium: Chromium, paris: Stack, place: str, language: str
+) -> None:
+    url = f"{paris.gateway.url}/?lang={language}{place}"
+    with chromium.opened(url, width=320, height=640) as screen:
+        screen.until("document.querySelectorAll('main tbody tr').length > 0")
+
+        assert screen.run("document.documentElement.scrollWidth") == 320
+        # The names of the views may be swept sideways; nothing else is cut off.
+        cut = screen.run(
+            "[...document.querySelectorAll('main *')].filter(it => "
+            "it.getBoundingClientRect().right > 320.5).map(it => it.outerHTML)"
+        )
+        assert cut == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "place", ["", "#/sports/boxing", f"#/units/swimming/{FREESTYLE}", "?kiosk=600"]
+)
+def test_axe_finds_nothing_that_shuts_anybody_out(
+    chromium: Chromium, paris: Stack, theme: Any, place: str
+) -> None:
+    # Colours that are on their way to other ones are nobody's contrast.
+    calm = {"color_scheme": theme, "reduced_motion": "reduce"}
+    with chromium.opened(f"{paris.gateway.url}/{place}", **calm) as screen:
+        screen.until("document.querySelectorAll('main tbody tr').length > 0")
+        screen.until("document.querySelector('.dot') && document.title !== ''")
+
+        assert screen.violations() == []
+
+
+def test_who_wants_no_motion_gets_none(chromium: Chromium, paris: Stack) -> None:
+    with chromium.opened(paris.gateway.url, reduced_motion="reduce") as screen:
+        screen.until("document.querySelectorAll('main tbody tr').length > 30")
+        before = screen.text(".totals dd")
+
+        post(paris, unit=a_unit(), faculty="ARG", mark="20.00")
+
+        screen.until(f"document.querySelector('.totals dd').innerText !== '{before}'")
+        assert screen.run("document.getAnimations().length") == 0
+
+
+def test_too_many_viewers_still_see_the_standings(chromium: Chromium, paris: Stack) -> None:
+    full = paris.add_gateway(max_viewers="0")
+    full.wait_ready()
+    with chromium.opened(full.url, lasting=True) as screen:
+        screen.until_text("#notice", "Many are watching")
+
+        assert len(screen.rows()) > 30
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_before_the_first_result_it_says_what_to_do(
+    chromium: Chromium, paris: Stack, theme: Any
+) -> None:
+    empty = paris.add_gateway(redis_prefix="nothing-here:")
+    empty.wait_ready()
+    calm = {"color_scheme": theme, "reduced_motion": "reduce"}
+    with chromium.opened(empty.url, width=320, **calm) as screen:
+        screen.until_text("h1", "No results yet")
+
+        assert f"curl {empty.url}/v1/entries" in screen.text("pre")
+        assert screen.run("document.documentElement.scrollWidth") == 320
+        assert screen.violations() == []
