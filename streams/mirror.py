@@ -2,7 +2,6 @@
 
 import time
 from importlib.resources import files
-from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -158,10 +157,11 @@ class Mirror:
         entry: dict[str, Any] = {**board.totals(), "results_per_second": f"{rate:.1f}"}
         for count in ("entries", "winners", "losers", "ties", "did_not_start"):
             entry[count] = sum(row[count] for row in table)
-        # Only who has one: with two hundred faculties the zeros would be most of the stream.
-        for row in filter(itemgetter("total"), table):
+        for row in table:
             for medal in ("gold", "silver", "bronze"):
-                entry[f"{row['faculty']}_{medal}"] = row[medal]
+                # With two hundred faculties the zeros would be most of the stream.
+                if row[medal]:
+                    entry[f"{row['faculty']}_{medal}"] = row[medal]
         return entry
 
     def _failed(self, problem: str, error: Exception) -> None:
