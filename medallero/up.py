@@ -156,7 +156,7 @@ def _start(settings: UpSettings, data: DataDir, screen: _Screen, supervisor: Sup
     )
     where.write_environment()
     where.write_targets()
-    screen.say(f"\nMedallero is up ({time.monotonic() - began:.1f} s).\n")
+    screen.say(f"\nMedallero is up ({time.monotonic() - began:.1f} s): open {where.endpoint}/\n")
     for line in where.lines():
         screen.say(line)
     screen.say("\nCtrl-C stops everything; the standings stay.")
