@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 import redis
-from redis.exceptions import NoPermissionError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from tests.integration.gateway_support import a_result
 from tests.support.stack import StackFactory
@@ -58,16 +58,18 @@ def test_the_worker_writes_and_the_reader_reads(stack: StackFactory, users: dict
 
     status, standings = gateway.request("GET", "/v1/standings")
     assert (status, standings["state"]) == (200, "live")
-    assert standings["sports"]["swimming"]["gold"] == 1
+    assert standings["medal_table"][0]["gold"] == 1
     for password in ("PASSWORD1", "PASSWORD2"):
         assert password not in gateway.log(1000) + worker.log(1000)
 
 
-@pytest.mark.parametrize("command", ["SET users:x 1", "DEL users:meta", "GET other", "FLUSHALL"])
-def test_the_reader_can_do_nothing_else(users: dict[str, str], command: str) -> None:
-    words = command.split()
+def test_the_reader_can_do_nothing_else(users: dict[str, str]) -> None:
+    forbidden = ("SET users:x 1", "DEL users:meta", "HSET users:meta epoch 9", "HGETALL other")
     with redis.Redis.from_url(users["medallero-reader"]) as reader:
-        with pytest.raises(NoPermissionError):
-            reader.execute_command(*words)
-        with pytest.raises((NoPermissionError, redis.ResponseError), match=r"(?i)perm|acl"):
-            reader.eval("return redis.call(unpack(ARGV))", 0, *words)
+        for command in (*forbidden, "FLUSHALL"):
+            words = command.split()
+            with pytest.raises(NoPermissionError):
+                reader.execute_command(*words)
+            # Redis 6 and 7 say it in different words.
+            with pytest.raises(ResponseError, match=r"can't (run|access)|permission"):
+                reader.eval("return redis.call(unpack(ARGV))", 0, *words)
