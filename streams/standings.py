@@ -183,7 +183,8 @@ class Standings:
 
     def _restore_own(self, key: bytes, value: bytes) -> None:
         if key == self._rules_key:
-            self._rules_end = max(self._rules_end, _decode_end(value))
+            # A marker without a content was written before they had one, and says too little.
+            self._rules_end = max(self._rules_end, _decode_end(value) if value else 0)
         elif key == self._rejected_key:
             known = _decode_rejected(value)
             if known.end > self._rejected_end:

@@ -221,6 +221,10 @@ def test_a_change_of_the_rules_replays_the_topic() -> None:
     third = Standings(0, 1, newer)
     third.restore([*changes.items(), *again.items()])
     assert third.restored(3, 3) == 3
+    # unless all that is said is that its rules have come somewhere
+    fourth = Standings(0, 1, newer)
+    fourth.restore((key, b"" if b"rules/" in key else value) for key, value in again.items())
+    assert fourth.restored(3, 3) == 0
 
 
 def test_a_replay_that_ended_early_goes_on_where_it_was_and_not_where_older_rules_were() -> None:
