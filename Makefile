@@ -55,6 +55,10 @@ fuzz-gateway: $(STAMP) ## Send the gateway what nobody should; INPUTS=20000 SEED
 	@$(BIN)/python -m tests.fuzz --inputs $(INPUTS) \
 	    $(if $(filter-out file default,$(origin SEED)),--seed $(SEED)) $(ARGS)
 
+.PHONY: model
+model: $(STAMP) ## Search the protocol's model for long; ARGS="--seed 7 --histories 20000"
+	@$(BIN)/python -m tests.model $(ARGS)
+
 .PHONY: lint
 lint: $(STAMP) ## Check style, formatting and types
 	@$(BIN)/ruff check .
