@@ -1,6 +1,6 @@
 """The counts of one partition, kept up to date as results arrive."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from olympics.catalogue import Catalogue
 from olympics.counts import Counts
@@ -35,39 +35,40 @@ class Tally:
         #: identities with two contents at their surviving version and status
         self.conflicts = 0
 
-    def holds(self, key: bytes, sport: str, unit: str) -> bool:
-        """Whether *key* is known to stand for *unit* of *sport*; says no rather than look hard."""
-        known = self._units.get(key)
-        return known is not None and known.unit == unit and known.sport == sport
+    def put(
+        self,
+        key: bytes,
+        sport: str,
+        unit: str,
+        news: Sequence[Latest],
+        changes: dict[bytes, bytes],
+    ) -> None:
+        """Join *news*, results of the unit with *key*, in any order.
 
-    def put(self, key: bytes, sport: str, unit: str, new: Latest) -> bytes | None:
-        """Join *new* into the unit with *key*.
-
-        Returns what survives, encoded, or None if that is as before. *sport* and the faculty must
-        be of the catalogue.
+        *sport* and the faculties must be of the catalogue. What survives and was not there before
+        is put into *changes*, encoded, under the unit's key, a NUL and the competitor: no text of
+        a result contains one.
         """
         ranked = self._units.get(key)
-        if ranked is None:
-            encoded = self._alone.get(key)
-            if encoded is None:
+        if ranked is not None:
+            changed: Iterable[Latest] = {
+                survivor.competitor: survivor
+                for new in news
+                if (survivor := self._put(ranked, new)) is not None
+            }.values()
+        else:
+            known = self._alone.get(key)
+            if known is None and len(news) == 1:
+                new = news[0]
                 self._count_alone(sport, new, +1)
-                self._alone[key] = encoded = encode_latest(new)
-                return encoded
-            old = decode_latest(encoded)
-            if old.competitor == new.competitor:
-                survivor = join(old, new)
-                if survivor is old:
-                    return None
-                self._count_alone(sport, old, -1)
-                self._count_alone(sport, survivor, +1)
-                self._alone[key] = encoded = encode_latest(survivor)
-                return encoded
-            self._count_alone(sport, old, -1)
-            del self._alone[key]
-            ranked = self._units[key] = Unit(self._sports[sport], unit, self._rows[sport])
-            self._put(ranked, old)
-        changed = self._put(ranked, new)
-        return None if changed is None else encode_latest(changed)
+                self._alone[key] = changes[b"%b\0%b" % (key, new.competitor.encode())] = (
+                    encode_latest(new)
+                )
+                return
+            changed = self._meet(key, sport, unit, known, news)
+        prefix = key + b"\0"
+        for survivor in changed:
+            changes[prefix + survivor.competitor.encode()] = encode_latest(survivor)
 
     def settle(self) -> None:
         """Bring the counts of the units changed since the last call up to date."""
@@ -95,12 +96,44 @@ class Tally:
         encoded = self._alone.get(key)
         if encoded is None:
             return None
-        read = Unit(self._sports[sport], unit, _no_rows(self._catalogue))
         latest = decode_latest(encoded)
-        read.latest[latest.competitor] = latest
-        if latest.status == OFFICIAL:
-            read.enter(latest)
-        return read
+        rows = _no_rows(self._catalogue)
+        return Unit(self._sports[sport], unit, rows, {latest.competitor: latest})
+
+    def _meet(
+        self, key: bytes, sport: str, unit: str, known: bytes | None, news: Iterable[Latest]
+    ) -> list[Latest]:
+        """Join *news* into a unit that has had one competitor or none; return what has changed."""
+        results: dict[str, Latest] = {}
+        old = None
+        if known is not None:
+            old = decode_latest(known)
+            results[old.competitor] = old
+        for new in news:
+            competitor = new.competitor
+            have = results.get(competitor)
+            results[competitor] = new if have is None else join(have, new)
+        changed = [result for result in results.values() if result is not old]
+        if not changed:
+            return changed
+        if old is not None:
+            self._count_alone(sport, old, -1)
+            del self._alone[key]
+        if len(results) == 1:
+            self._count_alone(sport, changed[0], +1)
+            self._alone[key] = encode_latest(changed[0])
+            return changed
+        ranked = self._units[key] = Unit(self._sports[sport], unit, self._rows[sport], results)
+        self.results += len(results)
+        for result in results.values():
+            if result.status == UNOFFICIAL:
+                self.provisional += 1
+            if result.conflict:
+                self.conflicts += 1
+        if ranked.marks:
+            ranked.dirty = True
+            self._dirty.append(ranked)
+        return changed
 
     def _put(self, unit: Unit, new: Latest) -> Latest | None:
         """Join *new* into *unit*; return what survives, or None if that is as before."""

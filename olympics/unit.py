@@ -59,7 +59,13 @@ class Unit:
         "unit",
     )
 
-    def __init__(self, sport: Sport, unit: str, rows: dict[str, list[int]]) -> None:
+    def __init__(
+        self,
+        sport: Sport,
+        unit: str,
+        rows: dict[str, list[int]],
+        latest: dict[str, Latest],
+    ) -> None:
         order = sport.order_of(unit)
         self.sport = sport.name
         self.unit = unit
@@ -69,16 +75,28 @@ class Unit:
         self.head_to_head = order == "head-to-head"
         self.two_bronzes = sport.two_bronzes
         #: competitor → its surviving result, of any status
-        self.latest: dict[str, Latest] = {}
+        self.latest = latest
+        official = [result for result in latest.values() if result.status == OFFICIAL]
         #: how many of them are official
-        self.counted = 0
-        #: (mark, smaller is better; competitor) of the official results without IRM, in order
-        self.marks: list[tuple[int, str]] = []
-        self.phase: Phase = "round"
-        #: (split, medal) of a result with nothing but a mark, its rank left aside
-        self.floating = (LOSERS, NO_MEDAL)
+        self.counted = len(official)
         #: the official result that decides the phase; None while all of them agree on it
         self._holder: Latest | None = None
+        phases = {result.phase for result in official}
+        if len(phases) > 1:
+            self._holder = self._first_of_official()
+            phases = {self._holder.phase}
+        self.set_phase(phases.pop() if phases else "round")
+        sign = 1 if self.lower_is_better else -1
+        #: (mark, smaller is better; competitor) of the official results without IRM, in order
+        self.marks: list[tuple[int, str]] = sorted(
+            [
+                (sign * result.mark, result.competitor)
+                for result in official
+                if result.mark is not None and result.irm is None
+            ]
+        )
+        for result in official:
+            self.count(result, +1)
         #: those whose rank by mark changes a count
         self.head: Head = ()
         self.dirty = False
@@ -155,8 +173,9 @@ class Unit:
 
     def set_phase(self, phase: Phase) -> None:
         """Enter *phase*. What was counted under another one is the caller's to count anew."""
-        self.phase = phase
+        self.phase: Phase = phase
         bronze = phase == "semifinal" and self.two_bronzes
+        #: (split, medal) of a result with nothing but a mark, its rank left aside
         self.floating = (LOSERS, BRONZE if bronze else NO_MEDAL)
 
     def new_head(self) -> Head:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -36,18 +36,29 @@ class Kept(Tally):
         super().__init__(CATALOGUE)
         self.changelog: dict[tuple[bytes, str, str, str], bytes] = {}
 
-    def put(self, key: bytes, sport: str, unit: str, new: Latest) -> bytes | None:
-        encoded = super().put(key, sport, unit, new)
-        if encoded is not None:
-            assert decode_latest(encoded).competitor == new.competitor
-            self.changelog[key, sport, unit, new.competitor] = encoded
-        return encoded
+    def put(
+        self,
+        key: bytes,
+        sport: str,
+        unit: str,
+        news: Sequence[Latest],
+        changes: dict[bytes, bytes],
+    ) -> None:
+        changed: dict[bytes, bytes] = {}
+        super().put(key, sport, unit, news, changed)
+        for name, encoded in changed.items():
+            competitor = decode_latest(encoded).competitor
+            assert name == key + b"\0" + competitor.encode()
+            self.changelog[key, sport, unit, competitor] = encoded
 
 
 def feed(tally: Tally, batch: Iterable[tuple[int, Result]]) -> None:
+    units: dict[tuple[str, str], list[Latest]] = {}
     for offset, result in batch:
         latest = latest_of(result, encode(result), offset)
-        tally.put(key_of(result.sport, result.unit), result.sport, result.unit, latest)
+        units.setdefault((result.sport, result.unit), []).append(latest)
+    for (sport, unit), news in units.items():
+        tally.put(key_of(sport, unit), sport, unit, news, {})
     tally.settle()
 
 
@@ -58,7 +69,7 @@ def restored(tallies: Iterable[Kept], shuffle: st.DataObject | None = None) -> K
         stored = shuffle.draw(st.permutations(stored))
     fresh = Kept()
     for (key, sport, unit, _competitor), encoded in stored:
-        fresh.put(key, sport, unit, decode_latest(encoded))
+        fresh.put(key, sport, unit, [decode_latest(encoded)], {})
     fresh.settle()
     return fresh
 
