@@ -27,13 +27,13 @@ class WorkerSettings(CommonSettings):
     )
     batch_records: int = Field(default=4_000, ge=1, description="records fetched at once at most")
     publish_interval: float = Field(
-        default=0.1, gt=0, description="seconds between two tallies of a changing partition"
+        default=0.05, gt=0, description="seconds between two tallies of a changing partition"
     )
     heartbeat_interval: float = Field(
         default=1.0, gt=0, description="seconds between two tallies of an unchanged partition"
     )
     mirror_interval: float = Field(
-        default=0.05, gt=0, description="seconds between two snapshots at the least"
+        default=0.03, gt=0, description="seconds between two snapshots at the least"
     )
     history_interval: float = Field(
         default=5.0, gt=0, description="seconds between two entries of the history stream"

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 import structlog
-from faust.types import TP, EventT
+from faust.types import TP
 
 from contracts.kafka import kafka_options
 from contracts.topics import check_topics
@@ -28,9 +28,6 @@ from streams.tallies import decode_tally, encode_tally, key_of_tally, tally_of
 from streams.web import PrivateWeb
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streams.worker")
-
-#: Batches whose changelog may be under way while the next is applied.
-_IN_FLIGHT = 4
 
 
 class Worker:
@@ -60,8 +57,8 @@ class Worker:
             lambda partition: Standings(partition, settings.partitions, self.catalogue),
         )
         self.mirror = Mirror(settings)
-        self._slots = asyncio.Semaphore(_IN_FLIGHT)
-        self._under_way: set[asyncio.Task[None]] = set()
+        #: what was refused in batches whose changes are not durable yet
+        self._rejected: dict[Batch, list[Rejected]] = {}
         self._changed = asyncio.Event()
         self._heard = asyncio.Event()
         self._board: tuple[Assignment, Board] | None = None
@@ -86,48 +83,25 @@ class Worker:
 
     async def keep_standings(self, stream: Any) -> None:
         """Agent: apply each batch, make its changes durable, then let its offsets be committed."""
-        async for event in cast("AsyncIterator[EventT[Any]]", stream.noack().events()):
-            batch = cast(Batch, event.value)
-            state = self.table.state_of(batch)
-            if state is None:
-                event.ack()  # of an assignment that is over: nothing will be committed for it
-                continue
-            await self._slots.acquire()
-            started = time.perf_counter()
-            try:
-                changes, rejected = state.apply(batch.records)
-            except Exception as exc:
-                # Faust would acknowledge the batch and go on without it.
-                end_process(f"a batch of partition {batch.partition} could not be applied", exc)
-            metrics.APPLY_SECONDS.observe(time.perf_counter() - started)
-            metrics.BATCH_RECORDS.observe(len(batch))
-            metrics.RECORDS.inc(len(batch))
-            self._since.setdefault(batch.partition, batch.records[0].timestamp / 1000)
-            self._changed.set()
-            # The next batch is applied while this one's changes travel; their order is kept by
-            # the producer, and offsets are committed in order whatever finishes first.
-            task = asyncio.create_task(self._finish(event, batch, changes, rejected))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+        await self.table.process(stream, self._apply, durable=self._durable)
 
-    async def _finish(
-        self,
-        event: EventT[Any],
-        batch: Batch,
-        changes: dict[bytes, bytes],
-        rejected: list[Rejected],
-    ) -> None:
+    def _apply(self, state: Standings, batch: Batch) -> dict[bytes, bytes]:
         started = time.perf_counter()
-        try:
-            # First of all, so that batches reach the changelog in the order of their tasks: an
-            # older value of a key that came after a newer one would survive compaction.
-            await self.table.publish(batch, changes)
-            if rejected:
-                await self._publish_rejected(batch.partition, rejected)
-        finally:
-            self._slots.release()
-        metrics.CHANGELOG_SECONDS.observe(time.perf_counter() - started)
-        event.ack()
+        changes, rejected = state.apply(batch.records)
+        metrics.APPLY_SECONDS.observe(time.perf_counter() - started)
+        metrics.BATCH_RECORDS.observe(len(batch))
+        metrics.RECORDS.inc(len(batch))
+        if rejected:
+            self._rejected[batch] = rejected
+        self._since.setdefault(batch.partition, batch.records[0].timestamp / 1000)
+        self._changed.set()
+        return changes
+
+    async def _durable(self, batch: Batch, seconds: float) -> None:
+        metrics.CHANGELOG_SECONDS.observe(seconds)
+        rejected = self._rejected.pop(batch, None)
+        if rejected is not None:
+            await self._publish_rejected(batch.partition, rejected)
 
     async def _publish_rejected(self, partition: int, rejected: list[Rejected]) -> None:
         metrics.REJECTED.inc(len(rejected))

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from faust.types import TP, EventT
@@ -52,6 +52,7 @@ class BulkTable(Generic[StateT]):
         stream: Any,
         apply: Callable[[StateT, Batch], Mapping[bytes, bytes]],
         *,
+        durable: Callable[[Batch, float], Awaitable[None]] | None = None,
         in_flight: int = 4,
     ) -> None:
         """Agent's body: *apply* each batch of *stream*, publish its changes, let it be committed.
@@ -60,13 +61,21 @@ class BulkTable(Generic[StateT]):
         raises, the process ends without a commit. Up to *in_flight* batches' changes are on
         their way to the changelog while the next batch is applied; their order is kept, and
         offsets are committed in order whatever finishes first.
+
+        *durable* is awaited when a batch's changes are, and told how many seconds that took; the
+        batch's offsets are not committed before it returns.
         """
         slots = asyncio.Semaphore(in_flight)
         under_way: set[asyncio.Task[None]] = set()
 
         async def finish(event: EventT[Any], batch: Batch, changes: Mapping[bytes, bytes]) -> None:
+            began = time.monotonic()
             try:
+                # First of all, so that batches reach the changelog in the order of their tasks: an
+                # older value of a key that came after a newer one would survive compaction.
                 await self.publish(batch, changes)
+                if durable is not None:
+                    await durable(batch, time.monotonic() - began)
             finally:
                 slots.release()
             event.ack()
