@@ -1,0 +1,52 @@
+"""The load of the course, by Locust, against a running system: all of it is counted, once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.clients import ROOT, run
+from tests.support.stack import StackFactory
+
+pytestmark = pytest.mark.system
+
+LOAD = ROOT / "load"
+ENTRIES = 600
+
+
+def _locust(user: str, url: str, *options: str, entries: Path) -> str:
+    return run(
+        *(sys.executable, "-m", "locust", "-f", "locustfile.py", user, "--headless"),
+        *("--host", url, "--users", "10", "--spawn-rate", "10", "--only-summary", *options),
+        directory=LOAD,
+        LOAD_ENTRIES=str(entries),
+        LOAD_BATCH="50",
+    )
+
+
+def test_the_courses_users_send_each_entry_and_a_second_run_changes_nothing(
+    stack: StackFactory, tmp_path: Path
+) -> None:
+    entries = tmp_path / "entries.ndjson"
+    run(sys.executable, "entries.py", "--count", str(ENTRIES), "--out", entries, directory=LOAD)
+    games = stack()
+
+    _locust("CourseUser", games.gateway.url, entries=entries)
+    once = games.settled()
+    _locust("CourseUser", games.gateway.url, entries=entries)
+    twice = games.settled()
+
+    assert sum(it["entries"] for it in once.sports.values()) == ENTRIES
+    assert {faculty for _, faculty in once.pairs} == {"engineering", "agronomy"}
+    assert twice.pairs == once.pairs
+    assert sum(games.topic_end().values()) == 2 * ENTRIES
+
+    # And then whole lists: Locust ends with an error if any of them was refused.
+    _locust("BulkSender", games.gateway.url, "--run-time", "2s", entries=entries)
+    counted = games.settled()
+
+    results = sum(it["entries"] for it in counted.sports.values()) - ENTRIES
+    assert results >= 2 * 10 * 50
+    assert results % 50 == 0

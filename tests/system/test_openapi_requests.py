@@ -1,0 +1,49 @@
+"""Requests that schemathesis makes of the OpenAPI document get answers that the document knows."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.gateway_support import running, settings_for
+from tests.support.clients import run
+
+pytestmark = pytest.mark.system
+
+# What is asked of each answer. Two checks are left out: a body that the schema allows may still be
+# refused by the rules (a unit that contradicts its sport), and one that the schema does not allow
+# may be accepted (clients of the course send "1" and 1 for a discipline).
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "unsupported_method",
+)
+
+
+def test_every_request_that_the_document_allows_or_forbids_gets_a_documented_answer(
+    kafka: str, redis_url: str, tmp_path: Path
+) -> None:
+    with running(settings_for(kafka, redis_url)) as gateway:
+        output = run(
+            *(sys.executable, "-m", "schemathesis.cli", "run"),
+            f"http://127.0.0.1:{gateway.http_port}/openapi.json",
+            *("--checks", ",".join(CHECKS), "--mode", "all", "--max-examples", "20"),
+            *(
+                "--phases",
+                "examples,coverage,fuzzing",
+                "--seed",
+                "1",
+                "--generation-database",
+                "none",
+            ),
+            *("--no-color", "--request-timeout", "20"),
+            directory=tmp_path,
+            timeout=240,
+        )
+
+    assert "postResults" in output or "/v1/results" in output, output
