@@ -62,6 +62,7 @@ class FastLane:
         self.heads = PlainHeads(min(_LONGEST_BODY, settings.max_body))
         self.head_timeout = settings.head_timeout
         self.body_timeout = settings.body_timeout
+        self.max_records = settings.max_records
         self.connections: set[FastConnection] = set()
         #: Requests of many items, which are tasks.
         self.tasks: set[asyncio.Task[None]] = set()
@@ -282,7 +283,7 @@ class FastConnection(asyncio.Protocol):
     def _serve(self, head: PlainHead, body: bytes) -> None:
         lane, draft = self._lane, self._draft
         try:
-            items = items_of(body)
+            items = items_of(body, lane.max_records)
             if items.number > SLICE:
                 job = lane.records.take_items(draft, items, head.kind_of, self._client)
                 task = lane.loop.create_task(self._wait_for(job))

@@ -19,6 +19,7 @@ from gateway.intake import Draft, Entries, Intake, Results
 from gateway.metrics import Metrics
 from gateway.outcome import Outcome
 from gateway.rate import Rate, network_of
+from gateway.record_count import check_message
 from gateway.refusal import Reason, Refused
 from gateway.request_ids import RequestIds
 from gateway.request_log import RequestLog
@@ -191,6 +192,7 @@ class GrpcServer:
             raise Refused(
                 Reason.TOO_LARGE, f"the message is larger than {self._settings.max_body} bytes"
             )
+        check_message(data, self._settings.max_records)
         try:
             request = intake_pb2.SubmitRequest.FromString(data)
         except DecodeError as error:

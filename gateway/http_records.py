@@ -15,6 +15,7 @@ from gateway.http_body import read_lines, read_whole
 from gateway.intake import Draft, Entries, Intake, Kind, NotAnItem, Results
 from gateway.outcome import Outcome
 from gateway.rate import Rate, network_of
+from gateway.record_count import check_array_text, too_many
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
 from gateway.tokens import Caller
@@ -31,8 +32,6 @@ _BOM: Final = b"\xef\xbb\xbf"
 _SPACE: Final = b" \t\r\n"
 #: What a stream of lines holds in memory: pieces of the body, their records and batches.
 _STREAM_LEASE: Final = 512 * 2**10
-#: How often a stream that is read slowly looks up, seconds.
-_PACE: Final = 0.5
 
 _item = msgspec.json.Decoder()
 _array = msgspec.json.Decoder(list[msgspec.Raw])
@@ -140,7 +139,9 @@ class RecordRequests:
             settings = self._settings
             body = await read_whole(request, settings.max_body, lease, settings.body_timeout)
             draft = Draft(caller, trace)
-            return await self.take_items(draft, items_of(body), kind_of, client)
+            return await self.take_items(
+                draft, items_of(body, settings.max_records), kind_of, client
+            )
         finally:
             lease.end()
 
@@ -166,7 +167,7 @@ class RecordRequests:
                         before, at_kafka = at_kafka, None
                         outcome.add(await before)
                     at_kafka = asyncio.create_task(intake.commit(draft))
-                    await self._pace(self._rate.charge(client, len(lines)))
+                    await intake.pace(self._rate.charge(client, len(lines)))
             finally:
                 if at_kafka is not None:
                     outcome.add(await at_kafka)
@@ -174,13 +175,6 @@ class RecordRequests:
             refused.outcome = outcome
             raise
         return outcome
-
-    async def _pace(self, wait: float) -> None:
-        """A stream above its client's rate is read more slowly rather than refused half-way."""
-        while wait > 0:
-            await asyncio.sleep(min(wait, _PACE))
-            wait -= _PACE
-            self._intake.check_ready()
 
 
 def is_lines(header: str | None) -> bool:
@@ -205,7 +199,7 @@ def is_lines(header: str | None) -> bool:
     )
 
 
-def items_of(body: bytes) -> Items:
+def items_of(body: bytes, max_records: int) -> Items:
     """Return what a JSON body holds: one item, or those of an array. Raises Refused."""
     body = body.removeprefix(_BOM)
     first = body[:1]
@@ -215,7 +209,10 @@ def items_of(body: bytes) -> Items:
         if first == b"[":
             # Items stay undecoded until their turn: an array of Python objects is ten times as
             # large as its JSON.
+            check_array_text(body, max_records)
             array = _array.decode(body)
+            if len(array) > max_records:
+                raise too_many(max_records)
             return Items(True, len(array), _decoded(array))
         return Items(False, 1, ((0, _item.decode(body)),))
     except _NOT_JSON as error:

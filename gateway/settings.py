@@ -49,6 +49,9 @@ class GatewaySettings(CommonSettings):
         default=16 * 2**20, ge=1024, description="a JSON body or gRPC message, decompressed"
     )
     max_line: int = Field(default=64 * 2**10, ge=1024, description="a line of NDJSON, decompressed")
+    max_records: int = Field(
+        default=50_000, ge=1, description="records in a JSON body or gRPC message; lines have none"
+    )
     max_in_flight: int = Field(
         default=64 * 2**20, ge=2**20, description="bytes of all requests that are being served"
     )
