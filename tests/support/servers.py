@@ -15,6 +15,7 @@ from medallero.embedded.processes import Command, Process, stop_all
 from medallero.embedded.redis import EmbeddedRedis
 from medallero.settings import UpSettings
 from tests.support.ports import free_port
+from tests.support.tcp_proxy import TcpProxy
 
 _ATTEMPTS: Final = 3
 _START_TIMEOUT: Final = 120.0
@@ -69,6 +70,30 @@ def running_kafka(directory: Path) -> Iterator[Server]:
 
 
 @contextmanager
+def running_kafka_behind_proxy(directory: Path) -> Iterator[tuple[Server, TcpProxy]]:
+    """Run a Kafka broker that tells its clients the proxy's address; so does the server's."""
+    jars = class_path()
+    # The broker has to know the proxy's port, and the proxy the broker's.
+    with TcpProxy(("127.0.0.1", 0)) as proxy:
+
+        def make() -> tuple[str, Callable[[], Command], Callable[[], bool]]:
+            broker = _ProxiedKafka(
+                directory / "kafka",
+                jars,
+                "127.0.0.1",
+                free_port(),
+                controller_port=free_port(),
+                log=directory / "kafka.log",
+                advertised=proxy.port,
+            )
+            proxy.upstream = (broker.host, broker.port)
+            return proxy.address, broker.prepare, lambda: kafka.answers(broker.host, broker.port)
+
+        with _running(make) as server:
+            yield server, proxy
+
+
+@contextmanager
 def running_redis(directory: Path) -> Iterator[Server]:
     """Run a Redis; the address is its URL."""
 
@@ -80,6 +105,23 @@ def running_redis(directory: Path) -> Iterator[Server]:
 
     with _running(make) as server:
         yield server
+
+
+@dataclass(frozen=True, slots=True)
+class _ProxiedKafka(EmbeddedKafka):
+    advertised: int = 0
+
+    def prepare(self) -> Command:
+        command = EmbeddedKafka.prepare(self)
+        file = self.directory / "server.properties"
+        own, told = (
+            f"advertised.listeners=CLIENT://{self.host}:{port}"
+            for port in (self.port, self.advertised)
+        )
+        properties = file.read_text(encoding="utf-8")
+        assert own in properties
+        file.write_text(properties.replace(own, told), encoding="utf-8")
+        return command
 
 
 def class_path() -> tuple[Path, ...]:
