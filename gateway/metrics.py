@@ -63,8 +63,8 @@ class Metrics:
         )
         self.connections = Gauge(
             "medallero_gateway_connections",
-            "Open HTTP connections, by lane (fast: they brought nothing but plain posts of records; "
-            "aiohttp: they brought something else)",
+            "Open HTTP connections, by lane (fast: they brought nothing but plain posts of "
+            "records; aiohttp: they brought something else)",
             ["lane"],
             registry=registry,
         )

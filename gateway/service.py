@@ -28,6 +28,8 @@ _log = structlog.get_logger("gateway.service")
 
 #: How often health checks learn of a change, seconds.
 _TICK: Final = 0.1
+#: Longest wait for Kafka before a process listens that shares its ports with others, seconds.
+_HEAD_START: Final = 5.0
 
 
 class Gateway:
@@ -77,6 +79,8 @@ class Gateway:
         settings = self._settings
         self._writer.start()
         try:
+            if settings.processes > 1:
+                await self._wait_ready()
             self.http_port = await self._http.start(
                 self._tls.http_context, shared=settings.processes > 1
             )
@@ -110,6 +114,13 @@ class Gateway:
         await self._live.close()
         await self._standings.close()
         _log.info("stopped")
+
+    async def _wait_ready(self) -> None:
+        # Once it listens, a part of all connections is its, and the others could serve them.
+        for _ in range(round(_HEAD_START / _TICK)):
+            if self.intake.problem is None:
+                return
+            await asyncio.sleep(_TICK)
 
     async def _stop_http(self) -> None:
         self._http.stop_listening()

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 #: Longest wait for what another process tells, seconds. It may be frozen.
-_PATIENCE: Final = 1.0
+_PATIENCE: Final = 3.0
 
 
 class _Sample(msgspec.Struct, array_like=True):
