@@ -19,6 +19,8 @@ from tests.support.environment import forget_settings
 from tests.support.servers import Server, class_path, running_kafka, running_redis
 from tests.support.stack import Stack, StackFactory, unique_settings
 
+_MOST_PROCESSES: Final = 8
+
 _STACKS: Final = pytest.StashKey[list[Stack]]()
 
 
@@ -30,8 +32,13 @@ def pytest_configure() -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int | None:
-    """Return how many processes `-n auto` means: tests mostly wait, so two for each processor."""
-    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else 2 * (os.cpu_count() or 1)
+    """Return how many processes `-n auto` means: one more than processors, as tests mostly wait.
+
+    Each may start a Kafka of its own, of half a gigabyte; so not too many.
+    """
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return min((os.cpu_count() or 1) + 1, _MOST_PROCESSES)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
