@@ -25,8 +25,8 @@ COUNTS: Final = (
     *("gold", "silver", "bronze"),
 )
 _NEVER_FEWER: Final = ("results", "rejected")
-_PERIOD: Final = 0.02
-# At most fifty a second: more than ten minutes.
+_PERIOD: Final = 0.03
+# At most thirty a second: more than ten minutes.
 _CHANGES: Final = 40_000
 
 Counted = Mapping[str, int]
