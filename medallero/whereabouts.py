@@ -59,6 +59,9 @@ class Whereabouts:
         """Write the environment into a file that a shell can source, and return its path."""
         file = self.data / "env"
         lines = (f"export {name}={shlex.quote(it)}\n" for name, it in self.environment().items())
+        # The address of Redis may hold a password.
+        file.touch(mode=0o600)
+        file.chmod(0o600)
         file.write_text("".join(lines), encoding="utf-8")
         return file
 

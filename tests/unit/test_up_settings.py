@@ -134,6 +134,7 @@ def test_a_password_reaches_the_processes_and_no_file(tmp_path: Path) -> None:
     file = where.write_environment()
 
     assert "Pa55word" not in file.read_text("utf-8")
+    assert file.stat().st_mode & 0o077 == 0  # the address of Redis may hold another
     assert "MEDALLERO_KAFKA_USER=u" in file.read_text("utf-8")
     environment = as_environment(where.common, secrets=True)
     assert environment["MEDALLERO_KAFKA_PASSWORD"] == "Pa55word"
