@@ -37,7 +37,11 @@ from tests.support.servers import running_redis
 from tests.support.stack import Stack, unique_settings
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("dashboards")]
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.xdist_group("dashboards"),  # they share one system
+    pytest.mark.timeout(600),  # the first setup also installs Grafana's library
+]
 
 ROOT: Final = Path(__file__).parents[2]
 PROOF: Final = Path(__file__).parent / "grafana"
