@@ -12,7 +12,7 @@ from tests.support.clients import run
 
 pytestmark = pytest.mark.system
 
-# What is asked of each answer: that the document knows it, as it does not know a 500. Two checks are
+# What is asked of each answer: that the document knows it, unlike a 500. Two checks are
 # left out: the rules may refuse a body that the schema allows (a unit that contradicts its sport),
 # and accept one that it does not allow (clients of the course send "1" and 1 for a discipline).
 CHECKS = (
