@@ -21,12 +21,17 @@ class Budget:
         lease.grow(size)
         return lease
 
-    def take(self, size: int) -> None:
+    def check(self, size: int) -> None:
+        """Refuse what does not fit now, without taking anything. Raises Refused."""
         if self._used + size > self._limit:
             raise Refused(
                 Reason.TOO_BUSY,
                 f"{self._used} bytes of other requests are being served, at most {self._limit} fit",
             )
+
+    def take(self, size: int) -> None:
+        """Take *size* bytes. Raises Refused."""
+        self.check(size)
         self._used += size
 
     def give_back(self, size: int) -> None:
@@ -47,6 +52,10 @@ class Lease:
         if size > self.size:
             self._budget.take(size - self.size)
             self.size = size
+
+    def check(self, size: int) -> None:
+        """Refuse what does not fit now, so that nobody sends it in vain. Raises Refused."""
+        self._budget.check(size - self.size)
 
     def end(self) -> None:
         self._budget.give_back(self.size)

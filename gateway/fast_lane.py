@@ -19,6 +19,7 @@ from gateway.access import ANYONE
 from gateway.budget import Budget
 from gateway.http_answers import Answer, answer_of, answer_to, bytes_of
 from gateway.http_api import HttpApi
+from gateway.http_body import SLOWEST
 from gateway.http_head import HEAD_LIMIT, PlainHead, PlainHeads
 from gateway.http_records import RecordRequests, items_of
 from gateway.intake import SLICE, Draft, Intake
@@ -88,12 +89,14 @@ class FastConnection(asyncio.Protocol):
     __slots__ = (
         "_awaited",
         "_blocked",
+        "_body_began",
         "_busy",
         "_caller",
         "_client",
         "_data",
         "_draft",
         "_head",
+        "_held",
         "_lane",
         "_network",
         "_paused",
@@ -115,6 +118,8 @@ class FastConnection(asyncio.Protocol):
         self._data = b""
         self._pieces: list[bytes] = []
         self._awaited = 0  # bytes of the body that are still to come
+        self._held = 0  # bytes of the budget
+        self._body_began = 0.0
         self._skip = 0  # bytes of a refused request's body, which nobody reads
         self._paused = False  # the client sends too far ahead
         self._blocked = False  # the client does not read its answers
@@ -158,7 +163,8 @@ class FastConnection(asyncio.Protocol):
             self._pieces.append(data)
             self._awaited -= len(data)
             if self._awaited > 0:
-                self.deadline = self._lane.loop.time() + self._lane.body_timeout
+                self._wait_for_body()
+                self._hold(len(data))
                 return
             data = b"".join(self._pieces)
             self._pieces.clear()
@@ -243,7 +249,8 @@ class FastConnection(asyncio.Protocol):
         try:
             caller = self._caller = lane.records.caller(head.authorization)
             self._client = lane.records.admit(caller, self._network)
-            lane.budget.take(head.length)
+            # What is only announced is not held: slow clients would hold all there is.
+            lane.budget.check(head.length)
         except Refused as refused:
             self._skip = head.length
             self._refuse(refused)
@@ -260,15 +267,37 @@ class FastConnection(asyncio.Protocol):
         missing = length - len(data)
         if missing > 0:
             self._awaited = missing
-            self.deadline = self._lane.loop.time() + self._lane.body_timeout
+            self._body_began = self._lane.loop.time()
+            self._wait_for_body()
             # Joined once, when the last piece is there.
             self._pieces.append(data)
             self._data = b""
+            self._hold(len(data))
             return False
+        if not self._hold(length - self._held):
+            self._data = data[length:]
+            return True
         self._data = data[length:]
         self._busy = True
         self.deadline = _NEVER
         self._serve(head, data[:length] if missing else data)
+        return True
+
+    def _wait_for_body(self) -> None:
+        lane = self._lane
+        patience = lane.body_timeout + self._held / SLOWEST
+        self.deadline = min(lane.loop.time() + lane.body_timeout, self._body_began + patience)
+
+    def _hold(self, size: int) -> bool:
+        """Hold *size* more bytes of the budget; if they do not fit, the request is refused."""
+        try:
+            self._lane.budget.take(size)
+        except Refused as refused:
+            self._skip, self._awaited = self._awaited, 0
+            self._pieces.clear()
+            self._refuse(refused)
+            return False
+        self._held += size
         return True
 
     def _drop_body(self) -> bool:
@@ -340,7 +369,8 @@ class FastConnection(asyncio.Protocol):
     def _end(self, answer: Answer) -> None:
         lane, transport = self._lane, self._transport
         if self._head is not None:
-            lane.budget.give_back(self._head.length)
+            lane.budget.give_back(self._held)
+            self._held = 0
             self._head = None
         self._busy = False
         self._draft = _NO_DRAFT

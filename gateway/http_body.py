@@ -15,6 +15,10 @@ from gateway.refusal import Reason, Refused
 #: What can be read of a compressed body at once, decompressed.
 _PIECE: Final = 64 * 2**10
 
+#: Bytes a second that a body must bring in the long run; else a byte now and then would hold a
+#: connection, and what was read so far, for ever.
+SLOWEST: Final = 1024
+
 _ENCODINGS: Final = frozenset(("gzip", "x-gzip", "deflate"))
 
 
@@ -28,9 +32,11 @@ async def read_whole(request: BaseRequest, limit: int, lease: Lease, timeout: fl
         if announced is not None:
             if announced > limit:
                 raise _too_large(limit)
-            lease.grow(announced)
+            # What is only announced is not held: those who send it slowly would hold all there is.
+            lease.check(announced)
             content = request.content
             if content.is_eof() and content.exception() is None:  # it came with the headers
+                lease.grow(announced)
                 return content.read_nowait()
     pieces = []
     size = 0
@@ -84,11 +90,15 @@ async def read_pieces(request: BaseRequest, timeout: float) -> AsyncIterator[byt
         if request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0
+        loop = asyncio.get_running_loop()
+        patience = timeout  # what is left of it; only waiting for the client costs
         while True:
-            async with asyncio.timeout(timeout):
+            began = loop.time()
+            async with asyncio.timeout(min(timeout, patience)):
                 piece = await content.readany()
             if not piece:
                 break
+            patience += len(piece) / SLOWEST + began - loop.time()
             if inflater is None:
                 yield piece
             else:
@@ -96,10 +106,16 @@ async def read_pieces(request: BaseRequest, timeout: float) -> AsyncIterator[byt
                     yield inflated
     except TimeoutError:
         raise Refused(
-            Reason.TOO_SLOW, f"the next piece of the body did not come within {timeout:g} s"
+            Reason.TOO_SLOW,
+            f"the next piece of the body did not come within {timeout:g} s, or "
+            f"in all it came more slowly than {SLOWEST} bytes a second",
         ) from None
     except (RequestPayloadError, HttpProcessingError, ClientConnectionError, OSError) as error:
         # OSError: the client has gone, and nobody will read the answer.
+        raise Refused(Reason.BAD_REQUEST, f"the body is broken: {error}") from None
+    except RuntimeError as error:  # aiohttp's word for a client that has gone already
+        if request.transport is not None:
+            raise
         raise Refused(Reason.BAD_REQUEST, f"the body is broken: {error}") from None
     if inflater is not None and not inflater.complete:
         raise Refused(Reason.BAD_REQUEST, f"the {encoding} body ends too early")

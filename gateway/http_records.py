@@ -10,7 +10,7 @@ import msgspec
 from aiohttp.web import BaseRequest
 
 from gateway.access import Access
-from gateway.budget import Budget
+from gateway.budget import Budget, Lease
 from gateway.http_body import read_lines, read_whole
 from gateway.intake import Draft, Entries, Intake, Kind, NotAnItem, Results
 from gateway.outcome import Outcome
@@ -30,7 +30,9 @@ _LINES: Final = frozenset(
 _CHARSET: Final = re.compile(r";\s*charset\s*=\s*\"?([^\";\s]+)", re.IGNORECASE)
 _BOM: Final = b"\xef\xbb\xbf"
 _SPACE: Final = b" \t\r\n"
-#: What a stream of lines holds in memory: pieces of the body, their records and batches.
+#: What a stream of lines holds in memory when it has just begun: an unfinished line; and later,
+#: pieces of the body, their records and batches.
+_FIRST_LEASE: Final = 64 * 2**10
 _STREAM_LEASE: Final = 512 * 2**10
 
 _item = msgspec.json.Decoder()
@@ -131,11 +133,11 @@ class RecordRequests:
         lines = is_lines(headers.get("Content-Type"))
         client = self.admit(caller, network_of(request.remote or ""))
         trace = headers_of(headers.get("traceparent"), headers.get("tracestate"))
-        lease = self._budget.lease(_STREAM_LEASE if lines else 0)
+        lease = self._budget.lease(_FIRST_LEASE if lines else 0)
         try:
             if lines:
                 new_draft = partial(Draft, caller, trace)
-                return await self._take_lines(request, new_draft, client, kind_of(True))
+                return await self._take_lines(request, lease, new_draft, client, kind_of(True))
             settings = self._settings
             body = await read_whole(request, settings.max_body, lease, settings.body_timeout)
             draft = Draft(caller, trace)
@@ -146,7 +148,12 @@ class RecordRequests:
             lease.end()
 
     async def _take_lines(
-        self, request: BaseRequest, new_draft: Callable[[], Draft], client: str, kind: Kind
+        self,
+        request: BaseRequest,
+        lease: Lease,
+        new_draft: Callable[[], Draft],
+        client: str,
+        kind: Kind,
     ) -> Outcome:
         """Take lines as they come: one part is at Kafka while the next one is read.
 
@@ -154,12 +161,14 @@ class RecordRequests:
         """
         settings, intake = self._settings, self._intake
         outcome = Outcome()
-        index = 0
+        index = received = 0
         at_kafka: asyncio.Task[Outcome] | None = None
         try:
             try:
                 async for lines in read_lines(request, settings.max_line, settings.body_timeout):
                     intake.check_ready()
+                    received += sum(map(len, lines))
+                    lease.grow(min(_STREAM_LEASE, _FIRST_LEASE + 4 * received))
                     draft = new_draft()
                     await intake.read_all(draft, kind, _items_of_lines(lines, index))
                     index += len(lines)

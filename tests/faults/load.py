@@ -171,7 +171,7 @@ class Load:
             self.refused[refusal.code] += 1
             if not refusal.retryable:
                 self.not_retryable[refusal.code] += 1
-        self._over.wait(0.02)
+        self._over.wait(0.2)
 
     def _send_single(self, place: int, units: list[str]) -> None:
         (unit,) = units

@@ -17,7 +17,11 @@ from tests.support.oracle import topic_records
 from tests.support.stack import Member, StackFactory
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(600), pytest.mark.xdist_group("gateway ends")]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.timeout(600),
+    pytest.mark.xdist_group("gateway ends"),
+]
 
 _RESET = struct.pack("ii", 1, 0)
 
