@@ -25,6 +25,8 @@ class Protocol(NamedTuple):
     durable_first: bool = True
     #: 5: the committed offset, then the changelog, then the end of the log
     reads: tuple[Reading, ...] = ("committed", "changelog")
+    #: 10: a restore begins no later than where its rules have come, whatever was committed
+    marker: bool = True
     #: 6: silent after a restore until all offsets that the changelog knows of are passed
     quiet: bool = True
     #: 6: a tally is published when a partition was taken over, even if nothing is new
@@ -51,6 +53,8 @@ class Mutant(NamedTuple):
 
 
 CORRECT = Protocol()
+#: The same with a state that does not know how far it has come: the commit alone must be right.
+BY_COMMIT = CORRECT._replace(marker=False)
 #: The same with a changelog that is read step by step, while others write and the broker compacts.
 STEP_BY_STEP = CORRECT._replace(reads=("committed", "changelog-end", "changelog", "again"))
 
@@ -81,14 +85,16 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "commit before acknowledgement",
-        "what was applied may be committed while its changes are on their way",
-        CORRECT._replace(durable_first=False),
+        "what was applied may be committed while its changes are on their way, and the state does "
+        "not know by itself how far it has come",
+        BY_COMMIT._replace(durable_first=False),
         "versions",
     ),
     Mutant(
         "changelog before commit",
-        "the committed offset is read after the changelog, as Faust does",
-        CORRECT._replace(reads=("changelog", "committed")),
+        "the committed offset is read after the changelog, as Faust does, and the state does not "
+        "know by itself how far it has come",
+        BY_COMMIT._replace(reads=("changelog", "committed")),
         "versions",
     ),
     Mutant(

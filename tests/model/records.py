@@ -81,12 +81,14 @@ class Records:
         catalogues: Sequence[Catalogue] = (),
         *,
         quiet: bool = True,
+        marker: bool = True,
     ) -> None:
         self.catalogues = tuple(catalogues) or (load_catalogue(),)
         self.results = tuple(tuple(log) for log in logs)
         self.partitions = len(logs)
         self.logs = tuple(self._log(p, log) for p, log in enumerate(logs))
         self._quiet = quiet
+        self._marker = marker
         self._keys: list[bytes] = []
         self._key_numbers: dict[bytes, int] = {}
         self._values: list[bytes] = []
@@ -234,8 +236,18 @@ class Records:
         catalogue = self.catalogues[recipe.rules]
         standings = Standings(recipe.partition, self.partitions, catalogue)
         standings.restore((self._keys[k], self._values[v]) for k, v in recipe.restored)
+        if not self._marker:
+            standings.restore(self._markers_of_the_end(recipe.partition, catalogue))
         standings.restored(recipe.committed, recipe.end)
         return standings
+
+    def _markers_of_the_end(
+        self, partition: int, catalogue: Catalogue
+    ) -> list[tuple[bytes, bytes]]:
+        """Return what says that the rules have come to the end: then only the commit counts."""
+        standings = Standings(partition, self.partitions, catalogue)
+        changes, _ = standings.apply(self.logs[partition])
+        return [(key, value) for key, value in changes.items() if key.startswith(b"\0rules/")]
 
     def _make(self, recipe: _Recipe) -> Standings:
         standings = self._restore(recipe)

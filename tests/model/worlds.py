@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from olympics.catalogue import Catalogue, load_catalogue
 from tests.model.board import Boards, Script
-from tests.model.protocol import CORRECT, STEP_BY_STEP, Protocol
+from tests.model.protocol import BY_COMMIT, CORRECT, STEP_BY_STEP, Protocol
 from tests.model.records import Records, Result
 from tests.model.worker import Bounds
 from tests.model.world import Limits, Model
@@ -42,6 +42,7 @@ _BOARDS = Limits(boards=2, tallies=3, free=True, redis_faults=False)
 #: Searched whole by every run of the tests.
 SMALL: tuple[Setting, ...] = (
     Setting("versions", "a result and its correction, two owners", ((V1, V2),), _TWO),
+    Setting("commit", "only the commit says where to begin", ((V1, V2),), _TWO, BY_COMMIT),
     Setting("late", "the correction comes first", ((V2, V1),), _TWO),
     Setting("conflict", "two contents of one version", ((OTHER, V1),), _TWO),
     Setting("rejected", "a record that is no result", ((GARBAGE, B),), _TWO),
@@ -98,7 +99,7 @@ def world_of(
         setting = _ALL[setting]
     protocol = protocol or setting.protocol
     catalogues: Sequence[Catalogue] = old_and_new_rules() if setting.two_rules else ()
-    records = Records(setting.logs, catalogues, quiet=protocol.quiet)
+    records = Records(setting.logs, catalogues, quiet=protocol.quiet, marker=protocol.marker)
     boards = Boards(records)
     script = Script(redis_url, f"model-{uuid4().hex[:8]}:", boards, records)
     try:
