@@ -54,7 +54,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 class Senders:
     """Threads that send results of their own, one after another, and remember each answer."""
 
-    def __init__(self, gateway: RunningGateway, number: int = 4) -> None:
+    def __init__(self, gateway: RunningGateway, number: int = 4, name: str = "sender") -> None:
         self.accepted: set[tuple[str, int]] = set()
         self.refused: list[Answer] = []
         self.slowest = 0.0
@@ -62,7 +62,7 @@ class Senders:
         self._gateway = gateway
         self._over = threading.Event()
         self._threads = [
-            threading.Thread(target=self._send, args=(f"sender {index}",))
+            threading.Thread(target=self._send, args=(f"{name} {index}",))
             for index in range(number)
         ]
 

@@ -190,7 +190,7 @@ def test_settings_that_no_process_can_start_with_end_the_gateway(several: Severa
 
 def test_a_signal_ends_all_processes_without_losing_what_they_accepted(several: Several) -> None:
     pids = several.pids()
-    with Senders(several.gateway) as senders:
+    with Senders(several.gateway, name="last") as senders:
         senders.wait_accepted(50)
         several.popen.send_signal(signal.SIGTERM)
         assert several.popen.wait(timeout=120) == 0
