@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,15 @@ SPORTS: tuple[SportName, ...] = ("swimming", "boxing")
 
 
 @contextmanager
-def running_games(kafka: str, redis: str, directory: Path, **fields: Any) -> Iterator[Stack]:
+def running_games(
+    kafka: str,
+    redis: str,
+    directory: Path,
+    environment: Mapping[str, str] | None = None,
+    **fields: Any,
+) -> Iterator[Stack]:
     """Run a gateway and a worker; further arguments are fields of the settings."""
-    games = Stack(unique_settings(kafka, redis, **fields), directory, {})
+    games = Stack(unique_settings(kafka, redis, **fields), directory, environment or {})
     try:
         games.create_topics()
         games.add_gateway()
@@ -29,25 +36,28 @@ def running_games(kafka: str, redis: str, directory: Path, **fields: Any) -> Ite
 
 
 @contextmanager
-def paris_games(kafka: str, redis: str, directory: Path) -> Iterator[Stack]:
-    """Run a system that has counted swimming and boxing of Paris 2024."""
-    with running_games(kafka, redis, directory, catalogue=CATALOGUE) as games:
+def paris_games(
+    kafka: str,
+    redis: str,
+    directory: Path,
+    environment: Mapping[str, str] | None = None,
+    *options: str,
+) -> Iterator[Stack]:
+    """Run a system that has counted swimming and boxing of Paris 2024.
+
+    *options* are those of the command that sends the results.
+    """
+    with running_games(kafka, redis, directory, environment, catalogue=CATALOGUE) as games:
         files = []
         for sport in SPORTS:
             path = directory / f"{sport}.csv"
             path.write_text(odf_csv(sport), encoding="utf-8")
             files.append(str(path))
         subprocess.run(
-            games.command("send", *files, "--quiet"),
-            env={**_environment(), **games.shell_environment()},
+            games.command("send", *files, "--quiet", *options),
+            env={**os.environ, **games.shell_environment()},
             check=True,
             timeout=120,
         )
         games.settled()
         yield games
-
-
-def _environment() -> dict[str, str]:
-    import os
-
-    return dict(os.environ)

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -66,7 +66,7 @@ def main() -> None:
     ):
         chromium = Chromium()
         try:
-            for games, start in (("paris", paris_games), ("course", course_games)):
+            for games, start in (("paris", _paris), ("course", course_games)):
                 of_these = [it for it in wanted if it.games == games]
                 if of_these:
                     directory = Path(scratch) / games
@@ -78,10 +78,18 @@ def main() -> None:
             chromium.close()
 
 
+# So that the line of results a second has a shape within the time that sending takes.
+_OFTEN: Final = {"history_interval": "0.5"}
+
+
+def _paris(kafka: str, redis: str, directory: Path) -> AbstractContextManager[Stack]:
+    return paris_games(kafka, redis, directory, _OFTEN, "--shuffle", "--rate", "120")
+
+
 @contextmanager
 def course_games(kafka: str, redis: str, directory: Path) -> Iterator[Stack]:
     """Run a system that has counted ten thousand entries of the course, sent in waves."""
-    with running_games(kafka, redis, directory) as games:
+    with running_games(kafka, redis, directory, _OFTEN) as games:
         chance = random.Random(2026)
         for wave in range(100):
             entries = [

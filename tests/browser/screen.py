@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from tests.support.waiting import wait_until
+
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 _T = TypeVar("_T")
 
 #: Longest wait for anything on a page, seconds.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def chromium() -> str:
@@ -120,15 +122,12 @@ class Screen:
 
     def until(self, condition: str) -> None:
         """Wait until a JavaScript expression is true; the failure tells what the page says."""
-        from playwright.async_api import TimeoutError as TimedOut
-
-        try:
-            # Polled in the page with a timer: a hidden page has no animation frames.
-            self._chromium.wait(self.page.wait_for_function(condition, polling=50))
-        except TimedOut:
-            raise AssertionError(
-                f"not within {PATIENCE:g} s: {condition}; the page says:\n{self.text('body')}"
-            ) from None
+        # Asked from outside: the page's policy forbids to evaluate text in it.
+        wait_until(
+            lambda: self.run(f"Boolean({condition})"),
+            timeout=PATIENCE,
+            what=lambda: f"{condition}; the page says:\n{self.text('body')}",
+        )
 
     def until_text(self, selector: str, text: str) -> None:
         """Wait until the text of the first element that matches contains *text*."""

@@ -180,7 +180,7 @@ def test_provisional_results_are_marked_and_counted_apart(chromium: Chromium, pa
         post(paris, unit=unit, mark="31.00", status="unofficial")
 
         screen.until_text("main tbody tr", "provisional")
-        assert screen.rows()[0][0] == "–"
+        assert screen.rows()[0][0] == "1"
 
         screen.goto(f"{paris.gateway.url}/#/")
         screen.until_text(".provisional", "Provisional\n1")
