@@ -31,7 +31,7 @@ class Viewer:
 
     heard: dict[int, float] = field(default_factory=dict)
     events: int = 0
-    bytes: int = 0
+    received: int = 0
     newest: int = -1
 
     async def watch(self, session: aiohttp.ClientSession, url: str) -> None:
@@ -42,7 +42,7 @@ class Viewer:
             inflate = zlib.decompressobj(31)
             rest = b""
             async for piece in answer.content.iter_any():
-                self.bytes += len(piece)
+                self.received += len(piece)
                 *events, rest = (rest + inflate.decompress(piece)).split(b"\n\n")
                 for event in events:
                     self.events += 1
@@ -95,7 +95,7 @@ async def measure(url: str, viewers: int, results: int, pause: float) -> dict[st
         "results": results,
         "seconds": round(seconds, 2),
         "events_heard": sum(it.events for it in watching),
-        "kilobytes_sent": sum(it.bytes for it in watching) // 1024,
+        "kilobytes_sent": sum(it.received for it in watching) // 1024,
         "delay_p50_ms": _percentile(delays, 0.50),
         "delay_p99_ms": _percentile(delays, 0.99),
         "delay_max_ms": _percentile(delays, 1.0),
