@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
@@ -62,11 +63,10 @@ def test_a_gateway_told_to_end_finishes_what_it_has_begun_and_sends_others_away(
 ) -> None:
     gateway = stack(workers=0)
     member = gateway.gateway
-    with Load(gateway) as load:
+    kept = http.client.HTTPConnection("127.0.0.1", member.port, timeout=30)
+    with Load(gateway) as load, _half_a_request(member) as slow, closing(kept):
+        # The request that is half-way holds the end up, so that there is time to see the rest.
         load.wait_for_more()
-        # A request that is half-way holds the end up, so that there is time to see the rest.
-        slow = _half_a_request(member)
-        kept = http.client.HTTPConnection("127.0.0.1", member.port, timeout=30)
         kept.request("GET", "/healthz")
         kept.getresponse().read()
         struck = load.wait_in_flight()

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -97,9 +97,13 @@ def _many_items() -> bytes:
     return b"[" + b"1," * (BODY // 2 - 2) + b"1]"
 
 
-@pytest.mark.parametrize("body", [_good_body, _many_items])
+@pytest.mark.parametrize(
+    ("body", "statuses"),
+    [(_good_body, {202, 429}), (_many_items, {413})],
+    ids=["results", "millions of items"],
+)
 def test_many_large_bodies_at_once_take_no_more_memory_than_is_budgeted(
-    gateway: Stack, body: Any
+    gateway: Stack, body: Callable[[], bytes], statuses: set[int]
 ) -> None:
     member = gateway.gateway
     data = body()
@@ -116,9 +120,8 @@ def test_many_large_bodies_at_once_take_no_more_memory_than_is_budgeted(
         list(clients.map(send, range(2 * CLIENTS)))
 
     print(dict(answers))
-    assert answers[429]
-    assert answers.keys() <= {202, 422, 429, 413}
-    assert answers.total() > answers[429]
+    # The last ones may find the budget taken, whatever they bring.
+    assert statuses <= answers.keys() <= statuses | {429}
     assert memory.grown < ROOM
     assert member.request("POST", "/v1/results", RESULT)[0] == 202
 
@@ -129,7 +132,7 @@ def _good_message() -> bytes:
         unit="100m",
         faculty="engineering",
         mark="55.78",
-        competitor=pb.Competitor(id="8"),
+        competitor=pb.Competitor(id="8", name="Ana" * 30),
     )
     request = pb.SubmitRequest(results=[one] * (BODY // (one.ByteSize() + 4)))
     data: bytes = request.SerializeToString()
@@ -140,9 +143,16 @@ def _many_empty_results() -> bytes:
     return b"\x0a\x00" * (BODY // 2)
 
 
-@pytest.mark.parametrize("message", [_good_message, _many_empty_results])
+@pytest.mark.parametrize(
+    ("message", "codes"),
+    [
+        (_good_message, {"OK", "RESOURCE_EXHAUSTED"}),
+        (_many_empty_results, {"INVALID_ARGUMENT"}),
+    ],
+    ids=["results", "millions of empty ones"],
+)
 def test_many_large_messages_at_once_take_no_more_memory_than_is_budgeted(
-    gateway: Stack, message: Any
+    gateway: Stack, message: Callable[[], bytes], codes: set[str]
 ) -> None:
     data = message()
     memory = Memory(gateway.gateway)
@@ -164,9 +174,7 @@ def test_many_large_messages_at_once_take_no_more_memory_than_is_budgeted(
         list(clients.map(send, range(2 * CLIENTS)))
 
     print(dict(answers))
-    assert answers["RESOURCE_EXHAUSTED"]
-    assert answers.keys() <= {"OK", "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"}
-    assert answers.total() > answers["RESOURCE_EXHAUSTED"]
+    assert codes <= answers.keys() <= codes | {"RESOURCE_EXHAUSTED"}
     # gRPC has a message whole before anybody can refuse it.
     assert memory.grown < ROOM + CLIENTS * BODY
     assert gateway.gateway.request("POST", "/v1/results", RESULT)[0] == 202
