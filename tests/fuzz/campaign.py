@@ -279,6 +279,11 @@ class Campaign:
                     answer = await read_answer(reader)
                 except ConnectionError:
                     answer = None
+                if answer is None and call.odd:
+                    # Refused by the parser and closed while more was on its way, which resets the
+                    # connection. Nothing is promised, and so nothing may be on the topic.
+                    self.tally.answers["closed"] += 1
+                    return
                 if answer is None:
                     # Whether it took the records cannot be known from here.
                     self._ledger.uncertain.update(it.tag for it in session.calls)
