@@ -119,7 +119,7 @@ def test_any_json_has_the_answer_that_the_rules_give(gateway: Stack) -> None:
     @example_settings
     @given(st.lists(DOCUMENTS, max_size=20))
     def check(items: list[object]) -> None:
-        body = json.dumps(items).encode()
+        body = json.dumps(items, ensure_ascii=False).encode()
         status, outcome = _post(gateway, body)
 
         assert status == (422 if items and not outcome["accepted"] else 202)
