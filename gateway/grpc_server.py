@@ -30,6 +30,9 @@ from gateway.tracing import headers_of
 from protos.medallero.v1 import intake_pb2
 
 SERVICE: Final = intake_pb2.DESCRIPTOR.services_by_name["ResultIntake"].full_name
+#: gRPC's own default. A call's message is in memory before anybody can refuse it, so the worst that
+#: can be asked for is this times ``max_rpcs``: 2 GB. Who has more to send opens a stream.
+_LONGEST_MESSAGE: Final = 4 * 2**20
 #: The transport refuses messages somewhat above our own limit, so that ours can answer first.
 _TRANSPORT_MARGIN: Final = 64 * 2**10
 
@@ -49,6 +52,7 @@ class GrpcServer:
         metrics: Metrics,
     ) -> None:
         self._settings = settings
+        self._longest = min(settings.max_body, _LONGEST_MESSAGE)
         self._intake = intake
         self._budget = budget
         self._access = access
@@ -62,7 +66,7 @@ class GrpcServer:
         self._serving: bool | None = None
         self._server = grpc.aio.server(
             options=(
-                ("grpc.max_receive_message_length", settings.max_body + _TRANSPORT_MARGIN),
+                ("grpc.max_receive_message_length", self._longest + _TRANSPORT_MARGIN),
                 ("grpc.max_send_message_length", 4 * 2**20),
                 ("grpc.so_reuseport", int(settings.processes > 1)),
             ),
@@ -188,9 +192,9 @@ class GrpcServer:
         return answer
 
     async def _read(self, data: bytes, call: "_Call", start: int, stream: bool) -> Draft:
-        if len(data) > self._settings.max_body:
+        if len(data) > self._longest:
             raise Refused(
-                Reason.TOO_LARGE, f"the message is larger than {self._settings.max_body} bytes"
+                Reason.TOO_LARGE, f"the message is larger than {self._longest} bytes"
             )
         check_message(data, self._settings.max_records)
         try:

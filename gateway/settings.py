@@ -46,7 +46,9 @@ class GatewaySettings(CommonSettings):
     )
 
     max_body: int = Field(
-        default=16 * 2**20, ge=1024, description="a JSON body or gRPC message, decompressed"
+        default=16 * 2**20,
+        ge=1024,
+        description="a JSON body, decompressed; gRPC messages: 4 MiB at most",
     )
     max_line: int = Field(default=64 * 2**10, ge=1024, description="a line of NDJSON, decompressed")
     max_records: int = Field(
@@ -77,7 +79,7 @@ class GatewaySettings(CommonSettings):
         description="so many seconds' worth of its rate a client may send at once",
     )
     max_rpcs: int = Field(
-        default=1000, ge=1, description="gRPC calls at once in a process; RESOURCE_EXHAUSTED beyond"
+        default=500, ge=1, description="gRPC calls at once in a process; RESOURCE_EXHAUSTED beyond"
     )
 
     linger_ms: float = Field(
