@@ -90,7 +90,11 @@ class Vitals:
 
 
 #: What a gateway logs when it has a fault.
-_FAULTS: Final = re.compile(r"\[(?:error|critical) *\].*", re.DOTALL)
+_FAULTS: Final = re.compile(
+    # gRPC tells in this way that a connection was reset before its answer was out.
+    r"\[(?:error|critical) *\] (?!ExecuteBatchError raised in core).*",
+    re.DOTALL,
+)
 
 
 @dataclass
