@@ -48,5 +48,5 @@ def test_the_courses_users_send_each_entry_and_a_second_run_changes_nothing(
     counted = games.settled()
 
     results = sum(it["entries"] for it in counted.sports.values()) - ENTRIES
-    assert results >= 2 * 10 * 50
+    assert results >= 10 * 50
     assert results % 50 == 0
