@@ -81,5 +81,5 @@ def build(argv: tuple[str, ...], what: str, directory: Path | None = None) -> No
     except subprocess.TimeoutExpired:
         raise Missing(f"{what} was not ready after {_BUILD_SECONDS:.0f} s") from None
     if done.returncode != 0:
-        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
+        tail = " · ".join((done.stdout + done.stderr).strip().splitlines()[-5:])
         raise Missing(f"{what} could not be built or installed: {tail}")

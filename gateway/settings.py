@@ -55,7 +55,7 @@ class GatewaySettings(CommonSettings):
         default=50_000, ge=1, description="records in a JSON body or gRPC message; lines have none"
     )
     max_in_flight: int = Field(
-        default=64 * 2**20, ge=2**20, description="bytes of all requests that are being served"
+        default=24 * 2**20, ge=2**20, description="bytes of all requests that are being served"
     )
     max_connections: int = Field(
         default=10_000, ge=1, description="HTTP connections of a process; those beyond get 429"
