@@ -193,9 +193,7 @@ class GrpcServer:
 
     async def _read(self, data: bytes, call: "_Call", start: int, stream: bool) -> Draft:
         if len(data) > self._longest:
-            raise Refused(
-                Reason.TOO_LARGE, f"the message is larger than {self._longest} bytes"
-            )
+            raise Refused(Reason.TOO_LARGE, f"the message is larger than {self._longest} bytes")
         check_message(data, self._settings.max_records)
         try:
             request = intake_pb2.SubmitRequest.FromString(data)
