@@ -58,6 +58,10 @@ def main() -> None:
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="the gateway")
     parser.add_argument("--results", type=int, default=100, help="results posted")
     options = parser.parse_args()
+    try:
+        _request(options.url, "GET", "/healthz")
+    except OSError:
+        sys.exit(f"nothing answers at {options.url}: start it with make up, or name it with --url")
     chromium = Chromium()
     try:
         measured = measure(chromium, options.url, options.results)

@@ -113,7 +113,11 @@ def main() -> None:
     parser.add_argument("--results", type=int, default=60, help="results posted")
     parser.add_argument("--pause", type=float, default=0.25, help="seconds between two of them")
     options = parser.parse_args()
-    measured = asyncio.run(measure(options.url, options.viewers, options.results, options.pause))
+    work = measure(options.url, options.viewers, options.results, options.pause)
+    try:
+        measured = asyncio.run(work)
+    except aiohttp.ClientConnectorError:
+        sys.exit(f"nothing answers at {options.url}: start it with make up, or name it with --url")
     sys.stdout.write(json.dumps(measured, indent=1) + "\n")
 
 
