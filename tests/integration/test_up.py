@@ -204,7 +204,7 @@ def test_a_second_one_in_the_same_directory_is_refused(up: Up, tmp_path: Path) -
     assert other.ended() == 2
     assert f"process {up.process.pid}" in other.said()
     up.interrupt()  # in the midst of its start
-    assert up.ended() == 0
+    assert up.ended() == 0, up.said()
 
 
 def test_a_taken_port_is_named_with_the_flag_that_moves_it(up: Up) -> None:
