@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 
@@ -43,6 +43,16 @@ class StreamClient:
     def next(self, kind: str) -> Any:
         """Return the data of the next event of a kind."""
         return next(event.data for event in self.events() if event.kind == kind)
+
+    def until(self, kind: str, wanted: Callable[[Any], bool]) -> Any:
+        """Return the data of the next event of a kind that is as wanted.
+
+        What somebody has just looked at is shared: a viewer's first events may tell of a tenth of
+        a second ago.
+        """
+        while not wanted(data := self.next(kind)):
+            pass
+        return data
 
     def close(self) -> None:
         self.response.close()
