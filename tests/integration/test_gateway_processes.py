@@ -249,7 +249,9 @@ def _run(settings: GatewaySettings) -> subprocess.CompletedProcess[str]:
         )
     except subprocess.TimeoutExpired as error:
         said = (error.stderr or b"").decode()
-        raise AssertionError(f"a gateway that cannot start has not ended; it said:\n{said}") from None
+        raise AssertionError(
+            f"a gateway that cannot start has not ended; it said:\n{said}"
+        ) from None
 
 
 def _peak_memory(pid: int) -> int:
