@@ -1,7 +1,7 @@
 """The Kafka topics: their names, what each needs, and the check that they are as needed."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -31,7 +31,7 @@ class TopicError(RuntimeError):
 
 # Results are the truth, so they are kept for ever and never compacted: their key is the unit,
 # and compaction would leave one competitor of it.
-_KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 # A changelog's key is an identity, so the last value a key is enough; tombstones are not used.
 _COMPACTED = {"cleanup.policy": "compact", "retention.ms": "-1", "retention.bytes": "-1"}
 
@@ -54,19 +54,20 @@ _PAUSE = 0.2
 def topic_specs(settings: CommonSettings) -> tuple[TopicSpec, ...]:
     """Return every topic of the main job."""
     return (
-        TopicSpec(settings.results_topic, settings.partitions, _KEPT),
+        TopicSpec(settings.results_topic, settings.partitions, KEPT),
         TopicSpec(settings.changelog_topic, settings.partitions, _COMPACTED),
         # One partition, so that every scoreboard sees all tallies in one order.
         TopicSpec(settings.tallies_topic, 1, _KEPT_SMALL),
-        TopicSpec(settings.rejected_topic, 1, _KEPT),
+        TopicSpec(settings.rejected_topic, 1, KEPT),
     )
 
 
-async def ensure_topics(settings: CommonSettings) -> None:
-    """Create the topics that are missing, then check all of them.
+async def ensure_topics(settings: CommonSettings, specs: Sequence[TopicSpec] | None = None) -> None:
+    """Create the topics that are missing, then check all: *specs*, or those of the main job.
 
     :raises TopicError: a topic exists with another number of partitions or another policy.
     """
+    specs = topic_specs(settings) if specs is None else specs
     admin = AIOKafkaAdminClient(**kafka_options(settings))
     await admin.start()
     try:
@@ -81,7 +82,7 @@ async def ensure_topics(settings: CommonSettings) -> None:
                     "min.insync.replicas": str(max(1, settings.replication - 1)),
                 },
             )
-            for spec in topic_specs(settings)
+            for spec in specs
             if spec.name not in existing
         ]
         if missing:
@@ -93,7 +94,7 @@ async def ensure_topics(settings: CommonSettings) -> None:
         await admin.close()
     created = {topic.name for topic in missing}
     for _ in range(_LOOKS):
-        problems = await check_topics(settings)
+        problems = await check_topics(settings, specs)
         # Kafka answers when its controller has created a topic; its brokers learn of it a moment
         # later, and on a busy machine that is a long one.
         if not any(it.topic in created and it.problem == _ABSENT for it in problems):
@@ -103,15 +104,17 @@ async def ensure_topics(settings: CommonSettings) -> None:
         raise problems[0]
 
 
-async def check_topics(settings: CommonSettings) -> list[TopicError]:
-    """Return what is wrong with the topics; an empty list when all is well."""
+async def check_topics(
+    settings: CommonSettings, specs: Sequence[TopicSpec] | None = None
+) -> list[TopicError]:
+    """Return what is wrong with *specs*, or with the main job's topics; nothing: all is well."""
     from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+    specs = topic_specs(settings) if specs is None else specs
     problems: list[TopicError] = []
     admin = AIOKafkaAdminClient(**kafka_options(settings))
     await admin.start()
     try:
-        specs = topic_specs(settings)
         described = {
             topic["topic"]: topic
             for topic in await admin.describe_topics([spec.name for spec in specs])

@@ -66,8 +66,9 @@ def parse_report(raw: object, *, report_id: str, at: int) -> Report:
     ``municipality``, ``temperature`` (°C), ``humidity`` (%), ``weather``. Exactly one of
     ``country`` and ``municipality``, and ``weather``, are needed. Numbers also as text, also with a
     decimal comma; what is finer than hundredths is rounded, half to even. Empty text and null are
-    the same as no field. ``at`` of the object, Unix milliseconds or RFC 3339 with an offset, wins over *at*,
-    the time of receipt. Its ``id`` is not looked at: *report_id* is what the gateway made of it.
+    the same as no field. ``at`` of the object, Unix milliseconds or RFC 3339 with an offset, wins
+    over *at*, the time of receipt. Its ``id`` is not looked at: *report_id* is what the gateway
+    made of it.
     """
     if not isinstance(raw, dict):
         raise ReportError("", f"expected a JSON object, got {shown(raw)}")
