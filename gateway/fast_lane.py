@@ -313,7 +313,7 @@ class FastConnection(asyncio.Protocol):
         lane, draft = self._lane, self._draft
         try:
             items = items_of(body, lane.max_records)
-            if items.number > SLICE:
+            if len(items.raw) > SLICE:
                 job = lane.records.take_items(draft, items, head.kind_of, self._client)
                 task = lane.loop.create_task(self._wait_for(job))
                 lane.tasks.add(task)

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -12,7 +12,7 @@ from aiohttp.web import BaseRequest
 from gateway.access import Access
 from gateway.budget import Budget, Lease
 from gateway.http_body import read_lines, read_whole
-from gateway.intake import Draft, Entries, Intake, Kind, NotAnItem, Results
+from gateway.intake import BLANK, Draft, Entries, Intake, Kind, NotAnItem, Results
 from gateway.outcome import Outcome
 from gateway.rate import Rate, network_of
 from gateway.record_count import check_array_text, too_many
@@ -69,11 +69,10 @@ RECORD_PATHS: Final[dict[str, Callable[[str | None], KindOf]]] = {
 
 
 class Items(NamedTuple):
-    """The items of a JSON body: their index and what they are. ``several``: it is an array."""
+    """The items of a JSON body, as they came. ``several``: it is an array."""
 
     several: bool
-    number: int
-    decoded: Iterable[tuple[int, object]]
+    raw: list[msgspec.Raw]
 
 
 class RecordRequests:
@@ -115,13 +114,14 @@ class RecordRequests:
 
     def read(self, draft: Draft, items: Items, kind_of: KindOf, client: str) -> None:
         """Parse a few *items*, at most ``SLICE``, into *draft*. Raises Refused."""
-        self._intake.read(draft, kind_of(items.several), items.decoded)
-        self._rate.charge(client, items.number)
+        self._intake.read(draft, kind_of(items.several), enumerate(items.raw), _decoded)
+        self._rate.charge(client, len(items.raw))
 
     async def take_items(self, draft: Draft, items: Items, kind_of: KindOf, client: str) -> Outcome:
         """Return what became of many *items*. Raises Refused."""
-        await self._intake.read_all(draft, kind_of(items.several), iter(items.decoded))
-        self._rate.charge(client, items.number)
+        kind = kind_of(items.several)
+        await self._intake.read_all(draft, kind, enumerate(items.raw), _decoded)
+        self._rate.charge(client, len(items.raw))
         return await self._intake.commit(draft)
 
     async def take(self, request: BaseRequest, caller: Caller, kind_of: KindOf) -> Outcome:
@@ -170,7 +170,8 @@ class RecordRequests:
                     received += sum(map(len, lines))
                     lease.grow(min(_STREAM_LEASE, _FIRST_LEASE + 4 * received))
                     draft = new_draft()
-                    await intake.read_all(draft, kind, _items_of_lines(lines, index))
+                    items = _items_of_lines(lines, index)
+                    await intake.read_all(draft, kind, items, _decoded_line)
                     index += len(lines)
                     if at_kafka is not None:
                         before, at_kafka = at_kafka, None
@@ -222,35 +223,32 @@ def items_of(body: bytes, max_records: int) -> Items:
             array = _array.decode(body)
             if len(array) > max_records:
                 raise too_many(max_records)
-            return Items(True, len(array), _decoded(array))
-        return Items(False, 1, ((0, _item.decode(body)),))
+            return Items(True, array)
+        return Items(False, [msgspec.Raw(body)])
     except _NOT_JSON as error:
         raise _not_json(error) from None
 
 
-def _decoded(array: list[msgspec.Raw]) -> Iterator[tuple[int, object]]:
-    decode = _item.decode
+def _decoded(item: msgspec.Raw) -> object:
     try:
-        for index, raw in enumerate(array):
-            yield index, decode(raw)
+        return _item.decode(item)
     except _NOT_JSON as error:
         raise _not_json(error) from None
 
 
-def _items_of_lines(lines: list[bytes], start: int) -> Iterator[tuple[int, object]]:
-    """Return the items of the lines that are not blank. A bad line is a bad item."""
-    decode = _item.decode
+def _items_of_lines(lines: list[bytes], start: int) -> Iterator[tuple[int, msgspec.Raw]]:
     for index, line in enumerate(lines, start):
-        if index == 0:
-            line = line.removeprefix(_BOM)
-        item: object
-        try:
-            item = decode(line)
-        except _NOT_JSON as error:
-            if not line.strip():
-                continue
-            item = NotAnItem(f"expected a JSON object on the line ({_words(error)})")
-        yield index, item
+        yield index, msgspec.Raw(line if index else line.removeprefix(_BOM))
+
+
+def _decoded_line(line: msgspec.Raw) -> object:
+    """A bad line is a bad item, where a bad item of an array makes the whole body bad."""
+    try:
+        return _item.decode(line)
+    except _NOT_JSON as error:
+        if not bytes(line).strip():
+            return BLANK
+        return NotAnItem(f"expected a JSON object on the line ({_words(error)})")
 
 
 def _not_json(error: Exception) -> Refused:

@@ -10,7 +10,7 @@ arrives meanwhile makes the next batch as large as the load asks for.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -33,13 +33,9 @@ _STUCK: Final = 2.0
 NO_HEADERS: Final[list[Header]] = []
 
 
-class Record(NamedTuple):
-    """A record for the results topic."""
-
-    partition: int
-    key: bytes
-    value: bytes
-    headers: list[Header] = NO_HEADERS  # shared by a request's records, never changed
+#: A record for the results topic: partition, key, value, headers. The list of headers is shared by
+#: a request's records and never changed. A plain tuple, as there are so many of them.
+Record = tuple[int, bytes, bytes, list[Header]]
 
 
 class LogUnavailable(Exception):

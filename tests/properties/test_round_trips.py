@@ -19,7 +19,9 @@ from olympics.mark import (
     parse_mark,
     thousandths_of,
 )
+from olympics.plain import encode_plain, read_plain
 from olympics.result import Result, ResultError, decode, digest_of, encode, parse_result
+from olympics.rsc import RSC_LENGTH
 from olympics.text import canonical_text, folded, is_canonical
 from tests.properties.games import CATALOGUE, results
 
@@ -74,6 +76,88 @@ raw_results = st.fixed_dictionaries(
         "id": _value,
     },
 )
+
+
+A_RESULT: dict[str, Any] = {
+    "sport": "swimming",
+    "unit": "100m",
+    "competitor": {"id": "8"},
+    "faculty": "engineering",
+    "mark": "55.78",
+}
+
+# Results as a program sends them that keeps to the documents.
+_tidy = st.text(st.sampled_from("aBéÑ1/"), min_size=1, max_size=60).filter(is_canonical)
+plain_results = st.fixed_dictionaries(
+    {
+        "sport": st.sampled_from(sorted(GAMES.sports)),
+        "unit": _tidy.filter(lambda text: len(text) != RSC_LENGTH),
+        "competitor": st.fixed_dictionaries(
+            {"id": _tidy}, optional={"name": _tidy, "age": st.integers(0, 150)}
+        ),
+        "faculty": st.sampled_from(sorted(GAMES.faculties)),
+        "mark": st.sampled_from(["55.78", "3:10.61", "8", 8, 8.95, "-1,5"]),
+    },
+    optional={
+        "outcome": st.sampled_from(["won", "lost", "tied"]),
+        "rank": st.integers(1, 99),
+        "medal": st.sampled_from(["gold", "none"]),
+        "phase": st.sampled_from(["final", "other"]),
+        "status": st.sampled_from(["official", "withdrawn"]),
+        "version": st.integers(1, 2**53),
+    },
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(raw_results | plain_results)
+@example({**A_RESULT, "mark": 1.0})
+@example({**A_RESULT, "mark": 1})
+@example({**A_RESULT, "unit": "SWMM100MBA------------SFNL000100--"})
+@example({**A_RESULT, "competitor": {"id": "8", "name": "a\u200cb"}})
+def test_the_short_way_in_gives_the_bytes_of_the_long_one(raw: dict[str, Any]) -> None:
+    try:
+        body = json.dumps(raw, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:  # no JSON can be made of it
+        return
+    plain = read_plain(body, GAMES)
+    if plain is not None:
+        assert encode_plain(plain) == encode(parse_result(json.loads(body), GAMES))
+
+
+@settings(max_examples=200, deadline=None)
+@given(plain_results)
+def test_what_keeps_to_the_documents_goes_the_short_way(raw: dict[str, Any]) -> None:
+    assert read_plain(json.dumps(raw).encode(), GAMES) is not None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sport": "Natación"},
+        {"faculty": "Ingeniería"},
+        {"unit": " 100m"},
+        {"unit": "100m  final"},
+        {"unit": ""},
+        {"unit": "x" * 65},
+        {"competitor": {"id": 8}},
+        {"competitor": {"id": "8", "name": "a\u0301"}},
+        {"competitor": {"id": "8", "team": "A"}},
+        {"mark": ""},
+        {"mark": "fast"},
+        {"mark": True},
+        {"mark": None},
+        {"version": 0},
+        {"rank": "=1"},
+        {"irm": "DNS"},
+        {"id": "7"},
+        {"phase": "Final"},
+    ],
+)
+def test_whatever_is_to_be_understood_or_refused_goes_the_long_way(change: dict[str, Any]) -> None:
+    assert read_plain(json.dumps(A_RESULT).encode(), GAMES) is not None
+
+    assert read_plain(json.dumps({**A_RESULT, **change}).encode(), GAMES) is None
 
 
 @settings(max_examples=300, deadline=None)

@@ -11,7 +11,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch
 
 from gateway import log_writer
-from gateway.log_writer import Commit, LogUnavailable, LogWriter, Record
+from gateway.log_writer import NO_HEADERS, Commit, LogUnavailable, LogWriter
 from gateway.metrics import Metrics
 from gateway.settings import GatewaySettings
 
@@ -109,7 +109,7 @@ class Writing:
     def append(self, *records: tuple[int, bytes]) -> asyncio.Task[None]:
         """Begin a request with *records* (partition, value); its task ends as the request does."""
         commit = self.writer.begin()
-        commit.add([Record(partition, b"key", value) for partition, value in records])
+        commit.add([(partition, b"key", value, NO_HEADERS) for partition, value in records])
         return asyncio.create_task(outcome(commit))
 
     async def sent(self, number: int) -> list[Sent]:
@@ -264,11 +264,11 @@ async def test_a_producer_that_is_given_up_fails_its_batch_and_the_next_one_goes
 async def test_a_request_may_add_records_in_parts() -> None:
     writing = Writing(linger_ms=0)
     commit: Commit = writing.writer.begin()
-    commit.add([Record(0, b"key", b"a")])
+    commit.add([(0, b"key", b"a", NO_HEADERS)])
     (first,) = await writing.sent(1)
     first.outcome.set_result(None)
     await asyncio.sleep(0.01)
-    commit.add([Record(0, b"key", b"b")])
+    commit.add([(0, b"key", b"b", NO_HEADERS)])
 
     done = asyncio.create_task(outcome(commit))
     second = (await writing.sent(2))[1]

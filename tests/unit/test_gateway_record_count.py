@@ -11,7 +11,7 @@ from protos.medallero.v1 import intake_pb2 as pb
 
 
 def test_an_array_of_as_many_as_may_be_passes() -> None:
-    assert items_of(b"[" + b",".join([b'{"a":1,"b":2,"c":3}'] * 50) + b"]", 50).number == 50
+    assert len(items_of(b"[" + b",".join([b'{"a":1,"b":2,"c":3}'] * 50) + b"]", 50).raw) == 50
 
 
 @pytest.mark.parametrize("item", [b"1", b"[]", b"{}", b'{"a":1,"b":2}'])
