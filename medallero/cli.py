@@ -18,6 +18,7 @@ _COMMANDS: Final[dict[str, str]] = {
     "up": "Start everything on this machine: Kafka, Redis, the gateway, workers.",
     "gateway": "Run the gateway: HTTP and gRPC in, Kafka out.",
     "worker": "Run a streams worker: Kafka in, standings out.",
+    "topics": "Create the topics on a Kafka of your own, and check them.",
     "token": "Make a token that may send, for the gateway's file of tokens.",
     "send": "Send results from files.",
     "board": "Watch the medal table and the splits in the terminal.",

@@ -1,5 +1,7 @@
 """Settings of a worker, read from the environment (prefix ``MEDALLERO_``)."""
 
+import socket
+
 from pydantic import Field
 
 from contracts.settings import CommonSettings
@@ -20,7 +22,8 @@ class WorkerSettings(CommonSettings):
     worker_port: int = Field(default=6066, ge=0, le=65535, description="its port")
     worker_url: str | None = Field(
         default=None,
-        description="how the gateway reaches it; default: http://<worker_host>:<worker_port>",
+        description="how the gateway reaches it; default: http://<worker_host>:<worker_port>, "
+        "with the name of this machine where the host is all addresses",
     )
     session_timeout: float = Field(
         default=10.0, ge=6.0, description="seconds until a silent worker's partitions move on"
@@ -43,4 +46,8 @@ class WorkerSettings(CommonSettings):
     @property
     def own_url(self) -> str:
         """The address under which the gateway asks this worker for a unit."""
-        return self.worker_url or f"http://{self.worker_host}:{self.worker_port}"
+        host = self.worker_host
+        if host in ("0.0.0.0", "::"):
+            # Nobody can be reached there; in a container the name of the host is an address.
+            host = socket.gethostname()
+        return self.worker_url or f"http://{host}:{self.worker_port}"

@@ -1,0 +1,55 @@
+"""`medallero topics`: the topics on a Kafka that `up` did not start."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import click
+from aiokafka.errors import KafkaError
+
+from contracts.settings import CommonSettings
+from contracts.topics import TopicError, ensure_topics, topic_specs
+from medallero.options import read, settings_options
+from medallero.terminal import CannotDo, quiet_libraries
+
+_TIMEOUT: Final = 60.0
+
+
+@click.command(name="topics")
+@settings_options(CommonSettings)
+def command(**given: str | None) -> None:
+    """Create the topics that are missing, and check that all are as the system needs them.
+
+    Gateways and workers create none. `medallero up` does this by itself; elsewhere it is done
+    once, before they start, by somebody who may create topics. Doing it again changes nothing.
+
+    \b
+    Example:
+      medallero topics --kafka kafka:9092 --partitions 6 --replication 3
+
+    \b
+    Exit code: 0 all are there and right, 2 not.
+    """
+    settings = read(CommonSettings, given)
+    quiet_libraries()
+    try:
+        asyncio.run(_ensure(settings))
+    except TopicError as error:
+        raise CannotDo(
+            f"Kafka at {settings.kafka}: {error}.",
+            "What exists is never changed: go on with the settings that it was made with.",
+        ) from None
+    except (KafkaError, TimeoutError) as error:
+        raise CannotDo(
+            f"Kafka at {settings.kafka} does not serve: {str(error) or type(error).__name__}."
+        ) from None
+    specs = topic_specs(settings)
+    width = max(len(spec.name) for spec in specs)
+    for spec in specs:
+        click.echo(f"{spec.name:{width}}  partitions: {spec.partitions}")
+
+
+async def _ensure(settings: CommonSettings) -> None:
+    async with asyncio.timeout(_TIMEOUT):
+        await ensure_topics(settings)

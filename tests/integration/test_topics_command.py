@@ -1,0 +1,43 @@
+"""`medallero topics` on a real Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from click.testing import CliRunner, Result
+
+from contracts.settings import CommonSettings
+from contracts.topics import check_topics
+from medallero.cli import main
+
+pytestmark = pytest.mark.integration
+
+
+def topics(settings: CommonSettings, *more: str) -> Result:
+    environment = {
+        "MEDALLERO_KAFKA": settings.kafka,
+        "MEDALLERO_TOPIC_PREFIX": settings.topic_prefix,
+        "MEDALLERO_PARTITIONS": str(settings.partitions),
+    }
+    runner = CliRunner(env=environment)
+    return runner.invoke(main, ["topics", *more], catch_exceptions=False)
+
+
+def test_the_topics_are_there_and_right_afterwards(common_settings: CommonSettings) -> None:
+    first = topics(common_settings)
+    again = topics(common_settings)
+
+    assert (first.exit_code, again.exit_code) == (0, 0), first.output + again.output
+    assert common_settings.results_topic in first.output
+    assert asyncio.run(check_topics(common_settings)) == []
+
+
+def test_what_exists_is_not_changed(common_settings: CommonSettings) -> None:
+    assert topics(common_settings).exit_code == 0
+
+    other = topics(common_settings, "--partitions", str(common_settings.partitions + 1))
+
+    assert other.exit_code == 2
+    assert "their number is fixed within an epoch" in other.output
+    assert asyncio.run(check_topics(common_settings)) == []
