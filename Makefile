@@ -63,7 +63,7 @@ model: $(STAMP) ## Search the protocol's model for long; ARGS="--seed 7 --histor
 lint: $(STAMP) ## Check style, formatting and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy $(wildcard olympics contracts gateway streams medallero grafana tests bench)
+	@$(BIN)/mypy $(wildcard olympics weather contracts gateway streams medallero grafana tests bench)
 
 .PHONY: format
 format: $(STAMP) ## Rewrite the code in the project's format
