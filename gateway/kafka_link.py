@@ -8,6 +8,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 
 from contracts.kafka import kafka_options
+from contracts.topics import TopicSpec
 from gateway.settings import GatewaySettings
 from gateway.topic_watch import TopicWatch
 
@@ -30,6 +31,7 @@ class KafkaLink:
     def __init__(
         self,
         settings: GatewaySettings,
+        topic: TopicSpec,
         *,
         changed: Callable[[], None],
         lost: Callable[[AIOKafkaProducer], None],
@@ -37,9 +39,10 @@ class KafkaLink:
         """``changed`` is called when ``problem`` may be another; ``lost`` when a producer is given
         up together with what it has not delivered."""
         self._settings = settings
+        self._topic = topic
         self._changed = changed
         self._lost = lost
-        self._watch = TopicWatch(settings)
+        self._watch = TopicWatch(settings, topic)
         self._producer: AIOKafkaProducer | None = None
         self._available = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -144,7 +147,7 @@ class KafkaLink:
             # aiokafka's own limit comes first, so that it can clean up.
             async with asyncio.timeout(2 * settings.kafka_timeout):
                 await producer.start()
-                await producer.partitions_for(settings.results_topic)
+                await producer.partitions_for(self._topic.name)
         except BaseException as error:
             self._retire(producer, 0)
             if not isinstance(error, Exception):

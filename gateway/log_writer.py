@@ -15,7 +15,9 @@ from typing import Any, Final
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
+from prometheus_client import Gauge
 
+from contracts.topics import TopicSpec
 from gateway.kafka_link import KafkaLink
 from gateway.metrics import Metrics
 from gateway.settings import GatewaySettings
@@ -33,7 +35,7 @@ _STUCK: Final = 2.0
 NO_HEADERS: Final[list[Header]] = []
 
 
-#: A record for the results topic: partition, key, value, headers. The list of headers is shared by
+#: A record for a topic: partition, key, value, headers. The list of headers is shared by
 #: a request's records and never changed. A plain tuple, as there are so many of them.
 Record = tuple[int, bytes, bytes, list[Header]]
 
@@ -103,20 +105,24 @@ class Commit:
 
 
 class LogWriter:
-    """Puts records onto the results topic, and says whether that is possible at all."""
+    """Puts records onto a topic, and says whether that is possible at all."""
 
-    def __init__(self, settings: GatewaySettings, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: GatewaySettings, metrics: Metrics, topic: TopicSpec, ready: Gauge
+    ) -> None:
+        """*ready* is told 1 while Kafka really acknowledges records for *topic*, else 0."""
         self._settings = settings
-        self._metrics = metrics
+        self._topic = topic
+        self._ready = ready
         self._loop = asyncio.get_running_loop()
-        self._link = KafkaLink(settings, changed=self._refresh, lost=self._lost)
+        self._link = KafkaLink(settings, topic, changed=self._refresh, lost=self._lost)
         self._pumps = [
-            _Pump(partition, self._link, settings, metrics)
-            for partition in range(settings.partitions)
+            _Pump(topic.name, partition, self._link, settings, metrics)
+            for partition in range(topic.partitions)
         ]
         self._tasks: list[asyncio.Task[None]] = []
         self._problem: str | None = self._link.problem
-        metrics.kafka_ready.set(0)
+        ready.set(0)
 
     @property
     def problem(self) -> str | None:
@@ -166,8 +172,9 @@ class LogWriter:
             if oldest > self._settings.kafka_stall:
                 problem = f"Kafka has not acknowledged a batch for {oldest:.0f} s"
         if (problem is None) != (self._problem is None):
-            _log.log(30 if problem else 20, "kafka_ready", ready=problem is None, reason=problem)
-            self._metrics.kafka_ready.set(problem is None)
+            ready, topic = problem is None, self._topic.name
+            _log.log(20 if ready else 30, "kafka_ready", topic=topic, ready=ready, reason=problem)
+            self._ready.set(ready)
         self._problem = problem
 
     def _oldest_wait(self) -> float:
@@ -206,12 +213,17 @@ class _Pump:
     """First in, first out: one partition's batches to Kafka, one at a time."""
 
     def __init__(
-        self, partition: int, link: KafkaLink, settings: GatewaySettings, metrics: Metrics
+        self,
+        topic: str,
+        partition: int,
+        link: KafkaLink,
+        settings: GatewaySettings,
+        metrics: Metrics,
     ) -> None:
         self.waiting_since: float = 0.0  # of the batch at Kafka, the loop's time; 0: there is none
         self._partition = partition
         self._link = link
-        self._topic = settings.results_topic
+        self._topic = topic
         self._linger = settings.linger_ms / 1000
         self._timeout = settings.kafka_timeout
         self._metrics = metrics

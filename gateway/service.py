@@ -5,6 +5,7 @@ from typing import Final
 
 import structlog
 
+from contracts.topics import TopicSpec
 from gateway.access import Access
 from gateway.budget import Budget
 from gateway.catalogue import catalogue_document
@@ -45,7 +46,12 @@ class Gateway:
         self.metrics = Metrics()
         self._access = Access(settings, catalogue)
         self._tls = Tls(settings)
-        self._writer = LogWriter(settings, self.metrics)
+        self._writer = LogWriter(
+            settings,
+            self.metrics,
+            TopicSpec(settings.results_topic, settings.partitions),
+            self.metrics.kafka_ready,
+        )
         self.intake = Intake(catalogue, settings, self._writer, self.metrics)
         self._standings = Standings(settings, catalogue)
         budget = Budget(settings.max_in_flight, self.metrics)

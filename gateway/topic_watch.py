@@ -1,4 +1,4 @@
-"""Is the results topic there, as it must be, and do the brokers that lead it answer?"""
+"""Is a topic there, as it must be, and do the brokers that lead it answer?"""
 
 import asyncio
 from typing import Any, Final
@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.metadata import MetadataRequest
 
 from contracts.kafka import kafka_options
+from contracts.topics import TopicSpec
 from gateway.settings import GatewaySettings
 
 _log = structlog.get_logger("gateway.topic_watch")
@@ -20,14 +21,15 @@ _PATIENCE: Final = 3.0
 
 
 class TopicWatch:
-    """Looks at the results topic over a connection of its own.
+    """Looks at the topic that records go to, over a connection of its own.
 
     A producer cannot be asked: it says nothing while it is idle, and its metadata requests may
     create a missing topic with whatever the broker's defaults are.
     """
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(self, settings: GatewaySettings, topic: TopicSpec) -> None:
         self._settings = settings
+        self._topic = topic
         self._client: AIOKafkaClient | None = None
         self._config: dict[str, str] | None = None
 
@@ -60,7 +62,7 @@ class TopicWatch:
 
     async def _look(self) -> str | None:
         client = await self._connected()
-        topic = self._settings.results_topic
+        topic = self._topic.name
         brokers = [broker.nodeId for broker in client.cluster.brokers()]
         if not brokers:
             raise KafkaError("no broker in the cluster's metadata")
@@ -76,7 +78,7 @@ class TopicWatch:
         if self._config is None:
             self._config = await self._describe(topic)
         if "compact" in self._config.get("cleanup.policy", ""):
-            return f"topic {topic!r} is compacted, which would delete results"
+            return f"topic {topic!r} is compacted, which would delete records"
         wanted = int(self._config.get("min.insync.replicas", "1"))
         for partition in partitions:
             if len(partition["isr"]) < wanted:
@@ -91,10 +93,10 @@ class TopicWatch:
         if described["error_code"]:
             return f"topic {topic!r}: {for_code(described['error_code']).__name__}"
         found = len(described["partitions"])
-        if found != self._settings.partitions:
+        if found != self._topic.partitions:
             return (
                 f"topic {topic!r} has {found} partitions, the settings say "
-                f"{self._settings.partitions}; their number is fixed within an epoch"
+                f"{self._topic.partitions}; their number is fixed within an epoch"
             )
         for partition in described["partitions"]:
             if partition["leader"] < 0:
@@ -117,7 +119,7 @@ class TopicWatch:
         return self._client
 
     async def _ask(self, client: AIOKafkaClient, node: int) -> dict[str, Any]:
-        request = MetadataRequest([self._settings.results_topic], allow_auto_topic_creation=False)
+        request = MetadataRequest([self._topic.name], allow_auto_topic_creation=False)
         response = await client.send(node, request)
         client.cluster.update_metadata(response)
         answer: dict[str, Any] = response.to_object()

@@ -10,6 +10,7 @@ import pytest
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch
 
+from contracts.topics import TopicSpec
 from gateway import log_writer
 from gateway.log_writer import NO_HEADERS, Commit, LogUnavailable, LogWriter
 from gateway.metrics import Metrics
@@ -50,7 +51,12 @@ class FakeLink:
     """A link whose producer and problem the test decides."""
 
     def __init__(
-        self, settings: GatewaySettings, *, changed: Callable[[], None], lost: Callable[[Any], None]
+        self,
+        settings: GatewaySettings,
+        _topic: TopicSpec,
+        *,
+        changed: Callable[[], None],
+        lost: Callable[[Any], None],
     ) -> None:
         self.problem: str | None = None
         self.batch_bytes = settings.batch_bytes
@@ -94,8 +100,12 @@ class Writing:
     """A log writer over a fake link."""
 
     def __init__(self, **fields: Any) -> None:
+        metrics = Metrics()
         self.writer = LogWriter(
-            GatewaySettings(partitions=2, **{"linger_ms": 1.0, **fields}), Metrics()
+            GatewaySettings(**{"linger_ms": 1.0, **fields}),
+            metrics,
+            TopicSpec("results", 2),
+            metrics.kafka_ready,
         )
         link: Any = self.writer._link
         self.link: FakeLink = link
