@@ -22,10 +22,11 @@ from gateway.http_api import HttpApi
 from gateway.http_body import SLOWEST
 from gateway.http_head import HEAD_LIMIT, PlainHead, PlainHeads
 from gateway.http_records import RecordRequests, items_of
-from gateway.intake import SLICE, Draft, Intake
+from gateway.intake import Intake
 from gateway.log_writer import Commit
 from gateway.outcome import Outcome
 from gateway.rate import network_of
+from gateway.record_intake import SLICE, Draft
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
 from gateway.tokens import Caller

@@ -15,11 +15,12 @@ from gateway.access import Access
 from gateway.budget import Budget, Lease
 from gateway.grpc_items import entries_of, results_of
 from gateway.grpc_status import REQUEST_ID, Context, abort_refused, abort_rejected, response_of
-from gateway.intake import Draft, Entries, Intake, Results
+from gateway.intake import Entries, Intake, Results
 from gateway.metrics import Metrics
 from gateway.outcome import Outcome
 from gateway.rate import Rate, network_of
 from gateway.record_count import check_message
+from gateway.record_intake import Draft
 from gateway.refusal import Reason, Refused
 from gateway.request_ids import RequestIds
 from gateway.request_log import RequestLog

@@ -12,10 +12,11 @@ from aiohttp.web import BaseRequest
 from gateway.access import Access
 from gateway.budget import Budget, Lease
 from gateway.http_body import read_lines, read_whole
-from gateway.intake import BLANK, Draft, Entries, Intake, Kind, NotAnItem, Results
+from gateway.intake import Entries, Intake, Kind, Results
 from gateway.outcome import Outcome
 from gateway.rate import Rate, network_of
 from gateway.record_count import check_array_text, too_many
+from gateway.record_intake import BLANK, Draft, NotAnItem
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
 from gateway.tokens import Caller
