@@ -33,13 +33,13 @@ class TopicError(RuntimeError):
 # and compaction would leave one competitor of it.
 KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 # A changelog's key is an identity, so the last value a key is enough; tombstones are not used.
-_COMPACTED = {"cleanup.policy": "compact", "retention.ms": "-1", "retention.bytes": "-1"}
+COMPACTED = {"cleanup.policy": "compact", "retention.ms": "-1", "retention.bytes": "-1"}
 
 
 # Ten tallies a second and partition are written, of which the last one matters, and a scoreboard
 # reads the topic from its beginning: it must stay small, so it is compacted early and often.
 _KEPT_SMALL = {
-    **_COMPACTED,
+    **COMPACTED,
     "segment.bytes": str(16 * 1024 * 1024),
     "min.cleanable.dirty.ratio": "0.01",
     "max.compaction.lag.ms": "60000",
@@ -55,7 +55,7 @@ def topic_specs(settings: CommonSettings) -> tuple[TopicSpec, ...]:
     """Return every topic of the main job."""
     return (
         TopicSpec(settings.results_topic, settings.partitions, KEPT),
-        TopicSpec(settings.changelog_topic, settings.partitions, _COMPACTED),
+        TopicSpec(settings.changelog_topic, settings.partitions, COMPACTED),
         # One partition, so that every scoreboard sees all tallies in one order.
         TopicSpec(settings.tallies_topic, 1, _KEPT_SMALL),
         TopicSpec(settings.rejected_topic, 1, KEPT),

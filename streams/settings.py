@@ -7,12 +7,10 @@ from pydantic import Field
 from contracts.settings import CommonSettings
 
 
-class WorkerSettings(CommonSettings):
-    """What a worker needs beside what all processes share."""
+class MemberSettings(CommonSettings):
+    """What every member of a consumer group needs, whatever it does with the records."""
 
-    app_id: str = Field(
-        default="medallero-v1", description="consumer group; workers of one group share the work"
-    )
+    app_id: str = Field(description="consumer group; workers of one group share the work")
     worker_id: str | None = Field(
         default=None,
         description="a name that survives a restart: the worker takes its partitions back at once "
@@ -20,15 +18,23 @@ class WorkerSettings(CommonSettings):
     )
     worker_host: str = Field(default="127.0.0.1", description="address of the private HTTP server")
     worker_port: int = Field(default=6066, ge=0, le=65535, description="its port")
+    session_timeout: float = Field(
+        default=10.0, ge=6.0, description="seconds until a silent worker's partitions move on"
+    )
+    batch_records: int = Field(default=4_000, ge=1, description="records fetched at once at most")
+
+
+class WorkerSettings(MemberSettings):
+    """What a worker needs beside what all processes share."""
+
+    app_id: str = Field(
+        default="medallero-v1", description="consumer group; workers of one group share the work"
+    )
     worker_url: str | None = Field(
         default=None,
         description="how the gateway reaches it; default: http://<worker_host>:<worker_port>, "
         "with the name of this machine where the host is all addresses",
     )
-    session_timeout: float = Field(
-        default=10.0, ge=6.0, description="seconds until a silent worker's partitions move on"
-    )
-    batch_records: int = Field(default=4_000, ge=1, description="records fetched at once at most")
     publish_interval: float = Field(
         default=0.05, gt=0, description="seconds between two tallies of a changing partition"
     )

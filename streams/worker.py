@@ -1,7 +1,6 @@
 """The Faust app of a worker: the standings agent, the tallies, the scoreboard agent."""
 
 import asyncio
-import base64
 import contextlib
 import time
 from collections.abc import AsyncIterator
@@ -11,17 +10,17 @@ import msgspec
 import structlog
 from faust.types import TP
 
-from contracts.kafka import kafka_options
 from contracts.topics import check_topics
 from olympics.catalogue import Catalogue, load_catalogue
 from streams import metrics
+from streams.app import bulk_app
 from streams.board import Board
-from streams.bulk import Batch, BulkApp, BulkTable
+from streams.bulk import Batch, BulkTable
 from streams.bulk.assignment import Assignment
 from streams.bulk.fatal import end_process
-from streams.credentials import faust_credentials
 from streams.mirror import Mirror
 from streams.probe import Probe
+from streams.rejects import rejected_records
 from streams.settings import WorkerSettings
 from streams.standings import Rejected, Standings
 from streams.tallies import decode_tally, encode_tally, key_of_tally, tally_of
@@ -36,21 +35,7 @@ class Worker:
     def __init__(self, settings: WorkerSettings) -> None:
         self.settings = settings
         self.catalogue: Catalogue = load_catalogue(settings.catalogue)
-        kafka_settings = kafka_options(settings)
-        self.app = BulkApp(
-            settings.app_id,
-            kafka_settings=kafka_settings,
-            broker_credentials=faust_credentials(kafka_settings),
-            broker=";".join(f"bulk://{server}" for server in settings.kafka.split(",")),
-            consumer_group_instance_id=settings.worker_id,
-            broker_session_timeout=settings.session_timeout,
-            broker_heartbeat_interval=settings.session_timeout / 4,
-            broker_commit_interval=0.5,
-            broker_max_poll_records=settings.batch_records,
-            consumer_max_fetch_size=1024 * 1024,
-            producer_acks=-1,
-            web_enabled=False,
-        )
+        self.app = bulk_app(settings)
         self.table: BulkTable[Standings] = self.app.bulk_table(
             settings.results_topic,
             settings.changelog_topic,
@@ -114,23 +99,7 @@ class Worker:
             field=rejected[0].error.field,
             error=rejected[0].error.error,
         )
-        records = [
-            (
-                f"{partition}:{record.offset}".encode(),
-                msgspec.json.encode(
-                    {
-                        "topic": topic,
-                        "partition": partition,
-                        "offset": record.offset,
-                        "field": record.error.field,
-                        "error": record.error.error,
-                        "key": _text(record.key),
-                        "value": _text(record.value),
-                    }
-                ),
-            )
-            for record in rejected
-        ]
+        records = rejected_records(topic, partition, rejected)
         try:
             await self.app.durable.publish(self.settings.rejected_topic, 0, records)
         except Exception as exc:
@@ -234,9 +203,3 @@ class Worker:
         if self.board() is not None and self.mirror.refused_too_long:
             problems.append(f"the mirror has been refused for long: {self.mirror.problem}")
         return problems
-
-
-def _text(data: bytes | None) -> dict[str, str] | None:
-    if data is None:
-        return None
-    return {"base64": base64.b64encode(data).decode(), "text": data.decode(errors="replace")[:500]}

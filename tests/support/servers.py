@@ -65,7 +65,7 @@ def running_kafka(directory: Path) -> Iterator[Server]:
         )
         return broker.bootstrap, broker.prepare, lambda: kafka.answers(broker.host, broker.port)
 
-    with _running(make) as server:
+    with running(make) as server:
         yield server
 
 
@@ -89,7 +89,7 @@ def running_kafka_behind_proxy(directory: Path) -> Iterator[tuple[Server, TcpPro
             proxy.upstream = (broker.host, broker.port)
             return proxy.address, broker.prepare, lambda: kafka.answers(broker.host, broker.port)
 
-        with _running(make) as server:
+        with running(make) as server:
             yield server, proxy
 
 
@@ -103,7 +103,7 @@ def running_redis(directory: Path) -> Iterator[Server]:
         )
         return server.url, server.prepare, lambda: redis.answers(server.host, server.port)
 
-    with _running(make) as server:
+    with running(make) as server:
         yield server
 
 
@@ -137,7 +137,7 @@ def class_path() -> tuple[Path, ...]:
 
 
 @contextmanager
-def _running(
+def running(
     make: Callable[[], tuple[str, Callable[[], Command], Callable[[], bool]]],
 ) -> Iterator[Server]:
     """Run what *make* describes; anew on other ports if somebody took them in between."""
