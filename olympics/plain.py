@@ -7,6 +7,7 @@ type. Such a result needs no more than to be checked; whatever is not so plain g
 
 from functools import lru_cache
 from typing import Annotated, Final
+from unicodedata import is_normalized
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -22,7 +23,6 @@ from olympics.result import (
     UNIT_LENGTH,
 )
 from olympics.rsc import RSC_LENGTH
-from olympics.text import is_canonical
 from olympics.words import Medal, Outcome, Phase, Status
 
 
@@ -69,14 +69,14 @@ def read_plain(data: bytes | msgspec.Raw, catalogue: Catalogue) -> PlainResult |
         or result.faculty not in catalogue.faculties
     ):
         return None
-    identity = result.competitor.id
-    name = result.competitor.name
-    # One look at both: a space at an end, or a double one, makes a double one here.
-    texts = f" {unit} {identity} "
-    tidy = texts.isascii() and texts.isprintable() and "  " not in texts
-    if not (tidy or (is_canonical(unit) and is_canonical(identity))):
+    competitor = result.competitor
+    name = competitor.id if competitor.name is UNSET else competitor.name
+    # One look at all texts: a space at an end, or a double one, makes a double one here. A name
+    # with a joiner is not printable, and goes the long way.
+    texts = f" {unit} {competitor.id} {name} "
+    if "  " in texts or not texts.isprintable():
         return None
-    if name is not UNSET and not is_canonical(name, joiners=True):
+    if not texts.isascii() and not is_normalized("NFC", texts):
         return None
     return result
 

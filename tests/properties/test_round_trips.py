@@ -115,6 +115,7 @@ plain_results = st.fixed_dictionaries(
 @example({**A_RESULT, "mark": 1})
 @example({**A_RESULT, "unit": "SWMM100MBA------------SFNL000100--"})
 @example({**A_RESULT, "competitor": {"id": "8", "name": "a\u200cb"}})
+@example({**A_RESULT, "unit": "a", "competitor": {"id": "\u0301b"}})
 def test_the_short_way_in_gives_the_bytes_of_the_long_one(raw: dict[str, Any]) -> None:
     try:
         body = json.dumps(raw, ensure_ascii=False, allow_nan=False).encode()
