@@ -21,12 +21,12 @@ from gateway.http_answers import Answer, answer_of, answer_to, bytes_of
 from gateway.http_api import HttpApi
 from gateway.http_body import SLOWEST
 from gateway.http_head import HEAD_LIMIT, PlainHead, PlainHeads
-from gateway.http_records import RecordRequests, items_of
+from gateway.http_records import Routes, items_of
 from gateway.intake import Intake
 from gateway.log_writer import Commit
 from gateway.outcome import Outcome
 from gateway.rate import network_of
-from gateway.record_intake import SLICE, Draft
+from gateway.record_intake import SLICE, Draft, RecordIntake
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
 from gateway.tokens import Caller
@@ -49,7 +49,7 @@ class FastLane:
         self,
         settings: GatewaySettings,
         api: HttpApi,
-        records: RecordRequests,
+        routes: Routes,
         intake: Intake,
         budget: Budget,
         aiohttp_connection: Callable[[], asyncio.Protocol],
@@ -57,11 +57,10 @@ class FastLane:
         """*aiohttp_connection* makes what serves the connections that leave the lane."""
         self.loop = asyncio.get_running_loop()
         self.api = api
-        self.records = records
         self.intake = intake
         self.budget = budget
         self.aiohttp_connection = aiohttp_connection
-        self.heads = PlainHeads(min(_LONGEST_BODY, settings.max_body))
+        self.heads = PlainHeads(min(_LONGEST_BODY, settings.max_body), routes)
         self.head_timeout = settings.head_timeout
         self.body_timeout = settings.body_timeout
         self.max_records = settings.max_records
@@ -248,8 +247,8 @@ class FastConnection(asyncio.Protocol):
         self._caller = None
         lane.api.in_flight.begin()
         try:
-            caller = self._caller = lane.records.caller(head.authorization)
-            self._client = lane.records.admit(caller, self._network)
+            caller = self._caller = head.records.caller(head.authorization)
+            self._client = head.records.admit(caller, self._network)
             # What is only announced is not held: slow clients would hold all there is.
             lane.budget.check(head.length)
         except Refused as refused:
@@ -315,15 +314,16 @@ class FastConnection(asyncio.Protocol):
         try:
             items = items_of(body, lane.max_records)
             if len(items.raw) > SLICE:
-                job = lane.records.take_items(draft, items, head.kind_of, self._client)
+                job = head.records.take_items(draft, items, head.kind_of, self._client)
                 task = lane.loop.create_task(self._wait_for(job))
                 lane.tasks.add(task)
                 task.add_done_callback(lane.tasks.discard)
                 return
-            lane.records.read(draft, items, head.kind_of, self._client)
+            head.records.read(draft, items, head.kind_of, self._client)
             if draft.records:
-                commit = lane.intake.append(draft)
-                commit.then(partial(self._settled, draft, commit))
+                intake = head.records.intake
+                commit = intake.append(draft)
+                commit.then(partial(self._settled, intake, draft, commit))
             else:
                 self._answer(draft.outcome)
         except Refused as refused:
@@ -331,10 +331,10 @@ class FastConnection(asyncio.Protocol):
         except Exception as error:
             self._refuse(lane.api.fault(self._request_id, error))
 
-    def _settled(self, draft: Draft, commit: Commit) -> None:
+    def _settled(self, intake: RecordIntake, draft: Draft, commit: Commit) -> None:
         """Called when Kafka has the request's records, or it is known that it may not."""
         try:
-            self._answer(self._lane.intake.outcome_of(draft, commit))
+            self._answer(intake.outcome_of(draft, commit))
         except Refused as refused:
             self._refuse(refused)
         except Exception as error:

@@ -22,7 +22,7 @@ from gateway.http_answers import (
     json_answer,
     response_of,
 )
-from gateway.http_records import RECORD_PATHS, KindOf, RecordRequests
+from gateway.http_records import Route, Routes
 from gateway.in_flight import InFlight
 from gateway.intake import Intake
 from gateway.live import Live
@@ -51,14 +51,13 @@ class HttpApi:
         self,
         settings: GatewaySettings,
         intake: Intake,
-        records: RecordRequests,
+        routes: Routes,
         standings: Standings,
         live: Live,
         catalogue: bytes,
         metrics: Metrics,
     ) -> None:
         self._intake = intake
-        self._records = records
         self._standings = standings
         self._live = live
         self._catalogue = catalogue
@@ -79,8 +78,8 @@ class HttpApi:
             "/metrics": {"GET": self._get_metrics},
             "/openapi.json": {"GET": self._get_openapi},
         }
-        for path, kinds in RECORD_PATHS.items():
-            self._routes[path] = {"POST": self._poster(kinds)}
+        for path, route in routes.items():
+            self._routes[path] = {"POST": self._poster(route)}
         for path, asset in load_page().items():
             self._routes[path] = {"GET": _asset_handler(asset)}
 
@@ -140,16 +139,18 @@ class HttpApi:
             raise Refused(Reason.METHOD_NOT_ALLOWED, f"expected {allow}", allow=allow)
         return handler
 
-    def _poster(self, kinds: Callable[[str | None], KindOf]) -> Handler:
+    def _poster(self, route: Route) -> Handler:
+        kinds, records = route
+
         async def post(request: BaseRequest) -> Response:
             started = time.perf_counter()
             request_id: str = request[_ID]
             caller: Caller | None = None
             try:
                 try:
-                    caller = self._records.caller(request.headers.get("Authorization"))
+                    caller = records.caller(request.headers.get("Authorization"))
                     kind_of = kinds(request.headers.get("Idempotency-Key"))
-                    outcome = await self._records.take(request, caller, kind_of)
+                    outcome = await records.take(request, caller, kind_of)
                 except (Refused, asyncio.CancelledError):
                     raise
                 except Exception as error:

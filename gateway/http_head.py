@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from gateway.http_records import RECORD_PATHS, KindOf, is_lines
+from gateway.http_records import KindOf, RecordRequests, Routes, is_lines
 from gateway.refusal import Refused
 from gateway.tracing import Headers, headers_of
 
@@ -39,6 +39,7 @@ class PlainHead(NamedTuple):
 
     length: int
     kind_of: KindOf
+    records: RecordRequests
     authorization: str | None
     request_id: str | None
     trace: Headers
@@ -47,9 +48,10 @@ class PlainHead(NamedTuple):
 class PlainHeads:
     """Reads heads, and remembers them."""
 
-    def __init__(self, longest_body: int) -> None:
+    def __init__(self, longest_body: int, routes: Routes) -> None:
         """Heads that announce more than *longest_body* bytes are not plain."""
         self._longest_body = longest_body
+        self._routes = routes
         self._known: dict[bytes, PlainHead] = {}
 
     def read(self, raw: bytes) -> PlainHead | None:
@@ -71,7 +73,7 @@ class PlainHeads:
             and parser.should_keep_alive()
         ):
             return None
-        head = _plain(parsed, self._longest_body)
+        head = _plain(parsed, self._longest_body, self._routes)
         if head is not None and len(raw) <= _LONGEST and not parsed.headers.keys() & _ITS_OWN:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
@@ -110,12 +112,12 @@ class _Parsed:
         self.beyond = True
 
 
-def _plain(parsed: _Parsed, longest_body: int) -> PlainHead | None:
+def _plain(parsed: _Parsed, longest_body: int, routes: Routes) -> PlainHead | None:
     headers = parsed.headers
-    kinds = RECORD_PATHS.get(parsed.url.decode("latin-1"))
+    route = routes.get(parsed.url.decode("latin-1"))
     length = int(headers.get(b"content-length", b"0"))
     if (
-        kinds is None
+        route is None
         or not 0 < length <= longest_body
         or parsed.twice
         or parsed.number > _MOST_HEADERS
@@ -131,12 +133,13 @@ def _plain(parsed: _Parsed, longest_body: int) -> PlainHead | None:
     try:
         if is_lines(text(b"content-type")):
             return None
-        kind_of = kinds(text(b"idempotency-key"))
+        kind_of = route.kinds(text(b"idempotency-key"))
     except Refused:  # its answer is aiohttp's to give
         return None
     return PlainHead(
         length,
         kind_of,
+        route.records,
         text(b"authorization"),
         text(b"x-request-id"),
         headers_of(text(b"traceparent"), text(b"tracestate")),

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -12,12 +12,13 @@ from aiohttp.web import BaseRequest
 from gateway.access import Access
 from gateway.budget import Budget, Lease
 from gateway.http_body import read_lines, read_whole
-from gateway.intake import Entries, Intake, Kind, Results
+from gateway.intake import Entries, Results
 from gateway.outcome import Outcome
 from gateway.rate import Rate, network_of
 from gateway.record_count import check_array_text, too_many
-from gateway.record_intake import BLANK, Draft, NotAnItem
+from gateway.record_intake import BLANK, Draft, Kind, NotAnItem, RecordIntake
 from gateway.refusal import Reason, Refused
+from gateway.report_intake import Reports
 from gateway.settings import GatewaySettings
 from gateway.tokens import Caller
 from gateway.tracing import headers_of
@@ -50,15 +51,24 @@ def _results(_key: str | None) -> KindOf:
 
 def _entries(faculty: str | None) -> Callable[[str | None], KindOf]:
     def kinds(key: str | None) -> KindOf:
-        if key is not None and not key.strip():
-            raise Refused(Reason.BAD_REQUEST, "Idempotency-Key is empty")
+        _check_key(key)
         return lambda several: Entries(faculty, key, several)
 
     return kinds
 
 
-#: Paths that take records, and what they take, given the request's idempotency key. Those without
-#: a version are of the course's clients; each stands for a faculty.
+def _reports(key: str | None) -> KindOf:
+    _check_key(key)
+    return lambda several: Reports(key, several)
+
+
+def _check_key(key: str | None) -> None:
+    if key is not None and not key.strip():
+        raise Refused(Reason.BAD_REQUEST, "Idempotency-Key is empty")
+
+
+#: Paths that take results and entries, and which, given the request's idempotency key. Those
+#: without a version are of the course's clients; each stands for a faculty.
 RECORD_PATHS: Final[dict[str, Callable[[str | None], KindOf]]] = {
     "/v1/results": _results,
     "/v1/entries": _entries(None),
@@ -66,6 +76,11 @@ RECORD_PATHS: Final[dict[str, Callable[[str | None], KindOf]]] = {
     "/agronomia": _entries("agronomy"),
     "/engineering": _entries("engineering"),
     "/agronomy": _entries("agronomy"),
+}
+#: Paths that take weather reports; the first one is of the course's clients.
+REPORT_PATHS: Final[dict[str, Callable[[str | None], KindOf]]] = {
+    "/input": _reports,
+    "/v1/reports": _reports,
 }
 
 
@@ -86,13 +101,13 @@ class RecordRequests:
     def __init__(
         self,
         settings: GatewaySettings,
-        intake: Intake,
+        intake: RecordIntake,
         budget: Budget,
         access: Access,
         rate: Rate,
     ) -> None:
         self._settings = settings
-        self._intake = intake
+        self.intake = intake
         self._budget = budget
         self._access = access
         self._rate = rate
@@ -108,22 +123,22 @@ class RecordRequests:
 
         :raises Refused: unavailable, or too busy.
         """
-        self._intake.check_ready()
+        self.intake.check_ready()
         client = caller.name or network
         self._rate.take(client)
         return client
 
     def read(self, draft: Draft, items: Items, kind_of: KindOf, client: str) -> None:
         """Parse a few *items*, at most ``SLICE``, into *draft*. Raises Refused."""
-        self._intake.read(draft, kind_of(items.several), enumerate(items.raw), _decoded)
+        self.intake.read(draft, kind_of(items.several), enumerate(items.raw), _decoded)
         self._rate.charge(client, len(items.raw))
 
     async def take_items(self, draft: Draft, items: Items, kind_of: KindOf, client: str) -> Outcome:
         """Return what became of many *items*. Raises Refused."""
         kind = kind_of(items.several)
-        await self._intake.read_all(draft, kind, enumerate(items.raw), _decoded)
+        await self.intake.read_all(draft, kind, enumerate(items.raw), _decoded)
         self._rate.charge(client, len(items.raw))
-        return await self._intake.commit(draft)
+        return await self.intake.commit(draft)
 
     async def take(self, request: BaseRequest, caller: Caller, kind_of: KindOf) -> Outcome:
         """Return what became of the request's records.
@@ -160,7 +175,7 @@ class RecordRequests:
 
         A part's records are appended before the next part's, so the order of a key is kept.
         """
-        settings, intake = self._settings, self._intake
+        settings, intake = self._settings, self.intake
         outcome = Outcome()
         index = received = 0
         at_kafka: asyncio.Task[Outcome] | None = None
@@ -186,6 +201,17 @@ class RecordRequests:
             refused.outcome = outcome
             raise
         return outcome
+
+
+class Route(NamedTuple):
+    """What a path takes, given the request's idempotency key, and who takes it."""
+
+    kinds: Callable[[str | None], KindOf]
+    records: RecordRequests
+
+
+#: By path.
+Routes = Mapping[str, Route]
 
 
 def is_lines(header: str | None) -> bool:

@@ -13,7 +13,7 @@ from gateway.budget import Budget
 from gateway.fast_lane import KEEP_ALIVE, FastLane
 from gateway.http_answers import response_of
 from gateway.http_api import HttpApi
-from gateway.http_records import RecordRequests
+from gateway.http_records import Routes
 from gateway.intake import Intake
 from gateway.metrics import Metrics
 from gateway.refusal import Reason, Refused
@@ -39,7 +39,7 @@ class HttpServer:
         self,
         settings: GatewaySettings,
         api: HttpApi,
-        records: RecordRequests,
+        routes: Routes,
         intake: Intake,
         budget: Budget,
         metrics: Metrics,
@@ -54,7 +54,7 @@ class HttpServer:
             keepalive_timeout=KEEP_ALIVE,
             lingering_time=_LINGER,
         )
-        self._lane = FastLane(settings, api, records, intake, budget, self._aiohttp)
+        self._lane = FastLane(settings, api, routes, intake, budget, self._aiohttp)
         metrics.connections.labels("fast").set_function(lambda: len(self._lane.connections))
         metrics.connections.labels("aiohttp").set_function(lambda: len(self._aiohttp.connections))
         self._server: asyncio.Server | None = None

@@ -13,6 +13,7 @@ from prometheus_client import (
 )
 
 from gateway.refusal import Reason
+from gateway.tokens import KINDS
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -39,7 +40,8 @@ class Metrics:
         )
         self.accepted = Counter(
             "medallero_gateway_records_accepted",
-            "Records that all in-sync replicas have acknowledged, by kind (result, entry)",
+            "Records that all in-sync replicas have acknowledged, by kind (result, entry, report; "
+            "reports: by RabbitMQ too, where they go there)",
             ["kind"],
             registry=registry,
         )
@@ -134,7 +136,7 @@ class Metrics:
         )
 
         # Looked up once: labels() costs as much as a good part of a request.
-        self.accepted_of = {kind: self.accepted.labels(kind) for kind in ("result", "entry")}
+        self.accepted_of = {kind: self.accepted.labels(kind) for kind in KINDS}
         self.answers = {
             (protocol, answer): self.requests.labels(protocol, answer)
             for protocol in _PROTOCOLS

@@ -11,7 +11,7 @@ from gateway.budget import Budget
 from gateway.catalogue import catalogue_document
 from gateway.grpc_server import GrpcServer
 from gateway.http_api import HttpApi
-from gateway.http_records import RecordRequests
+from gateway.http_records import RECORD_PATHS, RecordRequests, Route
 from gateway.http_server import HttpServer
 from gateway.intake import Intake
 from gateway.live import Live
@@ -57,17 +57,18 @@ class Gateway:
         budget = Budget(settings.max_in_flight, self.metrics)
         rate = Rate(settings)
         records = RecordRequests(settings, self.intake, budget, self._access, rate)
+        routes = {path: Route(kinds, records) for path, kinds in RECORD_PATHS.items()}
         self._live = Live(settings, self._standings, self.metrics)
         self._api = HttpApi(
             settings,
             self.intake,
-            records,
+            routes,
             self._standings,
             self._live,
             catalogue_document(catalogue),
             self.metrics,
         )
-        self._http = HttpServer(settings, self._api, records, self.intake, budget, self.metrics)
+        self._http = HttpServer(settings, self._api, routes, self.intake, budget, self.metrics)
         self._grpc = GrpcServer(
             settings, self.intake, budget, self._access, rate, self._tls, self.metrics
         )

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from contracts.settings import CommonSettings
+from contracts.weather import WeatherSettings
 
 
-class GatewaySettings(CommonSettings):
+class GatewaySettings(WeatherSettings):
     """Where the gateway listens, and the limits within which it keeps its promises.
 
     Sizes are bytes, times seconds unless the name says otherwise.
@@ -89,7 +89,9 @@ class GatewaySettings(CommonSettings):
         default=512 * 2**10, ge=16 * 2**10, description="largest record batch sent to Kafka"
     )
     kafka_timeout: float = Field(
-        default=10.0, gt=0, description="records that Kafka has not acknowledged by then: 503"
+        default=10.0,
+        gt=0,
+        description="records that Kafka (or RabbitMQ) has not acknowledged by then: 503",
     )
     kafka_stall: float = Field(
         default=3.0, gt=0, description="a batch unacknowledged for so long: not ready"

@@ -17,7 +17,7 @@ import msgspec
 
 from olympics.catalogue import Catalogue, UnknownName
 
-KINDS: Final = ("result", "entry")
+KINDS: Final = ("result", "entry", "report")
 #: A name that TOML takes without quotes; it is in logs and metrics.
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -32,7 +32,8 @@ class TokenError(ValueError):
 class Caller(NamedTuple):
     """Who sends, as the token says: its name, and what it may send (None: no limit).
 
-    ``faculties`` are names of the catalogue, ``kinds`` are "result" and "entry".
+    ``faculties`` are names of the catalogue, ``kinds`` are "result", "entry" and
+    "report" (of the weather).
     """
 
     name: str

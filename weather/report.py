@@ -28,6 +28,14 @@ HIGHEST_TEMPERATURE: Final = 100
 #: The end of the year 9999, Unix milliseconds: the last one that RFC 3339 can write.
 LATEST: Final = 253_402_300_799_999
 
+#: The fields of a report as people send it.
+FIELDS: Final = frozenset(
+    (
+        *("id", "country", "municipality", "weather", "description"),
+        *("temperature", "humidity", "at"),
+    )
+)
+
 PlaceKind = Literal["country", "municipality"]
 
 
@@ -72,7 +80,7 @@ def parse_report(raw: object, *, report_id: str, at: int) -> Report:
     """
     if not isinstance(raw, dict):
         raise ReportError("", f"expected a JSON object, got {shown(raw)}")
-    if not raw.keys() <= _FIELDS:
+    if not raw.keys() <= FIELDS:
         _refuse_unknown(raw)
     get = raw.get
     identity = text_of(report_id, "id", ID_LENGTH)
@@ -154,12 +162,6 @@ def key_of(report: Report) -> bytes:
     return report.id.encode()
 
 
-_FIELDS: Final = frozenset(
-    (
-        *("id", "country", "municipality", "weather", "description"),
-        *("temperature", "humidity", "at"),
-    )
-)
 _WEATHER: Final = f"text of 1 to {WEATHER_LENGTH} characters such as Lluvioso"
 _AT: Final = "Unix milliseconds, or a time such as 2025-10-03T18:05:00Z"
 _CENT: Final = Decimal("0.01")
@@ -169,9 +171,9 @@ _DECODER = msgspec.json.Decoder(Report)
 
 
 def _refuse_unknown(raw: dict[Any, Any]) -> None:
-    unknown = next(name for name in raw if name not in _FIELDS)
+    unknown = next(name for name in raw if name not in FIELDS)
     name = unknown if isinstance(unknown, str) and unknown.isprintable() else shown(unknown)
-    raise ReportError(name[:64], f"unknown field; expected only {', '.join(sorted(_FIELDS))}")
+    raise ReportError(name[:64], f"unknown field; expected only {', '.join(sorted(FIELDS))}")
 
 
 def _cased(text: str, field: str, longest: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any, cast
 from gateway.access import ANYONE
 from gateway.fast_lane import FastConnection, FastLane
 from gateway.http_head import PlainHead, PlainHeads
+from gateway.http_records import RECORD_PATHS, Route
 
 HEAD = b"POST /v1/results HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 
@@ -47,17 +48,18 @@ class Transport:
 
 
 def connection_of(budget: Budget, loop: asyncio.AbstractEventLoop) -> Connection:
+    records: Any = SimpleNamespace(
+        caller=lambda _given: ANYONE, admit=lambda _caller, network: network
+    )
+    routes = {path: Route(kinds, records) for path, kinds in RECORD_PATHS.items()}
     lane: Any = SimpleNamespace(
         loop=loop,
-        heads=PlainHeads(2**20),
+        heads=PlainHeads(2**20, routes),
         connections=set(),
         head_timeout=5.0,
         body_timeout=5.0,
         max_records=10,
         budget=budget,
-        records=SimpleNamespace(
-            caller=lambda _given: ANYONE, admit=lambda _caller, network: network
-        ),
         api=SimpleNamespace(
             ids=SimpleNamespace(id_of=lambda given: given or "id"),
             in_flight=SimpleNamespace(begin=lambda: None, end=lambda: None),

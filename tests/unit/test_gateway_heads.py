@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from gateway.http_head import HEAD_LIMIT, PlainHeads
+from gateway.http_records import RECORD_PATHS, RecordRequests, Route
 from gateway.intake import Entries, Results
 
+RECORDS = cast(RecordRequests, object())
+ROUTES = {path: Route(kinds, RECORDS) for path, kinds in RECORD_PATHS.items()}
 PLAIN = {"Host": "x", "Content-Type": "application/json", "Content-Length": "20"}
 
 
@@ -29,7 +34,7 @@ def test_a_plain_head_says_all_that_the_lane_needs() -> None:
         start="POST /ingenieria HTTP/1.1",
     )
 
-    plain = PlainHeads(1000).read(raw)
+    plain = PlainHeads(1000, ROUTES).read(raw)
 
     assert plain is not None
     assert plain.length == 20
@@ -50,7 +55,7 @@ def test_a_plain_head_says_all_that_the_lane_needs() -> None:
     ids=["no type", "a charset", "kept alive", "other headers"],
 )
 def test_what_programs_send_is_plain(raw: bytes) -> None:
-    plain = PlainHeads(1000).read(raw)
+    plain = PlainHeads(1000, ROUTES).read(raw)
 
     assert plain is not None
     assert plain.kind_of(True) == Results()
@@ -88,11 +93,11 @@ NOT_PLAIN = {
 
 @pytest.mark.parametrize("raw", NOT_PLAIN.values(), ids=NOT_PLAIN.keys())
 def test_what_is_not_plain_is_left_to_aiohttp(raw: bytes) -> None:
-    assert PlainHeads(1000).read(raw) is None
+    assert PlainHeads(1000, ROUTES).read(raw) is None
 
 
 def test_equal_heads_are_read_once_and_those_with_an_id_of_their_own_each_time() -> None:
-    heads = PlainHeads(1000)
+    heads = PlainHeads(1000, ROUTES)
 
     assert heads.read(head()) is heads.read(head())
     for name in ("X-Request-ID", "Idempotency-Key", "traceparent", "tracestate"):
@@ -101,7 +106,7 @@ def test_equal_heads_are_read_once_and_those_with_an_id_of_their_own_each_time()
 
 
 def test_what_is_remembered_does_not_grow_without_bound() -> None:
-    heads = PlainHeads(10**9)
+    heads = PlainHeads(10**9, ROUTES)
 
     for number in range(1, 10_000):
         assert heads.read(head(Content_Length=str(number))) is not None
