@@ -54,12 +54,12 @@ CALLS: Final = (
 )
 
 
-def write_bodies(directory: Path, batch: int) -> Path:
-    """Write bodies of *batch* results each, a line each; return the file."""
+def write_bodies(directory: Path, batch: int, number: int | None = None) -> Path:
+    """Write *number* bodies of *batch* results each, a line each; return the file."""
     file = directory / f"bodies-{batch}.ndjson"
     if not file.exists():
         with file.open("w", encoding="utf-8") as out:
-            for results in _lists(batch):
+            for results in _lists(batch, number):
                 body = results if batch > 1 else results[0]
                 out.write(json.dumps(body, ensure_ascii=False, separators=(",", ":")) + "\n")
     return file
@@ -77,8 +77,9 @@ def write_messages(directory: Path, batch: int) -> Path:
     return file
 
 
-def _lists(batch: int) -> Iterator[list[dict[str, Any]]]:
-    bodies = _SINGLE_BODIES if batch == 1 else _BATCH_BODIES
+def _lists(batch: int, bodies: int | None = None) -> Iterator[list[dict[str, Any]]]:
+    if bodies is None:
+        bodies = _SINGLE_BODIES if batch == 1 else _BATCH_BODIES
     for number in range(bodies):
         yield [_result(number * batch + place) for place in range(batch)]
 
