@@ -19,6 +19,8 @@ _COMMANDS: Final[dict[str, str]] = {
     "gateway": "Run the gateway: HTTP and gRPC in, Kafka out.",
     "worker": "Run a streams worker: Kafka in, standings out.",
     "topics": "Create the topics on a Kafka of your own, and check them.",
+    "weather-worker": "Run a weather worker: weather reports from Kafka, counted into Redis.",
+    "weather-consumer": "Run a weather consumer: the same from RabbitMQ, into Valkey.",
     "token": "Make a token that may send, for the gateway's file of tokens.",
     "send": "Send results from files.",
     "board": "Watch the medal table and the splits in the terminal.",
@@ -39,7 +41,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"medallero.commands.{cmd_name}")
+        module = importlib.import_module(f"medallero.commands.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

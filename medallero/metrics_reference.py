@@ -88,12 +88,27 @@ def worker_metrics() -> list[Described]:
 
     # One partition, so that the labels of what is read at the time are known.
     readings = metrics.Readings(lags={0: 0})
-    return sorted(_described(metrics.families(readings), _labels(REGISTRY)))
+    found = _described(metrics.families(readings), _labels(REGISTRY))
+    # Both kinds of process declare theirs in the one registry that they have each.
+    return sorted(it for it in found if it.name.startswith("medallero_worker_"))
+
+
+def weather_metrics() -> list[Described]:
+    """Return the metrics of the processes that count weather reports, by name."""
+    from streams.weather import metrics
+
+    names = {it._name for it in vars(metrics).values() if isinstance(it, MetricWrapperBase)}
+    found = (it for it in REGISTRY.collect() if it.name in names)
+    return sorted(_described(found, _labels(REGISTRY)))
 
 
 def page() -> str:
     """Return the whole page in Markdown."""
-    sections = (("Gateway", gateway_metrics()), ("Worker", worker_metrics()))
+    sections = (
+        ("Gateway", gateway_metrics()),
+        ("Worker", worker_metrics()),
+        ("Weather worker and weather consumer", weather_metrics()),
+    )
     return "\n".join([_HEAD, *(_section(*it) for it in sections)])
 
 

@@ -18,6 +18,7 @@ from gateway.settings import GatewaySettings
 from medallero.options import flag, variable
 from medallero.settings import UpSettings
 from streams.settings import WorkerSettings
+from streams.weather.settings import WeatherConsumerSettings, WeatherWorkerSettings
 
 PAGE: Final = Path("docs/settings.md")
 
@@ -42,6 +43,8 @@ _SECTIONS: Final[tuple[tuple[str, type[CommonSettings], str], ...]] = (
     ("`medallero up`", UpSettings, "It also takes the shared ones, and `--fresh`."),
     ("`medallero gateway`", GatewaySettings, "It also takes the shared ones."),
     ("`medallero worker`", WorkerSettings, "It also takes the shared ones."),
+    ("`medallero weather-worker`", WeatherWorkerSettings, "It also takes the shared ones."),
+    ("`medallero weather-consumer`", WeatherConsumerSettings, "It also takes the shared ones."),
 )
 
 _CLIENTS: Final = """\
