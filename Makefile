@@ -28,11 +28,22 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 
 .PHONY: test
 test: $(STAMP) ## Run the tests; ARGS="-k ties" passes flags
-	@$(PYTEST) -m "not system and not faults" $(ARGS)
+	@$(PYTEST) -m "not system and not faults and not cluster" $(ARGS)
 
 .PHONY: test-all
-test-all: test deps-system $(VENV)/.browser $(VENV)/.system ## Run every test, also long ones and those that need system packages
+test-all: test deps-system $(VENV)/.browser $(VENV)/.system tools-kubernetes ## Run every test, also long ones and those that need system packages
 	@$(PYTEST) -m "system or faults" $(ARGS)
+
+# kubectl, kubeconform, schemas: a minute the first time, then they are in the cache.
+.PHONY: tools-kubernetes
+tools-kubernetes: $(VENV)/.system deps-system
+	@$(BIN)/python -m tests.kubernetes.tools
+
+# Builds Kubernetes' own control plane the first time: 15 minutes on two cores.
+.PHONY: test-cluster
+test-cluster: tools-kubernetes ## Apply k8s/ to a real API server with pods that pretend; needs Go
+	@$(BIN)/python -m tests.cluster.build
+	@$(BIN)/python -m pytest -m cluster tests/cluster $(ARGS)
 
 # Further flags in ARGS: see `python -m tests.soak --help`.
 RESULTS ?= 3000000
