@@ -196,6 +196,8 @@ def test_the_fetch_wait_that_is_shortened_exists() -> None:
     consumer = inspect.getsource(aiokafka.consumer.consumer.AIOKafkaConsumer)
     assert "self._fetch_max_wait_ms = fetch_max_wait_ms" in consumer
     assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in consumer
+    assert "self._fetch_min_bytes = fetch_min_bytes" in consumer
+    assert "fetch_min_bytes=self._fetch_min_bytes" in consumer
 
 
 def test_another_version_of_faust_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
