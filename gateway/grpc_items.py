@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from protos.medallero.v1.intake_pb2 import Competitor, Entry, Result
+from protos.medallero.weather.v1.report_pb2 import Report
 
 
 def results_of(results: Iterable[Result], start: int) -> Iterator[tuple[int, object]]:
@@ -42,6 +43,25 @@ def entries_of(entries: Iterable[Entry], start: int) -> Iterator[tuple[int, obje
         }
         if entry.HasField("age"):
             raw["age"] = entry.age
+        yield index, raw
+
+
+def reports_of(reports: Iterable[Report], start: int) -> Iterator[tuple[int, object]]:
+    """Yield index, counted from *start*, and raw item of each weather report."""
+    for index, report in enumerate(reports, start):
+        raw: dict[str, Any] = {
+            "id": report.id,
+            "country": report.country,
+            "municipality": report.municipality,
+            "weather": report.weather,
+            "description": report.description,
+        }
+        if report.HasField("temperature"):
+            raw["temperature"] = report.temperature
+        if report.HasField("humidity"):
+            raw["humidity"] = report.humidity
+        if report.HasField("at"):
+            raw["at"] = report.at
         yield index, raw
 
 

@@ -24,11 +24,11 @@ from gateway.http_answers import (
 )
 from gateway.http_records import Route, Routes
 from gateway.in_flight import InFlight
-from gateway.intake import Intake
 from gateway.live import Live
 from gateway.metrics import CONTENT_TYPE, Metrics
 from gateway.openapi import openapi_document
 from gateway.page import Asset, load_page
+from gateway.record_intake import RecordIntake
 from gateway.refusal import Reason, Refused
 from gateway.request_ids import RequestIds
 from gateway.request_log import RequestLog
@@ -50,7 +50,8 @@ class HttpApi:
     def __init__(
         self,
         settings: GatewaySettings,
-        intake: Intake,
+        intake: RecordIntake,
+        reports: RecordIntake | None,
         routes: Routes,
         standings: Standings,
         live: Live,
@@ -74,12 +75,15 @@ class HttpApi:
             "/v1/stream": {"GET": self._get_stream},
             "/v1/catalogue": {"GET": self._get_catalogue},
             "/healthz": {"GET": self._healthz},
-            "/readyz": {"GET": self._readyz},
+            "/readyz": {"GET": _readiness_of(intake)},
             "/metrics": {"GET": self._get_metrics},
             "/openapi.json": {"GET": self._get_openapi},
         }
         for path, route in routes.items():
             self._routes[path] = {"POST": self._poster(route)}
+        if reports is not None:
+            # Apart: a gateway whose RabbitMQ is away still takes results.
+            self._routes["/readyz/weather"] = {"GET": _readiness_of(reports)}
         for path, asset in load_page().items():
             self._routes[path] = {"GET": _asset_handler(asset)}
 
@@ -183,12 +187,6 @@ class HttpApi:
     async def _healthz(self, request: BaseRequest) -> Response:
         return json_answer({"status": "alive"})
 
-    async def _readyz(self, request: BaseRequest) -> Response:
-        problem = self._intake.problem
-        if problem is not None:
-            raise Refused(Reason.UNAVAILABLE, problem)
-        return json_answer({"status": "ready"})
-
     async def _get_metrics(self, request: BaseRequest) -> Response:
         return Response(body=await self.expose(), headers={"Content-Type": CONTENT_TYPE})
 
@@ -197,6 +195,14 @@ class HttpApi:
 
     async def _get_openapi(self, request: BaseRequest) -> Response:
         return Response(body=self._openapi, content_type=JSON)
+
+
+def _readiness_of(intake: RecordIntake) -> Handler:
+    async def answer(request: BaseRequest) -> Response:
+        intake.check_ready()
+        return json_answer({"status": "ready"})
+
+    return answer
 
 
 def _asset_handler(asset: Asset) -> Handler:

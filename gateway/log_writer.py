@@ -9,8 +9,8 @@ arrives meanwhile makes the next batch as large as the load asks for.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -48,12 +48,18 @@ class LogUnavailable(Exception):
         self.reason = reason
 
 
+class Pump(Protocol):
+    """Takes the records of a partition, and tells their commits what became of them."""
+
+    def append(self, key: bytes, value: bytes, headers: list[Header], commit: "Commit") -> None: ...
+
+
 class Commit:
     """What one request puts onto the log; it fails as a whole."""
 
     __slots__ = ("_left", "_loop", "_pumps", "_then", "failure")
 
-    def __init__(self, pumps: "list[_Pump]", loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, pumps: Sequence[Pump], loop: asyncio.AbstractEventLoop) -> None:
         self._pumps = pumps
         self._loop = loop
         self._left = 0
@@ -128,6 +134,11 @@ class LogWriter:
     def problem(self) -> str | None:
         """Why no records are taken now; None while Kafka really acknowledges them."""
         return self._problem
+
+    @property
+    def pumps(self) -> Sequence[Pump]:
+        """One for each partition, for whoever begins commits that go elsewhere too."""
+        return self._pumps
 
     def start(self) -> None:
         """Begin to connect; returns at once, ``problem`` says when it has succeeded."""

@@ -40,8 +40,10 @@ def main() -> None:
 def run(settings: GatewaySettings, place: Place | None = None) -> None:
     """Run the gateway until SIGTERM or SIGINT; end the process with 1 if it cannot start."""
     configure_logs(settings.log_format, settings.log_level)
-    # Kafka's absence is told by our own event, once; aiokafka would repeat it with every attempt.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    # The absence of Kafka or RabbitMQ is told by our own event, once; their clients would repeat it
+    # with every attempt.
+    for client in ("aiokafka", "aio_pika", "aiormq"):
+        logging.getLogger(client).setLevel(logging.CRITICAL)
     try:
         if settings.processes > 1 and place is None:
             asyncio.run(run_processes(settings))

@@ -121,6 +121,26 @@ class Metrics:
             "1 while Kafka really acknowledges records, else 0",
             registry=registry,
         )
+        self.weather_ready = Gauge(
+            "medallero_gateway_weather_ready",
+            "1 while the writer (kafka, rabbitmq) really takes weather reports, else 0; there for "
+            "the writers that are in use",
+            ["writer"],
+            registry=registry,
+        )
+        self.rabbitmq_messages = Counter(
+            "medallero_gateway_rabbitmq_messages",
+            "Messages for RabbitMQ, by outcome (confirmed; failed: refused, returned, or the "
+            "connection was lost; timeout: not confirmed in time)",
+            ["outcome"],
+            registry=registry,
+        )
+        self.rabbitmq_seconds = Histogram(
+            "medallero_gateway_rabbitmq_seconds",
+            "From publishing a batch of messages to the confirm of the last one, seconds",
+            buckets=_SECONDS,
+            registry=registry,
+        )
         self.viewers = Gauge(
             "medallero_gateway_viewers",
             "Viewers of the live stream",

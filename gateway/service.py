@@ -11,7 +11,7 @@ from gateway.budget import Budget
 from gateway.catalogue import catalogue_document
 from gateway.grpc_server import GrpcServer
 from gateway.http_api import HttpApi
-from gateway.http_records import RECORD_PATHS, RecordRequests, Route
+from gateway.http_records import RECORD_PATHS, REPORT_PATHS, RecordRequests, Route
 from gateway.http_server import HttpServer
 from gateway.intake import Intake
 from gateway.live import Live
@@ -19,6 +19,8 @@ from gateway.log_writer import LogWriter
 from gateway.loop_lag import watch_loop
 from gateway.metrics import Metrics
 from gateway.rate import Rate
+from gateway.report_intake import ReportIntake
+from gateway.report_log import ReportLog
 from gateway.settings import GatewaySettings
 from gateway.siblings import Siblings
 from gateway.standings import Standings
@@ -58,10 +60,19 @@ class Gateway:
         rate = Rate(settings)
         records = RecordRequests(settings, self.intake, budget, self._access, rate)
         routes = {path: Route(kinds, records) for path, kinds in RECORD_PATHS.items()}
+        # Weather reports are taken where a writer for them is named.
+        self._report_log: ReportLog | None = None
+        self.report_intake: ReportIntake | None = None
+        if settings.weather_writers:
+            self._report_log = ReportLog(settings, self.metrics)
+            self.report_intake = ReportIntake(settings, self._report_log, self.metrics)
+            reports = RecordRequests(settings, self.report_intake, budget, self._access, rate)
+            routes |= {path: Route(kinds, reports) for path, kinds in REPORT_PATHS.items()}
         self._live = Live(settings, self._standings, self.metrics)
         self._api = HttpApi(
             settings,
             self.intake,
+            self.report_intake,
             routes,
             self._standings,
             self._live,
@@ -70,7 +81,14 @@ class Gateway:
         )
         self._http = HttpServer(settings, self._api, routes, self.intake, budget, self.metrics)
         self._grpc = GrpcServer(
-            settings, self.intake, budget, self._access, rate, self._tls, self.metrics
+            settings,
+            self.intake,
+            self.report_intake,
+            budget,
+            self._access,
+            rate,
+            self._tls,
+            self.metrics,
         )
         self._background: list[asyncio.Task[None]] = []
 
@@ -85,6 +103,8 @@ class Gateway:
         """
         settings = self._settings
         self._writer.start()
+        if self._report_log is not None:
+            self._report_log.start()
         try:
             if settings.processes > 1:
                 await self._wait_ready()
@@ -111,13 +131,17 @@ class Gateway:
         acknowledgement is waited for.
         """
         self.intake.stop()
+        if self.report_intake is not None:
+            self.report_intake.stop()
         self._live.stop()
         if self._background:
             for task in self._background:
                 task.cancel()
-            await self._grpc.tell_health(False)
+            await self._grpc.tell_health(False, False)
         await asyncio.gather(self._stop_http(), self._grpc.stop(self._settings.drain_timeout))
         await self._writer.close()
+        if self._report_log is not None:
+            await self._report_log.close()
         await self._live.close()
         await self._standings.close()
         _log.info("stopped")
@@ -140,7 +164,10 @@ class Gateway:
 
     async def _tell_health(self) -> None:
         while True:
-            await self._grpc.tell_health(self.intake.problem is None)
+            reports = self.report_intake
+            await self._grpc.tell_health(
+                self.intake.problem is None, reports is not None and reports.problem is None
+            )
             await asyncio.sleep(_TICK)
 
     async def _watch_files(self) -> None:

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-MESSAGES: Final = ("protos/medallero/v1/intake.proto", "protos/medallero/v1/status.proto")
-SERVICES: Final = ("protos/medallero/v1/intake.proto",)
+SERVICES: Final = (
+    "protos/medallero/v1/intake.proto",
+    "protos/medallero/weather/v1/report.proto",
+)
+MESSAGES: Final = (*SERVICES, "protos/medallero/v1/status.proto")
 
 
 def generate(out: Path) -> None:

@@ -108,4 +108,4 @@ def test_the_generated_modules_are_those_of_the_contract(tmp_path: Path) -> None
     for source in MESSAGES:
         for module in tmp_path.glob(source.replace(".proto", "_pb2*")):
             assert module.read_text() == (ROOT / module.relative_to(tmp_path)).read_text()
-    assert len(list(tmp_path.rglob("*_pb2*"))) == 5
+    assert len(list(tmp_path.rglob("*_pb2*"))) == 8

@@ -1,0 +1,177 @@
+"""Calls that carry records: who may make them, and the way through the intake."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from urllib.parse import unquote
+
+from gateway.access import Access
+from gateway.budget import Budget, Lease
+from gateway.grpc_status import REQUEST_ID, Context, abort_refused, abort_rejected, response_of
+from gateway.metrics import Metrics
+from gateway.outcome import Outcome
+from gateway.rate import Rate, network_of
+from gateway.record_intake import Draft, RecordIntake
+from gateway.refusal import Reason, Refused
+from gateway.request_ids import RequestIds
+from gateway.request_log import RequestLog
+from gateway.settings import GatewaySettings
+from gateway.tokens import Caller
+from gateway.tracing import headers_of
+
+
+class Shared:
+    """What the calls of all services share."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        budget: Budget,
+        access: Access,
+        rate: Rate,
+        metrics: Metrics,
+    ) -> None:
+        self.settings = settings
+        self.budget = budget
+        self.access = access
+        self.rate = rate
+        self.ids = RequestIds()
+        self.requests = RequestLog("grpc", metrics, debug=settings.log_level == "debug")
+        self.active = 0
+        metrics.in_flight_requests.labels("grpc").set_function(lambda: self.active)
+
+
+class Call:
+    """What the metadata of a call say, and as whose it counts."""
+
+    __slots__ = ("_metadata", "caller", "client", "headers")
+
+    def __init__(self, caller: Caller, client: str, metadata: Mapping[str, str]) -> None:
+        self.caller = caller
+        self.client = client
+        self.headers = headers_of(metadata.get("traceparent"), metadata.get("tracestate"))
+        self._metadata = metadata
+
+    def idempotency_key(self) -> str | None:
+        """Raises Refused."""
+        key = self._metadata.get("idempotency-key")
+        if key is not None and not key.strip():
+            raise Refused(Reason.BAD_REQUEST, "idempotency-key is empty")
+        return key
+
+
+#: Parses a message into a draft, given the call, the index of its first record, and whether it is
+#: one of a stream.
+Read = Callable[[bytes, Call, int, bool], Awaitable[Draft]]
+
+
+class RecordCalls:
+    """Serves the two calls of a service: one request, or a stream of them."""
+
+    def __init__(self, shared: Shared, intake: RecordIntake, read: Read) -> None:
+        self._shared = shared
+        self._intake = intake
+        self._read = read
+
+    async def submit(self, data: bytes, context: Context) -> bytes:
+        """Answer a request."""
+
+        async def take(call: Call) -> Outcome:
+            lease = self._shared.budget.lease(len(data))
+            try:
+                draft = await self._read(data, call, 0, False)
+                self._shared.rate.charge(call.client, draft.size)
+                return await self._intake.commit(draft)
+            finally:
+                lease.end()
+
+        return await self._answer(context, take)
+
+    async def submit_stream(self, messages: AsyncIterator[bytes], context: Context) -> bytes:
+        """Answer a stream of requests, once it ends."""
+
+        async def take(call: Call) -> Outcome:
+            outcome = Outcome()
+            index = 0
+            lease = Lease(self._shared.budget)
+            try:
+                async for data in _in_time(messages, self._shared.settings.body_timeout):
+                    self._intake.check_ready()
+                    lease.grow(len(data))
+                    draft = await self._read(data, call, index, True)
+                    index += draft.size
+                    wait = self._shared.rate.charge(call.client, draft.size)
+                    outcome.add(await self._intake.commit(draft))
+                    await self._intake.pace(wait)
+            except Refused as refused:
+                refused.outcome = outcome
+                raise
+            finally:
+                lease.end()
+            return outcome
+
+        return await self._answer(context, take)
+
+    async def _answer(self, context: Context, take: Callable[[Call], Awaitable[Outcome]]) -> bytes:
+        started = time.perf_counter()
+        metadata = _metadata(context)
+        request_id = self._shared.ids.id_of(metadata.get(REQUEST_ID))
+        caller: Caller | None = None
+        self._shared.active += 1
+        try:
+            try:
+                caller = self._shared.access.caller(metadata.get("authorization"))
+                client = caller.name or network_of(_address(context.peer()))
+                self._intake.check_ready()
+                self._shared.rate.take(client)
+                outcome = await take(Call(caller, client, metadata))
+            except Refused:
+                raise
+            except Exception as error:
+                self._shared.requests.failed(request_id, error)
+                raise Refused(
+                    Reason.INTERNAL, "the gateway has a fault; its log says more"
+                ) from None
+        except Refused as refused:
+            self._shared.requests.refused(
+                request_id, caller, refused, time.perf_counter() - started
+            )
+            await abort_refused(context, refused, request_id)
+        finally:
+            self._shared.active -= 1
+        self._shared.requests.answered(request_id, caller, outcome, time.perf_counter() - started)
+        if outcome.all_bad:
+            await abort_rejected(context, outcome, request_id)
+        context.set_trailing_metadata(((REQUEST_ID, request_id),))
+        answer: bytes = response_of(outcome).SerializeToString()
+        return answer
+
+
+def _metadata(context: Context) -> dict[str, str]:
+    """Return the metadata that are text, the first of each name."""
+    found: dict[str, str] = {}
+    for name, value in context.invocation_metadata() or ():
+        if isinstance(value, str):
+            found.setdefault(name, value)
+    return found
+
+
+async def _in_time(messages: AsyncIterator[bytes], timeout: float) -> AsyncIterator[bytes]:
+    """Yield the messages of a stream that does not stop half-way. Raises Refused."""
+    while True:
+        try:
+            async with asyncio.timeout(timeout):
+                message = await anext(messages, None)
+        except TimeoutError:
+            raise Refused(
+                Reason.TOO_SLOW, f"the next message did not come within {timeout:g} s"
+            ) from None
+        if message is None:
+            return
+        yield message
+
+
+def _address(peer: str) -> str:
+    """Return the address in ``ipv4:127.0.0.1:5000`` or ``ipv6:%5B::1%5D:5000``."""
+    host = peer.partition(":")[2].rpartition(":")[0]
+    return unquote(host).strip("[]")

@@ -1,0 +1,182 @@
+"""The connection to RabbitMQ: made when it is there, made again when it breaks."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq import Channel as RawChannel
+from yarl import URL
+
+from contracts.weather import declare_weather_queues
+from gateway.settings import GatewaySettings
+
+_log = structlog.get_logger("gateway.rabbit_link")
+
+#: Pauses between attempts to connect, seconds.
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 2.0
+#: Longest wait for an answer of RabbitMQ, seconds.
+_PATIENCE: Final = 3.0
+#: Longest wait for the orderly end of a connection, seconds.
+_FAREWELL: Final = 1.0
+#: A peer that is silent for about three times as long is given up, seconds.
+_HEARTBEAT: Final = 5
+
+
+class RabbitLink:
+    """Keeps one channel with publisher confirms, and says why there is none.
+
+    aio-pika's robust connection is not used: it restores channels behind one's back, and whoever
+    waits for a confirm has to know that its connection is gone.
+    """
+
+    def __init__(self, settings: GatewaySettings, *, changed: Callable[[], None]) -> None:
+        """``changed`` is called when ``problem`` may be another."""
+        self._settings = settings
+        self._changed = changed
+        url = URL(settings.rabbitmq)
+        self._place = f"RabbitMQ at {url.host}:{url.port or 5672}"
+        self._connection: AbstractConnection | None = None
+        self._channel: RawChannel | None = None
+        self._probe: AbstractChannel | None = None
+        self._available = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._finishing = asyncio.Event()
+        self._pause = _FIRST_PAUSE
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._problem: str | None = "not connected to RabbitMQ yet"
+
+    @property
+    def problem(self) -> str | None:
+        """Why RabbitMQ cannot take messages now; None while it can."""
+        return self._problem
+
+    async def channel(self) -> RawChannel:
+        """Wait for a channel that works, as far as is known."""
+        while self._channel is None:
+            await self._available.wait()
+        return self._channel
+
+    def failed(self, channel: RawChannel, error: BaseException) -> None:
+        """Take note that messages failed on *channel*: its connection is replaced at once."""
+        if channel is self._channel:
+            _log.error("rabbitmq_failed", error=_words(error))
+            self._lose(f"reconnecting to {self._place} after: {_words(error)}")
+
+    def delivered(self) -> None:
+        """Take note that messages were confirmed."""
+        self._pause = _FIRST_PAUSE
+
+    async def run(self) -> None:
+        """Look after the connection until ``finish``, or until cancelled."""
+        while not self._finishing.is_set():
+            self._hurry.clear()
+            problem = await self._look() if self._connection else await self._connect()
+            if problem is not None:
+                self._lose(problem)
+                self._hurry.clear()
+                pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE)
+            else:
+                if self._connection is not None:  # it may have gone again meanwhile
+                    self._set_problem(None)
+                pause = self._settings.kafka_check
+            try:
+                async with asyncio.timeout(pause):
+                    await self._hurry.wait()
+            except TimeoutError:
+                pass
+
+    def finish(self) -> None:
+        """Let ``run`` end by itself."""
+        self._finishing.set()
+        self._hurry.set()
+
+    async def close(self) -> None:
+        """Give up the connection; what is not confirmed by now may be lost."""
+        self._lose("the gateway has stopped")
+        while self._retiring:
+            await asyncio.wait(self._retiring)
+
+    async def _connect(self) -> str | None:
+        connection: AbstractConnection | None = None
+        try:
+            async with asyncio.timeout(2 * _PATIENCE):
+                url = URL(self._settings.rabbitmq)
+                if "heartbeat" not in url.query:
+                    url = url.update_query(heartbeat=str(_HEARTBEAT))
+                connection = await aio_pika.connect(
+                    url,
+                    timeout=_PATIENCE,
+                    client_properties={"connection_name": "medallero-gateway"},
+                )
+                probe = await connection.channel(publisher_confirms=False)
+                await declare_weather_queues(probe, self._settings)
+                channel = await connection.channel(on_return_raises=True)
+                raw = await channel.get_underlay_channel()
+                assert isinstance(raw, RawChannel)
+        except BaseException as error:
+            self._retire(connection)
+            # Unknown errors of the library too: this loop must go on whatever RabbitMQ answers.
+            if not isinstance(error, Exception):
+                raise
+            return f"{self._place}: {_words(error)}"
+
+        def gone(_sender: Any, error: BaseException | None) -> None:
+            if self._connection is connection:
+                self._lose(f"{self._place} has closed the connection: {_words(error)}")
+
+        connection.close_callbacks.add(gone)
+        channel.close_callbacks.add(gone)
+        self._connection, self._channel, self._probe = connection, raw, probe
+        if connection.is_closed or channel.is_closed:
+            return f"{self._place} has closed the connection"
+        self._available.set()
+        return None
+
+    async def _look(self) -> str | None:
+        """Ask for the queue: it may be gone, or its leader, while the connection lasts."""
+        probe = self._probe
+        assert probe is not None
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await probe.declare_queue(self._settings.weather_queue, passive=True)
+        except Exception as error:
+            return f"{self._place}: {_words(error)}"
+        return None
+
+    def _lose(self, problem: str) -> None:
+        connection, self._connection = self._connection, None
+        self._channel = self._probe = None
+        self._available.clear()
+        self._retire(connection)
+        self._hurry.set()
+        self._set_problem(problem)
+
+    def _retire(self, connection: AbstractConnection | None) -> None:
+        if connection is None:
+            return
+        task = asyncio.create_task(_end(connection))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    def _set_problem(self, problem: str | None) -> None:
+        if problem != self._problem:
+            self._problem = problem
+            self._changed()
+
+
+async def _end(connection: AbstractConnection) -> None:
+    try:
+        async with asyncio.timeout(_FAREWELL):
+            await connection.close()
+    except Exception as error:
+        _log.warning("rabbitmq_close_failed", error=_words(error))
+
+
+def _words(error: BaseException | None) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return str(error) or type(error).__name__
