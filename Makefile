@@ -82,7 +82,7 @@ format: $(STAMP) ## Rewrite the code in the project's format
 	@$(BIN)/ruff format .
 
 .PHONY: bench
-bench: bench-worker bench-gateway ## Measure everything beside its peers; QUICK=1: roughly
+bench: bench-worker bench-gateway bench-replicas ## Measure everything beside its peers; QUICK=1: roughly
 
 .PHONY: bench-worker
 bench-worker: $(VENV)/.bench ## Measure the worker beside its peers; QUICK=1 ARGS="--only latency"
@@ -91,6 +91,10 @@ bench-worker: $(VENV)/.bench ## Measure the worker beside its peers; QUICK=1 ARG
 .PHONY: bench-gateway
 bench-gateway: $(VENV)/.bench ## Measure the gateway beside its peers; QUICK=1 ARGS="--only overload"
 	@$(BIN)/python -m bench.gateway $(ARGS)
+
+.PHONY: bench-replicas
+bench-replicas: $(VENV)/.bench ## Measure one and two gateways with one and two workers; QUICK=1
+	@$(BIN)/python -m bench.replicas $(ARGS)
 
 # Only the plot needs more packages: without them, all but the plot is there.
 $(VENV)/.bench: $(STAMP)

@@ -44,8 +44,7 @@ def start_balancer(directory: Path, port: int, gateways: Sequence[int]) -> Proce
     :raises BalancerFailed: it ended, or takes none.
     """
     config = directory / "haproxy.cfg"
-    servers = "\n".join(f"    server gateway{it} 127.0.0.1:{it}" for it in gateways)
-    config.write_text(_CONFIG.format(port=port, servers=servers))
+    config.write_text(configuration(port, gateways))
     process = Process(Command(("haproxy", "-db", "-f", str(config)), log=directory / "haproxy.log"))
     deadline = time.monotonic() + _READY_SECONDS
     while not _takes_connections(port):
@@ -56,6 +55,12 @@ def start_balancer(directory: Path, port: int, gateways: Sequence[int]) -> Proce
             raise BalancerFailed(f"HAProxy {what}:\n{process.log_tail(10)}")
         time.sleep(0.05)
     return process
+
+
+def configuration(port: int, gateways: Sequence[int]) -> str:
+    """Return HAProxy's configuration: each new connection goes to the next gateway."""
+    servers = "\n".join(f"    server gateway{it} 127.0.0.1:{it}" for it in gateways)
+    return _CONFIG.format(port=port, servers=servers)
 
 
 def _takes_connections(port: int) -> bool:

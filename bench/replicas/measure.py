@@ -19,6 +19,7 @@ from bench.gateway.workloads import write_bodies
 from bench.kafka import count_records, delete_topics
 from bench.proc import cpu_of, memory_of, tree_of
 from bench.replicas.balancer import start_balancer
+from bench.replicas.report import PARTS
 from bench.stack import Stack
 from bench.worker.peers import Run, worker_environment
 from bench.worker.watching import snapshot_progress
@@ -32,7 +33,6 @@ _DRAIN_SECONDS: Final = 300.0
 _GRACE: Final = 20.0
 _METRIC: Final = re.compile(r"^(\w+)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 _SERVERS: Final = {"java": "kafka", "redis-server": "redis"}
-_PARTS: Final = ("clients", "balancer", "gateways", "kafka", "workers", "redis")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class System:
 
     def cpu(self) -> dict[str, float]:
         """Return the processor seconds of each part so far; of the clients, since their end."""
-        found = dict.fromkeys(_PARTS, 0.0)
+        found = dict.fromkeys(PARTS, 0.0)
         for part, processes in (("gateways", self.gateways), ("workers", self.workers)):
             found[part] = sum(cpu_of(it.pid) or 0.0 for it in processes)
         if self.balancer is not None:
@@ -175,7 +175,7 @@ def measure(system: System, load: Load, directory: Path, seconds: float) -> dict
         "errors": answers.errors,
         "gateway_shares": _shares(accepted),
         "worker_shares": _shares(applied),
-        "cpu_us": {part: (cpu[part] - before[2][part]) / count * 1e6 for part in _PARTS},
+        "cpu_us": {part: (cpu[part] - before[2][part]) / count * 1e6 for part in PARTS},
         "worker_memory_bytes_a_result": (system.memory() - before[3]) / count,
     }
 

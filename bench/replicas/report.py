@@ -16,7 +16,8 @@ _HEAD: Final = (
     *("gateways", "workers", "accepted/s", "of 1×1", "p50 ms", "p99 ms"),
     *("visible/s", "of 1×1", "visible after s", "gateways' shares", "workers' shares"),
 )
-_PARTS: Final = ("clients", "balancer", "gateways", "kafka", "workers", "redis")
+#: What takes processor time, in a result's order.
+PARTS: Final = ("clients", "balancer", "gateways", "kafka", "workers", "redis")
 
 
 def save(directory: Path, report: Mapping[str, Any]) -> None:
@@ -90,13 +91,13 @@ def _tables(
         )
     yield (
         "Processor time a result, µs",
-        ("load", "gateways", "workers", *_PARTS),
+        ("load", "gateways", "workers", *PARTS),
         [
             (
                 name,
                 str(system["gateways"]),
                 str(system["workers"]),
-                *(number(system["loads"][name]["cpu_us"][part], 1) for part in _PARTS),
+                *(number(system["loads"][name]["cpu_us"][part], 1) for part in PARTS),
             )
             for name in report["loads"]
             for system in systems
