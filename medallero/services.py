@@ -8,7 +8,7 @@ import ssl
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from medallero.embedded import kafka, redis
 from medallero.embedded.kafka import EmbeddedKafka, KafkaNotPrepared
@@ -22,6 +22,8 @@ from medallero.terminal import CannotDo
 _GATEWAY, _WORKER, _REDIS, _KAFKA = range(4)
 
 _HTTP_TIMEOUT: Final = 2.0
+
+WeatherKind = Literal["worker", "consumer"]
 
 
 def redis_service(server: EmbeddedRedis) -> Service:
@@ -98,6 +100,23 @@ def worker_service(
     command = _own_command("worker", log, {**environment, **own})
     return Service(
         f"worker {number}",
+        prepare=lambda: command,
+        problem=lambda: unreadiness(*http),
+        stop_rank=_WORKER,
+    )
+
+
+def weather_service(
+    environment: Mapping[str, str], *, kind: WeatherKind, http: tuple[str, int], log: Path
+) -> Service:
+    """Return a process that counts weather reports, as a service."""
+    own = {variable("worker_host"): http[0], variable("worker_port"): str(http[1])}
+    if kind == "worker":
+        # A name that stays the same, so it takes its partitions back.
+        own[variable("worker_id")] = "weather-worker-1"
+    command = _own_command(f"weather-{kind}", log, {**environment, **own})
+    return Service(
+        f"weather {kind}",
         prepare=lambda: command,
         problem=lambda: unreadiness(*http),
         stop_rank=_WORKER,
