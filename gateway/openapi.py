@@ -17,6 +17,15 @@ from olympics.result import (
     NAME_LENGTH,
     UNIT_LENGTH,
 )
+from weather.report import (
+    DESCRIPTION_LENGTH,
+    HIGHEST_TEMPERATURE,
+    ID_LENGTH,
+    LATEST,
+    LOWEST_TEMPERATURE,
+    PLACE_LENGTH,
+    WEATHER_LENGTH,
+)
 
 Schema = dict[str, Any]
 
@@ -36,6 +45,15 @@ _ENTRY_EXAMPLE: Final = {
     "age": 20,
     "faculty": "Ingeniería",
     "discipline": 1,
+}
+_REPORT_EXAMPLES: Final[dict[str, Schema]] = {
+    "/input": {"description": "Está lloviendo", "country": "GT", "weather": "Lluvioso"},
+    "/v1/reports": {
+        "municipality": "mixco",
+        "temperature": 22.5,
+        "humidity": 60,
+        "weather": "rainy",
+    },
 }
 _COURSE_EXAMPLE: Final = {"student": "Alvaro García", "age": 20, "discipline": 1}
 
@@ -115,6 +133,8 @@ def _paths(settings: GatewaySettings) -> Schema:
                 _COURSE_EXAMPLE,
             )
         }
+    if settings.weather_writers:
+        paths |= _report_paths(settings)
     paths |= {
         "/v1/standings": {
             "get": _get("getStandings", "The standings, one consistent snapshot", "Standings")
@@ -165,6 +185,30 @@ def _paths(settings: GatewaySettings) -> Schema:
     return paths
 
 
+def _report_paths(settings: GatewaySettings) -> Schema:
+    paths: Schema = {}
+    for path, example in _REPORT_EXAMPLES.items():
+        paths[path] = {
+            "post": _post(
+                settings,
+                "postInput" if path == "/input" else "postReports",
+                "Submit weather reports",
+                "One report, an array of reports, or NDJSON. An accepted report is wherever this "
+                f"gateway puts them: {settings.weather_writers.replace(',', ' and ')}.",
+                "Report",
+                example,
+            )
+        }
+    paths["/readyz/weather"] = {
+        "get": _get(
+            "getWeatherReadiness",
+            "Weather reports are really taken. /readyz does not depend on this.",
+            "Status",
+        )
+    }
+    return paths
+
+
 def _post(
     settings: GatewaySettings,
     operation: str,
@@ -178,7 +222,7 @@ def _post(
         {"$ref": f"#/components/parameters/{name}"}
         for name in ("RequestId", "Traceparent", "Tracestate")
     ]
-    if item == "Entry":
+    if item != "Result":
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
     return {
         "operationId": operation,
@@ -218,8 +262,8 @@ def _post(
             "422": _answer("No record is accepted, all are bad", "Outcome"),
             "429": _answer("Too much in flight; try again", "Error", retry=True),
             "503": _answer(
-                "Kafka cannot take the records in time, or the outcome of any of them is unknown. "
-                "A retry is safe for results, and for entries that carry an id",
+                "Kafka (or RabbitMQ) cannot take the records in time, or the outcome of any of "
+                "them is unknown. A retry is safe for results, and for whatever carries an id",
                 "PartialError",
                 retry=True,
             ),
@@ -282,8 +326,8 @@ def _parameters() -> Schema:
             "name": "Idempotency-Key",
             "in": "header",
             "description": (
-                "Makes a retry safe for entries without an id: it becomes the id of a single "
-                "entry; of the items of an array, and of lines, it is key#index."
+                "Makes a retry safe for entries and reports without an id: it becomes the id of a "
+                "single item; of the items of an array, and of lines, it is key#index."
             ),
             "schema": {"type": "string", "minLength": 1},
         },
@@ -307,11 +351,12 @@ def _schemas() -> Schema:
     text = {"type": "string"}
     text_or_null = {"type": ["string", "null"]}
     outcome: Schema = {
-        "accepted": count | {"description": "records that Kafka holds for good"},
+        "accepted": count | {"description": "records that are held for good"},
         "minted": {
             "type": "array",
             "maxItems": LISTED,
-            "description": f"ids that entries without one were given; the first {LISTED}",
+            "description": "ids that entries and reports without one were given; the first "
+            f"{LISTED}",
             "items": _object({"index": count, "id": text}),
         },
         "rejected_count": count,
@@ -354,6 +399,7 @@ def _schemas() -> Schema:
     return {
         "Result": _result(),
         "Entry": _entry(),
+        "Report": _report(),
         "Outcome": _object(outcome),
         "Error": _object(error),
         "PartialError": _object(error)
@@ -487,4 +533,42 @@ def _entry() -> Schema:
     }
     return _object(properties, []) | {
         "description": "a student, a discipline, and a faculty of its own or the path's"
+    }
+
+
+def _report() -> Schema:
+    def place(of: str) -> Schema:
+        return {"type": "string", "minLength": 1, "maxLength": PLACE_LENGTH, "description": of}
+
+    def number(unit: str, lowest: int, highest: int) -> Schema:
+        return {
+            "type": ["number", "string"],
+            "minimum": lowest,
+            "maximum": highest,
+            "description": f"{unit}; kept to hundredths; text may have a decimal comma",
+        }
+
+    properties: Schema = {
+        "id": {
+            "type": ["string", "integer"],
+            "maxLength": ID_LENGTH,
+            "description": "makes a retry safe",
+        },
+        "country": place("a code such as GT, or a name"),
+        "municipality": place("instead of a country"),
+        "weather": {"type": "string", "minLength": 1, "maxLength": WEATHER_LENGTH},
+        "description": {"type": "string", "maxLength": DESCRIPTION_LENGTH},
+        "temperature": number("°C", LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE),
+        "humidity": number("%", 0, 100),
+        "at": {
+            "type": ["integer", "string"],
+            "minimum": 0,
+            "maximum": LATEST,
+            "description": "when it was so, Unix milliseconds or RFC 3339 with an offset; absent: "
+            "when the gateway received it",
+        },
+    }
+    return _object(properties, ["weather"]) | {
+        "description": "exactly one of country and municipality",
+        "additionalProperties": False,
     }

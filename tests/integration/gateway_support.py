@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from contracts.kafka import kafka_options
 from contracts.topics import ensure_topics
+from contracts.weather import weather_topics
 from gateway.service import Gateway
 from gateway.settings import GatewaySettings
 from tests.support.waiting import wait_until
@@ -64,7 +65,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Record:
-    """A record of the results topic."""
+    """A record of a topic."""
 
     partition: int
     key: bytes | None
@@ -118,19 +119,26 @@ class RunningGateway:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.send("POST", path, body, JSON | named)
 
-    def wait_ready(self, ready: bool = True, timeout: float = 30.0) -> float:
+    def wait_ready(self, ready: bool = True, timeout: float = 30.0, path: str = "/readyz") -> float:
         """Wait until readiness is as given; return the seconds that it took."""
         started = time.monotonic()
         wait_until(
-            lambda: (self.send("GET", "/readyz").status == 200) is ready,
+            lambda: (self.send("GET", path).status == 200) is ready,
             timeout=timeout,
-            what=lambda: self.send("GET", "/readyz").body,
+            what=lambda: self.send("GET", path).body,
         )
         return time.monotonic() - started
 
     def topic(self) -> list[Record]:
         """Return every record of the results topic, in order within each partition."""
-        return asyncio.run(_read_topic(self.settings))
+        settings = self.settings
+        return asyncio.run(_read_topic(settings, settings.results_topic, settings.partitions))
+
+    def reports_topic(self) -> list[Record]:
+        """Return every record of the topic of weather reports, in order within each partition."""
+        settings = self.settings
+        topic, partitions = settings.weather_reports_topic, settings.weather_partitions
+        return asyncio.run(_read_topic(settings, topic, partitions))
 
 
 def settings_for(kafka: str, redis: str, **fields: Any) -> GatewaySettings:
@@ -156,6 +164,8 @@ def running(
     """Run a gateway in a thread with a loop of its own; with its topics it is ready."""
     if topics:
         asyncio.run(ensure_topics(settings))
+        if "kafka" in settings.weather_writers:
+            asyncio.run(ensure_topics(settings, weather_topics(settings)))
     gateway = RunningGateway(settings)
     gateway.trust = trust
     started = threading.Event()
@@ -187,15 +197,16 @@ def running(
     try:
         if topics:
             gateway.wait_ready()
+            if settings.weather_writers:
+                gateway.wait_ready(path="/readyz/weather")
         yield gateway
     finally:
         loop.call_soon_threadsafe(over.set)
         thread.join()
 
 
-async def _read_topic(settings: GatewaySettings) -> list[Record]:
-    topic = settings.results_topic
-    partitions = [TopicPartition(topic, number) for number in range(settings.partitions)]
+async def _read_topic(settings: GatewaySettings, topic: str, number: int) -> list[Record]:
+    partitions = [TopicPartition(topic, partition) for partition in range(number)]
     consumer = AIOKafkaConsumer(auto_offset_reset="earliest", **kafka_options(settings))
     await consumer.start()
     try:

@@ -30,6 +30,8 @@ RECORD_PATHS = (
     "/agronomia",
     "/engineering",
     "/agronomy",
+    "/input",
+    "/v1/reports",
 )
 
 
@@ -47,11 +49,18 @@ class Gateways:
 
 @pytest.fixture(scope="module")
 def gateways(kafka: str, redis_url: str) -> Iterator[Gateways]:
-    good = settings_for(kafka, redis_url, max_body=2**21, max_in_flight=2**20, body_timeout=0.3)
-    lonely = settings_for("127.0.0.1:1", "redis://127.0.0.1:1/0", max_viewers=0)
-    guarded = settings_for(
-        "127.0.0.1:1", "redis://127.0.0.1:1/0", tokens=line_of("a", digest_of("right"))
+    good = settings_for(
+        kafka,
+        redis_url,
+        max_body=2**21,
+        max_in_flight=2**20,
+        body_timeout=0.3,
+        weather_writers="kafka",
     )
+    nowhere = ("127.0.0.1:1", "redis://127.0.0.1:1/0")
+    lonely = settings_for(*nowhere, max_viewers=0, weather_writers="kafka")
+    tokens = line_of("a", digest_of("right"))
+    guarded = settings_for(*nowhere, tokens=tokens, weather_writers="kafka")
     with (
         a_worker() as (address, _asked),
         running(good) as good_gateway,
@@ -78,6 +87,8 @@ def _record_requests(path: str) -> dict[str, Callable[[Gateways], Answer]]:
     item = a_result() if path == "/v1/results" else an_entry(faculty=None)
     if path == "/v1/entries":
         item["faculty"] = "agronomy"
+    if path in ("/input", "/v1/reports"):
+        item = {"country": "GT", "weather": "Lluvioso"}
     return {
         "202": lambda all_: all_.good.post(path, item),
         "400": lambda all_: all_.good.post(path, b"{"),
@@ -118,6 +129,10 @@ REQUESTS: dict[tuple[str, str], dict[str, Callable[[Gateways], Answer]]] = {
     },
     ("/healthz", "get"): {"200": _get("/healthz")},
     ("/readyz", "get"): {"200": _get("/readyz"), "503": _get_lonely("/readyz")},
+    ("/readyz/weather", "get"): {
+        "200": _get("/readyz/weather"),
+        "503": _get_lonely("/readyz/weather"),
+    },
     ("/metrics", "get"): {"200": _get("/metrics")},
     ("/openapi.json", "get"): {"200": _get("/openapi.json")},
     ("/", "get"): {"200": _get("/")},
