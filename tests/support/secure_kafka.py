@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,8 @@ class SecureKafka:
 
     address: str
     certificate: Certificate
+    #: its own listener, without TLS or users: whoever comes in there may do everything
+    own: str
 
     def settings(self, **fields: Any) -> dict[str, Any]:
         """Return the settings that reach it, with *fields* instead of some."""
@@ -39,8 +41,17 @@ class SecureKafka:
 
 
 @contextmanager
-def running_secure_kafka(directory: Path, jars: tuple[Path, ...]) -> Iterator[SecureKafka]:
-    """Run a broker."""
+def running_secure_kafka(
+    directory: Path,
+    jars: tuple[Path, ...],
+    users: Mapping[str, str] | None = None,
+    *,
+    authorize: bool = False,
+) -> Iterator[SecureKafka]:
+    """Run a broker that knows *users* and their passwords, or else ``USER``.
+
+    With *authorize* they may do nothing until rules say what; without, everything.
+    """
     certificate = make_certificate(directory / "tls")
     keystore = directory / "tls" / "keystore.pem"
     keystore.write_bytes(certificate.key.read_bytes() + certificate.certificate.read_bytes())
@@ -53,6 +64,8 @@ def running_secure_kafka(directory: Path, jars: tuple[Path, ...]) -> Iterator[Se
         log=directory / "kafka.log",
         keystore=keystore,
         own_port=free_port(),
+        users=dict(users or {USER: PASSWORD}),
+        authorize=authorize,
     )
     process = Process(broker.prepare())
     try:
@@ -62,7 +75,7 @@ def running_secure_kafka(directory: Path, jars: tuple[Path, ...]) -> Iterator[Se
             what=lambda: f"Kafka listens:\n{process.log_tail(20)}",
         )
         assert process.exit_code is None, process.log_tail(40)
-        yield SecureKafka(broker.bootstrap, certificate)
+        yield SecureKafka(broker.bootstrap, certificate, f"127.0.0.1:{broker.own_port}")
     finally:
         stop_all([process], grace=20.0)
 
@@ -73,6 +86,8 @@ class _Broker(EmbeddedKafka):
 
     keystore: Path = Path()
     own_port: int = 0
+    users: dict[str, str] = field(default_factory=dict)
+    authorize: bool = False
 
     def _write_properties(self, name: str, data: Path) -> Path:
         file = super()._write_properties(name, data)
@@ -87,11 +102,14 @@ class _Broker(EmbeddedKafka):
                     keystore=self.keystore,
                 )
             )
+            if self.authorize:
+                properties.write(_AUTHORIZED)
         return file
 
     def _java(self, *flags: str, main: str, args: tuple[str, ...]) -> tuple[str, ...]:
         if main.endswith("StorageTool"):
-            args += ("--add-scram", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]")
+            for name, password in self.users.items():
+                args += ("--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]")
         return super()._java(*flags, main=main, args=args)
 
 
@@ -112,4 +130,10 @@ listener.name.client.scram-sha-512.sasl.jaas.config=\
 org.apache.kafka.common.security.scram.ScramLoginModule required;
 ssl.keystore.type=PEM
 ssl.keystore.location={keystore}
+"""
+
+# Nobody has a name on the broker's own listeners, and nobody else is nobody.
+_AUTHORIZED: Final = """
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
 """
