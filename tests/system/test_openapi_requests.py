@@ -29,7 +29,7 @@ CHECKS = (
 def test_every_request_that_the_document_allows_or_forbids_gets_a_documented_answer(
     kafka: str, redis_url: str, tmp_path: Path
 ) -> None:
-    with running(settings_for(kafka, redis_url)) as gateway:
+    with running(settings_for(kafka, redis_url, weather_writers="kafka")) as gateway:
         output = run(
             *(sys.executable, "-m", "schemathesis.cli", "run"),
             f"http://127.0.0.1:{gateway.http_port}/openapi.json",
