@@ -54,6 +54,12 @@ SEED ?= 1
 soak-worker: $(STAMP) ## Kill workers while results flow, then recount; RESULTS=60000 KILL_EVERY=3
 	@$(BIN)/python -m tests.soak --results $(RESULTS) --every $(KILL_EVERY) --seed $(SEED) $(ARGS)
 
+REPORTS ?= 1000000
+
+.PHONY: soak-weather
+soak-weather: $(STAMP) deps-system ## Kill all that counts weather reports, then recount; REPORTS=20000
+	@$(BIN)/python -m tests.soak.weather_main --reports $(REPORTS) --seed $(SEED) $(ARGS)
+
 .PHONY: screenshots
 screenshots: deps-system $(VENV)/.browser ## Take the pictures of the page for the docs anew
 	@$(BIN)/python -m tests.browser.pictures $(ARGS)
@@ -74,7 +80,7 @@ model: $(STAMP) ## Search the protocol's model for long; ARGS="--seed 7 --histor
 lint: $(STAMP) ## Check style, formatting and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy $(wildcard olympics weather contracts gateway streams medallero grafana tests bench)
+	@$(BIN)/mypy $(wildcard olympics weather contracts gateway streams medallero grafana tests bench k8s)
 
 .PHONY: format
 format: $(STAMP) ## Rewrite the code in the project's format
