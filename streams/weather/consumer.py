@@ -79,8 +79,10 @@ class Consumer:
         url = URL(settings.rabbitmq)
         if "heartbeat" not in url.query:
             url = url.update_query(heartbeat=str(_HEARTBEAT))
-        connection = await aio_pika.connect(url, timeout=_CONNECT)
+        # Made by hand, as it is to be closed also when it was never open.
+        connection = aio_pika.Connection(url)
         try:
+            await connection.connect(timeout=_CONNECT)
             channel = await connection.channel()
             await channel.set_qos(prefetch_count=settings.weather_prefetch)
             await declare_weather_queues(channel, settings)

@@ -1,6 +1,7 @@
 """Starts the processes that count weather reports."""
 
 import asyncio
+import logging
 import signal
 
 from streams.main import begin, run
@@ -21,6 +22,8 @@ def consumer() -> None:
     from streams.weather.settings import WeatherConsumerSettings
 
     settings = begin("weather-consumer", WeatherConsumerSettings)
+    # Our own events say when RabbitMQ is lost, and why; theirs are tracebacks.
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)
     from streams.weather.consumer import Consumer
     from streams.weather.web import Web
 

@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Final
 
+from contracts.weather_store import Path as Way
 from tests.support.rabbitmq import RabbitMq, running_rabbitmq
 from tests.support.servers import Server, running_kafka, running_redis
 from tests.support.stack import Member
 from tests.support.valkey import running_valkey
+from tests.support.waiting import wait_until
 from tests.support.weather import as_the_net_brings_them, some_reports
 from tests.support.weather_system import (
     WeatherSystem,
@@ -32,6 +35,8 @@ from weather.recount import recount
 from weather.summary import Summary
 
 _DOWN: Final = 1.0
+#: Reports that a way counts between two faults.
+_STEP: Final = 200
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,17 @@ class Servers:
 
 @dataclass(frozen=True)
 class Plan:
-    """How many reports; faults follow one another while they flow, each after *every* seconds."""
+    """How many reports, at which rate (records a second; 0: as fast as it goes), and the faults.
+
+    Between two faults lie at least *every* seconds, and records that the way which is to be hit
+    has counted. *rounds*: how often each is hit; 0: as long as records flow.
+    """
 
     reports: int
+    rate: int = 0
     seed: int = 1
     every: float = 1.0
+    rounds: int = 0
     workers: int = 1
     consumers: int = 2
     patience: float = 300.0
@@ -107,8 +118,8 @@ def soak(
         began = time.monotonic()
         with ThreadPoolExecutor(2) as threads:
             sending = [
-                threads.submit(asyncio.run, send_to_kafka(settings, values)),
-                threads.submit(asyncio.run, send_to_rabbitmq(settings, values)),
+                threads.submit(asyncio.run, send_to_kafka(settings, values, plan.rate)),
+                threads.submit(asyncio.run, send_to_rabbitmq(settings, values, plan.rate)),
             ]
             strike(plan, hurt, system, workers, consumers, sending, report, say)
             for it in sending:
@@ -133,7 +144,7 @@ def strike(
     report: Report,
     say: Callable[[str], None],
 ) -> None:
-    """Hurt each in its turn, at least once; again and again while records flow."""
+    """Hurt each in its turn, as the plan says."""
 
     def again(member: Member) -> Callable[[], None]:
         def restart() -> None:
@@ -150,22 +161,40 @@ def strike(
 
         return restart
 
-    turns: list[tuple[str, Callable[[], None]]] = [
-        *((f"consumer {number}", again(it)) for number, it in enumerate(consumers, start=1)),
-        ("Valkey", down_for_a_moment(hurt.valkey)),
-        *((f"worker {number}", again(it)) for number, it in enumerate(workers, start=1)),
-        ("RabbitMQ", down_for_a_moment(hurt.rabbitmq)),
+    turns: list[tuple[Way, str, Callable[[], None]]] = [
+        *(("kafka", f"worker {number}", again(it)) for number, it in enumerate(workers, start=1)),
+        ("rabbitmq", "Valkey", down_for_a_moment(hurt.valkey)),
+        *(
+            ("rabbitmq", f"consumer {number}", again(it))
+            for number, it in enumerate(consumers, start=1)
+        ),
+        ("rabbitmq", "RabbitMQ", down_for_a_moment(hurt.rabbitmq)),
     ]
-    turn = 0
-    while turn < len(turns) or not all(it.done() for it in sending):
+    total = report.summary.reports
+    counted: dict[Way, int] = {"kafka": 0, "rabbitmq": 0}
+    for turn in count():
+        if turn >= plan.rounds * len(turns) and (plan.rounds or all(it.done() for it in sending)):
+            return
         time.sleep(plan.every)
-        name, hit = turns[turn % len(turns)]
-        counts = system.counts("kafka" if name.startswith("worker") else "rabbitmq")
-        left = report.summary.reports - (counts.summary().reports if counts else 0)
-        report.strikes.append((name, left))
+        way, name, hit = turns[turn % len(turns)]
+        counted[way] = _when_it_is_further(
+            system, way, min(counted[way] + _STEP, total), name, plan
+        )
+        report.strikes.append((name, total - counted[way]))
+        say(f"{name} is hit with {total - counted[way]:,} reports to go")
         hit()
-        say(f"{name} was hit with {left:,} reports to go")
-        turn += 1
-        for it in sending:
-            if it.done():
-                it.result()
+
+
+def _when_it_is_further(system: WeatherSystem, way: Way, least: int, name: str, plan: Plan) -> int:
+    """Wait until a way has counted so many, so that what hits it finds it at work."""
+
+    def now() -> int:
+        counts = system.counts(way)
+        return counts.summary().reports if counts else 0
+
+    wait_until(
+        lambda: now() >= least,
+        timeout=plan.patience,
+        what=lambda: f"{least:,} reports are counted before {name} is hit\n{system.logs()}",
+    )
+    return now()

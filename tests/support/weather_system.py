@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, Final
 import aio_pika
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
 from aiokafka import AIOKafkaProducer
+from yarl import URL
 
 from contracts.kafka import kafka_options
 from contracts.topics import ensure_topics
@@ -32,7 +33,7 @@ from weather.report import decode
 from weather.summary import Summary
 
 _HOST: Final = "127.0.0.1"
-_AT_ONCE: Final = 1_000
+_AT_ONCE: Final = 250
 _PATIENCE: Final = 120.0
 
 
@@ -123,9 +124,9 @@ class WeatherSystem:
 async def send_to_kafka(
     settings: WeatherStoreSettings,
     values: Sequence[bytes],
-    sent: Callable[[int], None] = lambda _count: None,
+    rate: int = 0,
 ) -> None:
-    """Put encoded reports onto the topic, through whatever happens to Kafka."""
+    """Put encoded reports onto the topic, *rate* a second at most (0: as fast as it goes)."""
     producer = AIOKafkaProducer(
         **kafka_options(settings), acks="all", enable_idempotence=True, linger_ms=5
     )
@@ -139,7 +140,7 @@ async def send_to_kafka(
                 for it in some
             ]
             await asyncio.gather(*futures)
-            sent(len(some))
+            await _pause(len(some), rate)
     finally:
         await producer.stop()
 
@@ -147,15 +148,20 @@ async def send_to_kafka(
 async def send_to_rabbitmq(
     settings: WeatherStoreSettings,
     values: Sequence[bytes],
-    sent: Callable[[int], None] = lambda _count: None,
+    rate: int = 0,
 ) -> None:
-    """Put encoded reports into the queue; what is not confirmed is sent again, all of its chunk."""
+    """Put encoded reports into the queue, at such a rate, whatever happens to RabbitMQ.
+
+    What is not confirmed is sent again, with all of its chunk.
+    """
     waiting = list(_chunks(values))
     deadline = asyncio.get_running_loop().time() + 600
     while waiting:
         try:
-            connection = await aio_pika.connect(settings.rabbitmq, timeout=5)
+            # Made by hand, as it is to be closed also when it was never open.
+            connection = aio_pika.Connection(URL(settings.rabbitmq))
             try:
+                await connection.connect(timeout=5)
                 channel = await connection.channel()
                 await declare_weather_queues(channel, settings)
                 while waiting:
@@ -168,13 +174,18 @@ async def send_to_rabbitmq(
                                 for it in waiting[0]
                             )
                         )
-                    sent(len(waiting.pop(0)))
+                    await _pause(len(waiting.pop(0)), rate)
             finally:
                 with contextlib.suppress(Exception):
                     await asyncio.wait_for(connection.close(), 5)
         except (AMQPError, ChannelInvalidStateError, OSError, TimeoutError):
             assert asyncio.get_running_loop().time() < deadline, "RabbitMQ does not come back"
             await asyncio.sleep(0.2)
+
+
+async def _pause(sent: int, rate: int) -> None:
+    if rate:
+        await asyncio.sleep(sent / rate)
 
 
 def _message(value: bytes) -> aio_pika.Message:
