@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from contracts.settings import CommonSettings
 from olympics.catalogue import Catalogue, load_catalogue
@@ -202,11 +203,14 @@ def _counts(
 class Watcher:
     """A thread that looks all the time, and keeps the first view that must not be.
 
-    Use as a context manager; it is for who waits to ask for `problem`.
+    Use as a context manager; it is for who waits to ask for `problem`. One that is *patient* looks
+    again while Redis cannot be read.
     """
 
-    def __init__(self, settings: CommonSettings) -> None:
+    def __init__(self, settings: CommonSettings, *, patient: bool = False) -> None:
         self._reader = Reader(settings)
+        self._patient = patient
+        self._forgiving = False
         self._over = threading.Event()
         self._news = threading.Condition()
         self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
@@ -229,6 +233,11 @@ class Watcher:
     @property
     def latest(self) -> View | None:
         return self._latest
+
+    def forgive(self, forgiving: bool) -> None:
+        """Say whether the mirror may vanish and begin anew: Redis loses what it has."""
+        with self._news:
+            self._forgiving = forgiving
 
     def longest_still(self, partitions: Iterable[int], since: float, until: float) -> float:
         """Return for how many seconds at most nothing of *partitions* was newly counted."""
@@ -263,11 +272,18 @@ class Watcher:
     def _watch(self) -> None:
         try:
             while not self._over.wait(_PERIOD):
-                view = self._reader.read()
-                before = self._latest
+                try:
+                    view = self._reader.read()
+                except RedisError:
+                    if not self._patient:
+                        raise
+                    continue
+                with self._news:
+                    before = None if self._forgiving else self._latest
                 if view is None:
                     if before is not None:
                         raise Violation("the mirror has vanished", None, before)
+                    self._latest = None
                     continue
                 check(view, before)
                 self.views += 1

@@ -1,0 +1,51 @@
+"""What a run does to the system: faults as data, the same for the same seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+#: What a fault is done to; the part of the name before the first hyphen.
+WORKER: Final = ("worker-kill", "worker-term", "worker-freeze", "worker-leave", "worker-join")
+GATEWAY: Final = ("gateway-kill", "gateway-term", "gateway-freeze")
+BROKER: Final = ("broker-kill", "broker-term", "broker-freeze", "broker-controller")
+REDIS: Final = (
+    *("redis-kill", "redis-freeze", "redis-flush", "redis-empty"),
+    *("redis-full", "redis-readonly", "redis-slow"),
+)
+NETWORK: Final = ("network-cut", "network-delay", "network-hold", "network-redis")
+
+KINDS: Final = (*WORKER, *GATEWAY, *BROKER, *REDIS, *NETWORK)
+
+#: Faults after which the mirror may begin anew: Redis has lost what it had.
+LOSES_MIRROR: Final = frozenset(("redis-flush", "redis-empty"))
+
+
+class Fault(NamedTuple):
+    """One fault: what, to which of its kind (counted round), and for how many seconds it lasts."""
+
+    number: int
+    kind: str
+    target: int
+    seconds: float
+
+
+def schedule(seed: int, faults: int, kinds: Sequence[str] = KINDS) -> list[Fault]:
+    """Return so many faults; every kind comes up before any comes up again."""
+    chance = random.Random(seed)
+    found: list[Fault] = []
+    bag: list[str] = []
+    for number in range(1, faults + 1):
+        if not bag:
+            bag = list(kinds)
+            chance.shuffle(bag)
+            # One worker leaves before another joins, and every one that left is replaced.
+            if "worker-leave" in bag and "worker-join" in bag:
+                leave, join = bag.index("worker-leave"), bag.index("worker-join")
+                if leave > join:
+                    bag[leave], bag[join] = bag[join], bag[leave]
+        found.append(
+            Fault(number, bag.pop(0), chance.randrange(60), round(chance.uniform(1.0, 6.0), 1))
+        )
+    return found

@@ -1,0 +1,135 @@
+"""Clients of a run: they send through any gateway, try again, and log what was accepted."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import threading
+import time
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+from tests.soak.games import Record
+
+_BATCH: Final = 100
+_TIMEOUT: Final = 15.0
+_PAUSE: Final = 0.1
+_HEADERS: Final = {"Content-Type": "application/json"}
+
+
+class Senders:
+    """Threads that share one stream of results; leaving the context ends them.
+
+    Each sends a list of results until it is accepted, through one gateway after the other, and
+    then writes the digests of its results into a log of its own: what is in there, the system has
+    promised to count.
+    """
+
+    def __init__(
+        self,
+        records: Iterator[Record],
+        ports: Callable[[], Sequence[int]],
+        directory: Path,
+        rate: int,
+        threads: int = 4,
+    ) -> None:
+        """*ports* tells where gateways are now; *rate* is results a second of all together."""
+        self._records = records
+        self._ports = ports
+        self._pause = _BATCH * threads / rate
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._logs = [directory / f"client-{number}.log" for number in range(threads)]
+        self._threads = [
+            threading.Thread(target=self._run, args=(number,), name=f"client {number}")
+            for number in range(threads)
+        ]
+        self.accepted = 0
+        #: requests that were not answered with 202, by what they were answered with
+        self.refused: dict[str, int] = {}
+        #: results in requests that have begun and have no answer yet
+        self.waiting = 0
+        self.problem: BaseException | None = None
+
+    def __enter__(self) -> Senders:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Send no more; what was begun is brought to its end."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def promised(self) -> array[int]:
+        """Return the digests of all accepted results, from the logs, in order."""
+        found: array[int] = array("Q")
+        for log in self._logs:
+            with log.open("rb") as file:
+                found.frombytes(file.read())
+        return array("Q", sorted(found))
+
+    def _run(self, number: int) -> None:
+        try:
+            with self._logs[number].open("ab") as log:
+                while not self._over.is_set():
+                    began = time.monotonic()
+                    with self._lock:
+                        records = list(itertools.islice(self._records, _BATCH))
+                    # Those with a partition are garbage, which only a foreign producer can send.
+                    values = [it.value for it in records if it.value and it.partition is None]
+                    if not values:
+                        return
+                    self._send(number, values)
+                    log.write(b"".join(digest(value) for value in values))
+                    log.flush()
+                    with self._lock:
+                        self.accepted += len(values)
+                    self._over.wait(max(0.0, began + self._pause - time.monotonic()))
+        except BaseException as problem:
+            self.problem = problem
+
+    def _send(self, number: int, values: list[bytes]) -> None:
+        """Send until it is accepted, even after the end: only then is it known what happened."""
+        body = b"[" + b",".join(values) + b"]"
+        for attempt in itertools.count(number):
+            ports = self._ports()
+            with self._lock:
+                self.waiting += len(values)
+            try:
+                status, answer = _post(ports[attempt % len(ports)], body)
+            except (OSError, http.client.HTTPException) as error:
+                status, answer = 0, type(error).__name__.encode()
+            finally:
+                with self._lock:
+                    self.waiting -= len(values)
+            if status == 202:
+                assert b'"rejected_count":0' in answer, answer[:500]
+                return
+            assert status in (0, 429, 503), f"{status}: {answer[:500]!r}"
+            what = str(status) if status else answer.decode()
+            with self._lock:
+                self.refused[what] = self.refused.get(what, 0) + 1
+            time.sleep(_PAUSE)
+
+
+def digest(value: bytes) -> bytes:
+    """Return what stands for a record in a client's log."""
+    return blake2b(value, digest_size=8).digest()
+
+
+def _post(port: int, body: bytes) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
+    try:
+        connection.request("POST", "/v1/results", body, _HEADERS)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()

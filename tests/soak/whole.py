@@ -1,0 +1,124 @@
+"""`make soak`: the command that hurts the whole system for as long as is wanted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+from types import FrameType
+
+import click
+from rich.console import Console
+
+from medallero.terminal import quiet_libraries
+from tests.soak.schedule import KINDS
+from tests.soak.system import Plan, run, summary
+from tests.soak.verifier import Violation
+from tests.soak.worker import Progress
+from tests.support.environment import forget_settings
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--minutes", type=click.FloatRange(0.5), default=60.0, help="How long faults come.")
+@click.option("--seed", type=int, default=1, help="The same seed gives the same faults, results.")
+@click.option("--rate", type=click.IntRange(100), default=2_500, help="Results a second at most.")
+@click.option(
+    "--pause", type=click.FloatRange(0.5), default=3.0, metavar="SECONDS", help="Between faults."
+)
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice(KINDS),
+    metavar="KIND",
+    help=f"Only these faults, repeatable: {', '.join(KINDS)}.",
+)
+@click.option("--faults", type=click.IntRange(1), default=100_000, help="At most so many.")
+@click.option(
+    "--patience",
+    type=click.FloatRange(1),
+    default=240.0,
+    metavar="SECONDS",
+    help="How long each recovery may take.",
+)
+@click.option("--json", "json_file", type=click.Path(dir_okay=False), help="Write the report here.")
+@click.option("--keep", is_flag=True, help="Keep logs and data also when all is well.")
+def command(
+    minutes: float,
+    seed: int,
+    rate: int,
+    pause: float,
+    kinds: tuple[str, ...],
+    faults: int,
+    patience: float,
+    json_file: str | None,
+    keep: bool,
+) -> None:
+    """Hurt everything in turn while clients send, and see whether every number is right.
+
+    Three Kafka brokers, a Redis, two gateways and three workers run on free ports, with their data
+    in a temporary directory; proxies stand between them. Clients send results through the
+    gateways, try again until they are accepted, and log what was. One fault after the other
+    strikes; the mirror is read all the time, and each view must be consistent and must not go
+    back. In the end every accepted result must be on the topic, and every number that of the
+    topic's recount.
+
+    \b
+    Examples:
+      python -m tests.soak.whole --minutes 5
+      python -m tests.soak.whole --minutes 120 --seed 7 --json soak.json
+      python -m tests.soak.whole --faults 6 --kind broker-controller --kind redis-empty
+
+    \b
+    Exit code: 0 all is right and faults struck work in flight, 1 not so; schedule, logs and data
+    are kept then, and it is said where.
+    """
+    quiet_libraries()
+    forget_settings()
+    signal.signal(signal.SIGTERM, _interrupt)
+    console = Console(stderr=True, highlight=False)
+    directory = Path(tempfile.mkdtemp(prefix="medallero-soak-"))
+    plan = Plan(
+        seed, faults, kinds or KINDS, rate, pause, patience=patience, seconds=60.0 * minutes
+    )
+    right = False
+    try:
+        console.print(f"Seed {seed}. Three brokers, Redis, gateways and workers are started.")
+        report = run(plan, directory, _Said(console))
+        right = True
+    except KeyboardInterrupt:
+        console.print("Stopped before its end.")
+        shutil.rmtree(directory, ignore_errors=True)
+        raise SystemExit(130) from None
+    except AssertionError as failure:
+        what = "A view of the mirror is wrong" if isinstance(failure, Violation) else "Not right"
+        console.print(f"{what}: {failure}", style="red", markup=False, soft_wrap=True)
+        raise SystemExit(1) from None
+    finally:
+        if right and not keep:
+            shutil.rmtree(directory, ignore_errors=True)
+        elif directory.exists():
+            console.print(
+                f"Seed {seed}. The schedule, logs and data are in {directory}.", soft_wrap=True
+            )
+    if json_file is not None:
+        Path(json_file).write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
+    click.echo(summary(report))
+
+
+class _Said(Progress):
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def says(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    command(prog_name="python -m tests.soak.whole")
