@@ -24,14 +24,14 @@ WORKDIR /src
 # the version of the package are all that pip has to know for it.
 COPY requirements.lock setup.cfg pyproject.toml README.md LICENSE ./
 COPY medallero/__init__.py medallero/
-RUN python -m venv --without-pip /opt/medallero
-RUN python -m pip --python /opt/medallero/bin/python install --quiet .
+RUN python -m venv --without-pip /opt/medallero \
+    && python -m pip --python /opt/medallero/bin/python install --quiet .
 COPY . .
-RUN python -m pip --python /opt/medallero/bin/python install --quiet --no-deps --force-reinstall .
-# The root is read-only where it runs, so Python could not keep what it compiles. Files compiled
-# by their content are right whatever time they carry.
-RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/medallero/lib
-RUN find /opt/medallero -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
+# The root is read-only where it runs, so Python could not keep what it compiles. Files compiled by
+# their content are right whatever time they carry.
+RUN python -m pip --python /opt/medallero/bin/python install --quiet --no-deps --force-reinstall . \
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/medallero/lib \
+    && find /opt/medallero -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
 
 FROM ${PYTHON}
 ARG VERSION=unreleased
