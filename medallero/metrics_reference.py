@@ -46,6 +46,7 @@ _UNITS: Final = {
     "rebalances": "times",
     "failures": "times",
     "fetches": "fetches",
+    "messages": "messages",
     "acknowledgements": "batches",
     "viewers": "streams",
     "connections": "connections",

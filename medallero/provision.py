@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import importlib.util
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.progress import (
@@ -28,6 +28,9 @@ from medallero.embedded.kafka import jar_paths
 from medallero.embedded.lock import Lock
 from medallero.options import flag, variable
 from medallero.terminal import CannotDo, quiet_libraries
+
+if TYPE_CHECKING:
+    from contracts.topics import TopicSpec
 
 _TIMEOUT: Final = 60.0
 #: Columns of a terminal in which bytes, speed and remaining time have their place beside the bar.
@@ -74,8 +77,8 @@ def provide_kafka(
     return jar_paths(lock, directory)
 
 
-def provide_topics(settings: CommonSettings) -> None:
-    """Create the topics that are missing and check all.
+def provide_topics(settings: CommonSettings, specs: Sequence[TopicSpec] | None = None) -> None:
+    """Create the topics that are missing and check all: *specs*, or those of the main job.
 
     :raises CannotDo: Kafka does not answer, or a topic is not what is needed.
     """
@@ -85,7 +88,7 @@ def provide_topics(settings: CommonSettings) -> None:
 
     async def work() -> None:
         async with asyncio.timeout(_TIMEOUT):
-            await ensure_topics(settings)
+            await ensure_topics(settings, specs)
 
     quiet_libraries()
     try:
@@ -102,8 +105,8 @@ def provide_topics(settings: CommonSettings) -> None:
         ) from None
 
 
-def check_redis(url: str) -> None:
-    """Raise CannotDo if no Redis answers there."""
+def check_redis(url: str, setting: str = "redis") -> None:
+    """Raise CannotDo if no Redis, or Valkey, answers there."""
     from redis import Redis, RedisError
 
     from medallero.mirror import shown_url
@@ -115,8 +118,8 @@ def check_redis(url: str) -> None:
             client.ping()
     except (RedisError, ValueError) as error:
         raise CannotDo(
-            f"Redis at {shown_url(url)} does not serve: {error}.",
-            f"Where {variable('redis')} is not set, one is started here.",
+            f"{setting.capitalize()} at {shown_url(url)} does not serve: {error}.",
+            f"Where {variable(setting)} is not set, one is started here.",
         ) from None
 
 

@@ -10,38 +10,40 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
-from medallero.embedded import kafka, redis
+from medallero.embedded import kafka, rabbitmq, redis
 from medallero.embedded.kafka import EmbeddedKafka, KafkaNotPrepared
+from medallero.embedded.ports import is_free
 from medallero.embedded.processes import Command
+from medallero.embedded.rabbitmq import EmbeddedRabbitMq
 from medallero.embedded.redis import EmbeddedRedis, NoRedisServer
 from medallero.options import variable
 from medallero.supervisor import Service
 from medallero.terminal import CannotDo
 
 # The gateway first, so that nothing more comes in; then those who read; then what all stand on.
-_GATEWAY, _WORKER, _REDIS, _KAFKA = range(4)
+_GATEWAY, _WORKER, _REDIS, _KAFKA, _MAPPER = range(5)
 
 _HTTP_TIMEOUT: Final = 2.0
 
 WeatherKind = Literal["worker", "consumer"]
 
 
-def redis_service(server: EmbeddedRedis) -> Service:
-    """Return the embedded Redis as a service."""
+def redis_service(server: EmbeddedRedis, name: str = "Redis") -> Service:
+    """Return the embedded Redis, or what stands in such a place, as a service."""
 
     def prepare() -> Command:
         try:
             return server.prepare()
         except NoRedisServer as error:
             raise CannotDo(
-                f"Redis cannot be started: {error}.",
-                f"Install medallero[embedded], or name a running one with {variable('redis')}.",
+                f"{name} cannot be started: {error}.",
+                f"Install medallero[embedded], or name a running one with {variable(server.kind)}.",
             ) from None
 
     def problem() -> str | None:
         return None if redis.answers(server.host, server.port) else "it does not answer yet"
 
-    return Service("Redis", prepare, problem, stop_rank=_REDIS)
+    return Service(name, prepare, problem, stop_rank=_REDIS)
 
 
 def kafka_service(broker: EmbeddedKafka, version: str) -> Service:
@@ -57,6 +59,25 @@ def kafka_service(broker: EmbeddedKafka, version: str) -> Service:
         return None if kafka.answers(broker.host, broker.port) else "it does not answer yet"
 
     return Service(f"Kafka {version}", prepare, problem, stop_rank=_KAFKA, grace=15.0)
+
+
+def port_mapper_service(broker: EmbeddedRabbitMq) -> Service:
+    """Return Erlang's port mapper, on which RabbitMQ stands."""
+
+    def problem() -> str | None:
+        there = not is_free("127.0.0.1", broker.epmd_port)
+        return None if there else "it does not listen yet"
+
+    return Service("Erlang's port mapper", broker.prepare_epmd, problem, stop_rank=_MAPPER)
+
+
+def rabbitmq_service(broker: EmbeddedRabbitMq) -> Service:
+    """Return the embedded RabbitMQ as a service."""
+
+    def problem() -> str | None:
+        return None if rabbitmq.answers(broker.host, broker.port) else "it does not answer yet"
+
+    return Service("RabbitMQ", broker.prepare, problem, stop_rank=_KAFKA, grace=20.0)
 
 
 def gateway_service(

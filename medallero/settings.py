@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, FilePath, model_validator
 
-from contracts.settings import CommonSettings
+from contracts.weather_store import WeatherStoreSettings
 
 
 def _address(text: str) -> str:
@@ -27,7 +27,7 @@ ReachableAddress = Annotated[str, AfterValidator(_reachable_address)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class UpSettings(CommonSettings):
+class UpSettings(WeatherStoreSettings):
     """What to start on this machine, and where it listens and keeps its files.
 
     A Kafka or Redis that is named (``kafka``, ``redis``) is used and not started.
@@ -75,8 +75,15 @@ class UpSettings(CommonSettings):
     )
     redis_port: Port = Field(default=6379, description="port of the embedded Redis")
 
+    rabbitmq_port: Port = Field(
+        default=5672, description="port of the embedded RabbitMQ, on 127.0.0.1 (--with weather)"
+    )
+    valkey_port: Port = Field(
+        default=6380, description="port of the embedded Valkey, on 127.0.0.1 (--with weather)"
+    )
+
     data_dir: Path = Field(
-        default=Path(".medallero"), description="directory of Kafka's and Redis's data and of logs"
+        default=Path(".medallero"), description="directory of the servers' data and of logs"
     )
     cache_dir: Path = Field(
         default=Path("~/.cache/medallero"), description="directory of downloaded software"

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -15,6 +15,8 @@ from typing import Final
 from rich.console import Console
 
 from contracts.settings import CommonSettings
+from contracts.weather_store import WeatherStoreSettings
+from medallero import weather_up
 from medallero.embedded.datadir import DataDir, InUse, NotOurs, stop_holder
 from medallero.embedded.fetch import Cancelled
 from medallero.embedded.kafka import EmbeddedKafka
@@ -33,14 +35,18 @@ from medallero.services import (
 from medallero.settings import UpSettings
 from medallero.supervisor import Service, ServiceFailed, StopAsked, Supervisor
 from medallero.terminal import CannotDo, read_catalogue
+from medallero.weather_up import WeatherUp
 from medallero.whereabouts import Whereabouts, as_environment
 
 _STOP_HOLDER: Final = 60.0
 
 
-def run(settings: UpSettings, console: Console, *, fresh: bool = False) -> None:
+def run(
+    settings: UpSettings, console: Console, *, fresh: bool = False, weather: bool = False
+) -> None:
     """Start everything, keep it running until SIGINT, SIGTERM or SIGHUP, stop everything.
 
+    :param weather: weather reports too.
     :param fresh: end what runs in the data directory, remove its data, begin a new epoch.
     :raises CannotDo: something that a person has to change stands in the way.
     """
@@ -48,9 +54,10 @@ def run(settings: UpSettings, console: Console, *, fresh: bool = False) -> None:
     stop = threading.Event()
     supervisor = Supervisor(screen.say, stop, settings.start_timeout)
     read_catalogue(settings)
+    reports = weather_up.plan(settings, weather, screen.say)
     with _signals(stop, supervisor), _data_dir(settings, screen, fresh) as data:
         try:
-            _start(settings, data, screen, supervisor)
+            _start(settings, data, screen, supervisor, reports)
             supervisor.watch()
         except (StopAsked, Cancelled):
             pass
@@ -64,11 +71,12 @@ def run(settings: UpSettings, console: Console, *, fresh: bool = False) -> None:
                     supervisor.stop_all()
 
 
-def check_ports(settings: UpSettings) -> None:
+def check_ports(settings: UpSettings, more: Iterable[Listener] = ()) -> None:
     """Raise CannotDo, naming the flags, if ports that are needed are not free."""
     wanted = [
         Listener("HTTP", settings.http_host, settings.http_port, flag("http_port")),
         Listener("gRPC", settings.grpc_host, settings.grpc_port, flag("grpc_port")),
+        *more,
     ]
     if settings.own_kafka:
         wanted.append(
@@ -121,10 +129,16 @@ class _Screen:
         self.say(f"{past} ({time.monotonic() - began:.1f} s)")
 
 
-def _start(settings: UpSettings, data: DataDir, screen: _Screen, supervisor: Supervisor) -> None:
+def _start(
+    settings: UpSettings,
+    data: DataDir,
+    screen: _Screen,
+    supervisor: Supervisor,
+    reports: WeatherUp | None,
+) -> None:
     began = time.monotonic()
-    check_ports(settings)
-    common = _shared_settings(settings, data)
+    check_ports(settings, reports.listeners() if reports else ())
+    common = _shared_settings(settings, data, reports)
     infrastructure: list[Service] = []
     if settings.own_redis:
         infrastructure.append(redis_service(_embedded_redis(settings, data)))
@@ -137,10 +151,14 @@ def _start(settings: UpSettings, data: DataDir, screen: _Screen, supervisor: Sup
         )
         broker = _embedded_kafka(settings, data, jars)
         infrastructure.append(kafka_service(broker, lock.version))
-    _start_services(infrastructure, screen, supervisor)
+    first, then = reports.infrastructure(data) if reports else ([], [])
+    _start_services(first, screen, supervisor)
+    _start_services([*infrastructure, *then], screen, supervisor)
     provide_topics(common)
+    counting = _counting(reports, common, data)
     worker_ports = _worker_ports(settings)
-    _start_services(_own_services(settings, data, common, worker_ports), screen, supervisor)
+    own = _own_services(settings, data, common, worker_ports)
+    _start_services([*own, *(it.service for it in counting)], screen, supervisor)
     where = Whereabouts(
         common,
         http=(reachable(settings.http_host), settings.http_port),
@@ -152,7 +170,9 @@ def _start(settings: UpSettings, data: DataDir, screen: _Screen, supervisor: Sup
         started=(
             *(["kafka", "epoch"] if settings.own_kafka else []),
             *(["redis"] if settings.own_redis else []),
+            *(reports.started() if reports else ()),
         ),
+        weather=tuple(it.http for it in counting),
     )
     where.write_environment()
     where.write_targets()
@@ -169,7 +189,17 @@ def _start_services(services: list[Service], screen: _Screen, supervisor: Superv
             supervisor.start(services)
 
 
-def _shared_settings(settings: UpSettings, data: DataDir) -> CommonSettings:
+def _counting(
+    reports: WeatherUp | None, common: CommonSettings, data: DataDir
+) -> list[weather_up.Started]:
+    if reports is None or not isinstance(common, WeatherStoreSettings):
+        return []
+    return reports.counting(common, data)
+
+
+def _shared_settings(
+    settings: UpSettings, data: DataDir, reports: WeatherUp | None
+) -> CommonSettings:
     """Return the settings that all processes share, with the addresses of what runs here."""
     values = {name: getattr(settings, name) for name in CommonSettings.model_fields}
     if settings.own_kafka:
@@ -177,7 +207,7 @@ def _shared_settings(settings: UpSettings, data: DataDir) -> CommonSettings:
     if settings.own_redis:
         values["redis"] = f"redis://{_host_port(settings.redis_host, settings.redis_port)}/0"
     values["epoch"] = data.epoch
-    return CommonSettings(**values)
+    return CommonSettings(**values) if reports is None else reports.shared(values)
 
 
 def _embedded_redis(settings: UpSettings, data: DataDir) -> EmbeddedRedis:

@@ -15,7 +15,9 @@ from typing import Final
 from pydantic import SecretStr
 
 from contracts.settings import CommonSettings
+from contracts.weather_store import WeatherStoreSettings
 from medallero.client.connect import DEFAULT_ENDPOINT
+from medallero.mirror import shown_url
 from medallero.options import variable
 
 #: Names, in the environment file, the variables that only describe what `up` has started.
@@ -37,6 +39,8 @@ class Whereabouts:
     started: tuple[str, ...]
     #: whether the gateway has a certificate
     tls: bool = False
+    #: the private HTTP servers of the processes that count weather reports
+    weather: tuple[tuple[str, int], ...] = ()
 
     @property
     def endpoint(self) -> str:
@@ -72,6 +76,10 @@ class Whereabouts:
             ("worker", f"worker-{number}", address)
             for number, address in enumerate(self.workers, start=1)
         ]
+        members += [
+            ("weather", f"weather-{number}", address)
+            for number, address in enumerate(self.weather, start=1)
+        ]
         targets = [
             {
                 "targets": [_host_port(*address)],
@@ -96,6 +104,11 @@ class Whereabouts:
             "data": _nearest(self.data),
             "logs": _nearest(self.logs),
         }
+        if isinstance(self.common, WeatherStoreSettings) and self.common.weather_writers:
+            rows["weather"] = f"POST {self.endpoint}/input"
+            if "rabbitmq" in self.common.weather_writers:
+                rows["RabbitMQ"] = shown_url(self.common.rabbitmq)
+                rows["Valkey"] = shown_url(self.common.valkey)
         for name, value in rows.items():
             yield f"  {name:<10} {value}"
         yield ""

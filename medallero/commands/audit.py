@@ -19,6 +19,7 @@ from rich.text import Text
 from contracts.records import read_record
 from contracts.settings import CommonSettings
 from contracts.snapshot import COUNTS, Snapshot
+from contracts.weather_store import WeatherStoreSettings
 from medallero.mirror import Mirror, MirrorUnavailable, open_mirror
 from medallero.terminal import (
     CannotDo,
@@ -30,6 +31,7 @@ from medallero.terminal import (
     stdout,
 )
 from medallero.topic import Bounds, RawRecord, RawTopic, TopicUnavailable, open_topic
+from medallero.weather_audit import WeatherOutcome, audit_weather
 from olympics.catalogue import Catalogue, rules_revision
 from olympics.counts import NO_COUNTS, Counts
 from olympics.medal_table import medal_table
@@ -52,6 +54,9 @@ DIFFERENT: Final = 1
 def command(wait: float, as_json: bool) -> None:
     """Recount the raw topic from its beginning, and compare every number with Redis.
 
+    Where weather reports go onto a topic (MEDALLERO_WEATHER_WRITERS), it does the same with them,
+    and compares both Redis and Valkey.
+
     It waits until the standings in Redis have reached the end that the topic has now, counts the
     topic's records again in the plainest way there is, and lists each number that differs. It
     writes nothing, and may run while results come in: it counts exactly as far as the standings
@@ -66,15 +71,21 @@ def command(wait: float, as_json: bool) -> None:
     Exit code: 0 all numbers agree, 1 some differ, 2 it could not be done.
     """
     quiet_libraries()
-    settings = read_settings()
+    settings = read_settings(WeatherStoreSettings)
     catalogue = read_catalogue(settings)
     began = time.monotonic()
     try:
         outcome = asyncio.run(_audit(settings, catalogue, wait))
+        seconds = time.monotonic() - began
+        began = time.monotonic()
+        weather = asyncio.run(audit_weather(settings, wait))
     except (TopicUnavailable, MirrorUnavailable) as error:
         raise CannotDo(f"The audit could not be done: {error.problem}.", error.remedy) from None
-    _print(outcome, time.monotonic() - began, as_json)
-    raise SystemExit(DIFFERENT if outcome.differences else 0)
+    _print(outcome, seconds, as_json, weather)
+    if weather is not None and not as_json:
+        _print_weather(weather, time.monotonic() - began)
+    different = outcome.differences or (weather is not None and weather.differences)
+    raise SystemExit(DIFFERENT if different else 0)
 
 
 class Difference(NamedTuple):
@@ -264,19 +275,21 @@ def _waiting_bar(total: int) -> Iterator[Any]:
         yield lambda reached: progress.update(task, completed=reached)
 
 
-def _print(outcome: Outcome, seconds: float, as_json: bool) -> None:
+def _print(outcome: Outcome, seconds: float, as_json: bool, weather: WeatherOutcome | None) -> None:
     if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "records": outcome.records,
-                    "numbers": outcome.numbers,
-                    "differences": [it._asdict() for it in outcome.differences],
-                    "seconds": round(seconds, 3),
-                },
-                ensure_ascii=False,
-            )
-        )
+        content: dict[str, Any] = {
+            "records": outcome.records,
+            "numbers": outcome.numbers,
+            "differences": [it._asdict() for it in outcome.differences],
+            "seconds": round(seconds, 3),
+        }
+        if weather is not None:
+            content["weather"] = {
+                "records": weather.records,
+                "numbers": weather.numbers,
+                "differences": [it._asdict() for it in weather.differences],
+            }
+        click.echo(json.dumps(content, ensure_ascii=False))
         return
     out = stdout(wide=True)
     compared = (
@@ -299,6 +312,35 @@ def _print(outcome: Outcome, seconds: float, as_json: bool) -> None:
         out.print(
             "The rules differ: this command and the workers have other versions of the program "
             "or of the catalogue (MEDALLERO_CATALOGUE).",
+            style="yellow",
+            soft_wrap=True,
+        )
+
+
+def _print_weather(outcome: WeatherOutcome, seconds: float) -> None:
+    out = stdout(wide=True)
+    compared = (
+        f"{outcome.numbers:,} numbers compared, {outcome.records:,} records recounted "
+        f"in {seconds:.1f} s"
+    )
+    if not outcome.differences:
+        out.print(f"Weather: all numbers agree: {compared}.", style="green", soft_wrap=True)
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    for title in ("Store", "Where", "Number"):
+        table.add_column(title)
+    for title in ("Stored", "Topic"):
+        table.add_column(title, justify="right")
+    for it in outcome.differences:
+        table.add_row(it.store, Text(it.place), it.number, _shown(it.stored), _shown(it.topic))
+    out.print(table)
+    out.print(
+        f"Weather: {len(outcome.differences):,} differ: {compared}.", style="red", soft_wrap=True
+    )
+    if outcome.grew and any(it.store == "Valkey" for it in outcome.differences):
+        out.print(
+            "Reports came in meanwhile. What comes by RabbitMQ has no place on the topic up to "
+            "which it could be compared: do it again when nothing comes in.",
             style="yellow",
             soft_wrap=True,
         )

@@ -15,8 +15,16 @@ from medallero.terminal import stdout
     is_flag=True,
     help="Begin anew: end what runs in the data directory, and remove its data.",
 )
+@click.option(
+    "--with",
+    "parts",
+    type=click.Choice(["weather"]),
+    multiple=True,
+    help="Start a further part: weather takes weather reports and counts them, by Kafka and by "
+    "RabbitMQ, if that is installed.",
+)
 @settings_options(UpSettings)
-def command(fresh: bool, **given: str | None) -> None:
+def command(fresh: bool, parts: tuple[str, ...], **given: str | None) -> None:
     """Start everything on this machine and keep it running until Ctrl-C.
 
     Kafka and Redis are started unless --kafka or --redis, or their environment variables, name
@@ -29,4 +37,4 @@ def command(fresh: bool, **given: str | None) -> None:
     from medallero.whereabouts import forget_started
 
     forget_started()
-    run(read(UpSettings, given), stdout(), fresh=fresh)
+    run(read(UpSettings, given), stdout(), fresh=fresh, weather="weather" in parts)

@@ -2,7 +2,7 @@
 
 medallero.json   marks the directory as ours; the layout's version and the epoch
 up.lock          held by the running `up`, with its process id
-kafka/ redis/    their data
+kafka/ redis/    their data; so rabbitmq/ and valkey/ of the weather reports
 logs/            a file for each process
 """
 
@@ -22,7 +22,7 @@ from typing import Final, Self
 _MARKER: Final = "medallero.json"
 _LOCK: Final = "up.lock"
 _LAYOUT: Final = 1
-_OURS: Final = ("kafka", "redis", "logs")
+_OURS: Final = ("kafka", "redis", "rabbitmq", "valkey", "logs")
 
 
 class NotOurs(RuntimeError):
@@ -77,6 +77,16 @@ class DataDir:
     def redis(self) -> Path:
         """Redis's files."""
         return self.path / "redis"
+
+    @property
+    def rabbitmq(self) -> Path:
+        """RabbitMQ's files."""
+        return self.path / "rabbitmq"
+
+    @property
+    def valkey(self) -> Path:
+        """Valkey's files."""
+        return self.path / "valkey"
 
     @property
     def logs(self) -> Path:
