@@ -10,10 +10,10 @@ import aiohttp
 import msgspec
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from yarl import URL
 
 from contracts.partitioning import partition_of
+from contracts.redis import REDIS_AWAY
 from contracts.snapshot import Rate, Snapshot, Stamp, read_rates, read_snapshot, read_stamp
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
@@ -158,7 +158,7 @@ def age_of(updated_at: float, age: float) -> float:
 async def _answer(question: Awaitable[_Answer]) -> _Answer:
     try:
         return await question
-    except (RedisError, OSError, TimeoutError) as error:
+    except REDIS_AWAY as error:
         raise Refused(Reason.UNAVAILABLE, f"Redis does not answer: {error}") from None
     except (KeyError, ValueError, TypeError) as error:
         _log.error("snapshot_unreadable", error=repr(error))

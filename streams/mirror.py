@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import ReadOnlyError, RedisError
+from redis.exceptions import ReadOnlyError
 
+from contracts.redis import REDIS_AWAY
 from contracts.snapshot import Keys
 from streams import metrics
 from streams.board import Board, Tables
@@ -94,7 +95,7 @@ class Mirror:
             await self._redis.connection_pool.disconnect()
             self._failed("read_only", error)
             return False
-        except (RedisError, OSError) as error:
+        except REDIS_AWAY as error:
             self._failed("unreachable", error)
             return False
         if answer[0] != 1:

@@ -8,8 +8,9 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import ReadOnlyError, ResponseError
 
+from contracts.redis import REDIS_AWAY
 from contracts.weather_store import WeatherKeys
 from streams.weather import metrics
 from weather.counts import cells_of
@@ -202,7 +203,7 @@ async def _ask(redis: "Redis", question: Any) -> Any:
             raise _Refused(str(error)) from None
         metrics.FAILED.inc()
         raise StoreUnavailable(str(error)) from None
-    except (RedisError, OSError, TimeoutError) as error:
+    except REDIS_AWAY as error:
         metrics.FAILED.inc()
         raise StoreUnavailable(str(error) or type(error).__name__) from None
     metrics.WRITE_SECONDS.observe(time.monotonic() - began)
