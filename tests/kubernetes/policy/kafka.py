@@ -7,7 +7,10 @@ from typing import Any
 
 from contracts.settings import CommonSettings
 from contracts.topics import topic_specs
+from contracts.weather_store import WeatherStoreSettings, counting_topics
+from gateway.settings import GatewaySettings
 from streams.settings import WorkerSettings
+from streams.weather.settings import WeatherWorkerSettings
 from tests.kubernetes.policy.rules import rule
 from tests.kubernetes.policy.settings import settings_of
 from tests.kubernetes.rendered import Cluster, Object, name_of, shown
@@ -15,9 +18,9 @@ from tests.kubernetes.rendered import Cluster, Object, name_of, shown
 
 @rule
 def topics_are_what_the_program_needs(cluster: Cluster) -> Iterator[str]:
-    settings = _settings(cluster)
     topics = {name_of(it): it["spec"] for it in cluster.of("KafkaTopic")}
-    for spec in topic_specs(settings):
+    weather = _weather(cluster)
+    for spec in (*topic_specs(_settings(cluster)), *(counting_topics(weather) if weather else ())):
         topic = topics.get(spec.name)
         if topic is None:
             yield f"there is no topic {spec.name}"
@@ -113,13 +116,22 @@ def _settings(cluster: Cluster) -> WorkerSettings:
     raise AssertionError("there is no worker")
 
 
+def _weather(cluster: Cluster) -> WeatherStoreSettings | None:
+    """Return the settings of the weather reports, if the gateway writes them to Kafka."""
+    for pods in cluster.ours():
+        settings = settings_of(cluster, pods)
+        if isinstance(settings, GatewaySettings) and "kafka" in settings.weather_writers:
+            return WeatherStoreSettings(weather_partitions=settings.weather_partitions)
+    return None
+
+
 def _rights(cluster: Cluster) -> dict[str, dict[tuple[str, str], set[str]]]:
     """Return the table of docs/guide/security.md."""
     settings = _settings(cluster)
     look = {"Describe", "DescribeConfigs"}
     common: CommonSettings = settings
     group = ("group", settings.app_id)
-    return {
+    rights = {
         "gateway": {("topic", common.results_topic): look | {"Write"}},
         "worker": {
             ("topic", common.results_topic): look | {"Read"},
@@ -131,6 +143,16 @@ def _rights(cluster: Cluster) -> dict[str, dict[tuple[str, str], set[str]]]:
         # What its scaler asks: the ends of the topic, and what the group has committed.
         "keda": {("topic", common.results_topic): {"Describe"}, group: {"Describe"}},
     }
+    if weather := _weather(cluster):
+        reports = ("topic", weather.weather_reports_topic)
+        rights["gateway"] |= {reports: look | {"Write"}}
+        rights["weather-worker"] = {
+            reports: look | {"Read"},
+            ("topic", weather.weather_changelog_topic): look | {"Read", "Write"},
+            ("topic", weather.weather_rejected_topic): look | {"Write"},
+            ("group", WeatherWorkerSettings().app_id): {"Describe", "Read"},
+        }
+    return rights
 
 
 def _given(user: Object) -> dict[tuple[str, str], set[str]]:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
+from tests.kubernetes import tools
 from tests.kubernetes.policy.rules import rule
-from tests.kubernetes.rendered import Cluster, Object, Pods, name_of, namespace_of, selects, shown
+from tests.kubernetes.reading import load_all
+from tests.kubernetes.rendered import (
+    ROOT,
+    Cluster,
+    Object,
+    Pods,
+    name_of,
+    namespace_of,
+    selects,
+    shown,
+)
 
-#: Secrets that the operator of the system makes; docs/kubernetes.md says how.
-MADE_BY_HAND: Final = {
+#: Secrets that come from elsewhere than `k8s/make-secrets`; docs/kubernetes.md says from where.
+_FROM_ELSEWHERE: Final = {
     "gateway-tls": {"tls.crt", "tls.key"},
-    "gateway-tokens": {"tokens.toml"},
-    "grafana-admin": {"password"},
-    "redis-passwords": {"grafana", "reader", "worker"},
-    "redis-users": {"users.acl"},
     "registry": {".dockerconfigjson"},
 }
 #: What Strimzi writes into the Secret of a KafkaUser with a password.
@@ -32,6 +40,12 @@ FLOWS: Final = (
     ("worker", "redis", 6379),
     ("grafana", "redis", 6379),
     ("grafana", "prometheus", 9090),
+    ("grafana", "valkey", 6379),
+    ("gateway", "rabbitmq", 5672),
+    ("weather-consumer", "rabbitmq", 5672),
+    ("weather-consumer", "valkey", 6379),
+    ("weather-worker", "kafka", 9093),
+    ("weather-worker", "redis", 6379),
     ("prometheus", "gateway", 8080),
     ("prometheus", "worker", 6066),
 )
@@ -42,7 +56,22 @@ _NO_FLOWS: Final = (
     ("grafana", "worker", 6066),
     ("redis", "worker", 6066),
     ("gateway", "grafana", 3000),
+    ("gateway", "valkey", 6379),
+    ("weather-consumer", "kafka", 9093),
+    ("weather-consumer", "redis", 6379),
+    ("worker", "rabbitmq", 5672),
 )
+
+
+@cache
+def made_by_hand() -> dict[str, set[str]]:
+    """Return the Secrets that people make, and their keys: what the script prints, and the rest."""
+    # Any file does for the tokens.
+    script = ROOT / "k8s" / "make-secrets"
+    made = load_all(tools.run([script, "--weather", "anywhere", ROOT / "LICENSE"]))
+    return {
+        name_of(it): {*it.get("stringData", {}), *it.get("data", {})} for it in made
+    } | _FROM_ELSEWHERE
 
 
 @rule
@@ -66,7 +95,7 @@ def every_key_that_is_referred_to_exists(cluster: Cluster) -> Iterator[str]:
                     yield f"{shown(it)}: no {kind} {reference['name']} with {reference['key']}"
     for it in cluster.of("Ingress"):
         for tls in it["spec"].get("tls", []):
-            if tls["secretName"] not in MADE_BY_HAND:
+            if tls["secretName"] not in made_by_hand():
                 yield f"{shown(it)}: nobody makes the Secret {tls['secretName']}"
 
 
@@ -227,7 +256,7 @@ def _keys(cluster: Cluster, kind: str, name: str, namespace: str) -> set[str] | 
             return _OF_A_USER
         if cluster.get("Kafka", name.removesuffix("-cluster-ca-cert"), namespace) is not None:
             return _OF_AN_AUTHORITY
-        return MADE_BY_HAND.get(name)
+        return made_by_hand().get(name)
     return None
 
 
