@@ -60,6 +60,12 @@ REPORTS ?= 1000000
 soak-weather: $(STAMP) deps-system ## Kill all that counts weather reports, then recount; REPORTS=20000
 	@$(BIN)/python -m tests.soak.weather_main --reports $(REPORTS) --seed $(SEED) $(ARGS)
 
+MINUTES ?= 60
+
+.PHONY: soak
+soak: $(STAMP) ## Hurt brokers, Redis, network, gateways, workers in turn; MINUTES=10 SEED=7
+	@$(BIN)/python -m tests.soak.whole --minutes $(MINUTES) --seed $(SEED) $(ARGS)
+
 .PHONY: screenshots
 screenshots: deps-system $(VENV)/.browser ## Take the pictures of the page for the docs anew
 	@$(BIN)/python -m tests.browser.pictures $(ARGS)

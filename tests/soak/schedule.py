@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 #: What a fault is done to; the part of the name before the first hyphen.
@@ -29,6 +30,30 @@ class Fault(NamedTuple):
     kind: str
     target: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does.
+
+    :param rate: results a second that clients send at most.
+    :param pause: seconds between two faults, from the moment that all is right again.
+    :param patience: seconds that each recovery may take.
+    :param seconds: end after the first fault that is over so late; None: after all *faults*.
+    :param without: the workers lack this safety (see ``unsafe``).
+    """
+
+    seed: int
+    faults: int
+    kinds: Sequence[str] = KINDS
+    rate: int = 2_500
+    pause: float = 3.0
+    gateways: int = 2
+    workers: int = 3
+    partitions: int = 6
+    patience: float = 240.0
+    seconds: float | None = None
+    without: str | None = None
 
 
 def schedule(seed: int, faults: int, kinds: Sequence[str] = KINDS) -> list[Fault]:

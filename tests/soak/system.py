@@ -10,66 +10,28 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
-import signal
 import statistics
 import subprocess
 import time
-from array import array
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from redis import Redis
-
-from contracts.kafka import kafka_options
-from contracts.settings import CommonSettings
 from olympics.catalogue import load_catalogue
 from tests.soak.faults import NotRight
 from tests.soak.games import Games
-from tests.soak.schedule import KINDS, LOSES_MIRROR, Fault, schedule
-from tests.soak.senders import Senders, digest
+from tests.soak.hurting import Hurting
+from tests.soak.parts import System, started_system
+from tests.soak.schedule import LOSES_MIRROR, Fault, Plan, schedule
+from tests.soak.senders import Senders
+from tests.soak.topic import digests, in_sync, missing_of, send_garbage
 from tests.soak.verifier import View, Violation, Watcher, save
 from tests.soak.worker import Progress
-from tests.support.cluster import Broker, Cluster, running_cluster
-from tests.support.oracle import garbage
-from tests.support.servers import Server, running_redis
-from tests.support.stack import Member, Stack, unique_settings
-from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import wait_until
 
-_REPLICAS: Final = 3
 _AUDIT_TIMEOUT: Final = 3_600.0
-#: Longer than a broker's, and a worker's, session: a frozen one has lost what it had.
-_SESSION: Final = 8.0
 #: Never reached: the run ends by its faults.
 _ENDLESS: Final = 10**9
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run does.
-
-    :param rate: results a second that clients send at most.
-    :param pause: seconds between two faults, from the moment that all is right again.
-    :param patience: seconds that each recovery may take.
-    :param seconds: end after the first fault that is over so late; None: after all *faults*.
-    """
-
-    seed: int
-    faults: int
-    kinds: Sequence[str] = KINDS
-    rate: int = 2_500
-    pause: float = 3.0
-    gateways: int = 2
-    workers: int = 3
-    partitions: int = 6
-    patience: float = 240.0
-    seconds: float | None = None
 
 
 class Strike(NamedTuple):
@@ -119,27 +81,6 @@ class Report(NamedTuple):
         return {**self._asdict(), "strikes": strikes}
 
 
-@dataclass
-class System:
-    """Everything that can be hurt."""
-
-    cluster: Cluster
-    redis: Server
-    redis_proxy: TcpProxy
-    stack: Stack
-    directory: Path
-    #: workers that have left, and may join again
-    away: list[Member] = field(default_factory=list)
-
-    @property
-    def workers(self) -> list[Member]:
-        """The workers that have not left."""
-        return [it for it in self.stack.workers if it not in self.away]
-
-    def gateway_ports(self) -> list[int]:
-        return [it.port for it in self.stack.gateways]
-
-
 def run(plan: Plan, directory: Path, progress: Progress) -> Report:
     """Run *plan* with its servers' data and logs in *directory*. Call it in the main thread.
 
@@ -155,34 +96,6 @@ def run(plan: Plan, directory: Path, progress: Progress) -> Report:
         except Violation as violation:
             save(violation, directory / "violation.json")
             raise
-
-
-@contextmanager
-def started_system(plan: Plan, directory: Path) -> Iterator[System]:
-    """Start the brokers, Redis, gateways and workers of *plan*, and wait until all are ready."""
-    with (
-        running_cluster(directory) as cluster,
-        running_redis(directory) as redis,
-        TcpProxy(_host_and_port(redis.address)) as redis_proxy,
-    ):
-        settings = unique_settings(
-            cluster.address,
-            f"redis://{redis_proxy.address}/0",
-            replication=_REPLICAS,
-            partitions=plan.partitions,
-        )
-        stack = Stack(settings, directory, {"session_timeout": "6", "kafka_timeout": "10"})
-        system = System(cluster, redis, redis_proxy, stack, directory)
-        try:
-            stack.create_topics()
-            for _ in range(plan.workers):
-                stack.add_worker()
-            for _ in range(plan.gateways):
-                stack.add_gateway()
-            stack.wait_ready(plan.patience)
-            yield system
-        finally:
-            stack.stop()
 
 
 def describe(strike: Strike) -> str:
@@ -228,11 +141,12 @@ class _Run:
         own = stack.settings.model_copy(update={"redis": system.redis.address})
         self._watcher = Watcher(own, patient=True)
         self._senders = Senders(games.records(), system.gateway_ports, system.directory, plan.rate)
+        self._hurting = Hurting(system, self._watcher, plan.patience)
         self._began = 0.0
 
     def through(self, faults: Sequence[Fault]) -> Report:
         strikes: list[Strike] = []
-        _send_garbage(self._system.stack.settings)
+        send_garbage(self._system.stack.settings)
         with self._watcher, self._senders as senders:
             self._began = time.monotonic()
             self._until(lambda: senders.accepted > self._plan.rate, "results are accepted")
@@ -249,13 +163,13 @@ class _Run:
             self._progress.says("Clients stop; the topic is compared with their logs.")
             senders.stop()
             self._check_senders()
-            _send_garbage(self._system.stack.settings)
+            send_garbage(self._system.stack.settings)
             ends = self._system.stack.topic_end()
             last = self._counted(ends)
             seconds = time.monotonic() - self._began
         promised = senders.promised()
-        found = _digests(self._system.stack.settings, ends)
-        lost = _missing(promised, found)
+        found = digests(self._system.stack.settings, ends)
+        lost = missing_of(promised, found)
         if lost:
             raise NotRight(f"{lost:,} accepted results are not on the topic")
         numbers = self._audit()
@@ -280,21 +194,13 @@ class _Run:
 
     def _strike(self, fault: Fault) -> Strike | None:
         """Do it, wait until it has left no trace; None if there is nothing to do it to."""
-        part = fault.kind.partition("-")[0]
-        do = {
-            "worker": self._hurt_worker,
-            "gateway": self._hurt_gateway,
-            "broker": self._hurt_broker,
-            "redis": self._hurt_redis,
-            "network": self._hurt_network,
-        }[part]
         if fault.kind in LOSES_MIRROR:
             self._watcher.forgive(True)
         # A moment at which requests wait for their answers.
         self._until(lambda: self._senders.waiting > 0, "requests wait for answers", pause=0.002)
         waiting = self._senders.waiting
         at = time.monotonic()
-        done = do(fault)
+        done = self._hurting.do(fault)
         if done is None:
             return None
         target, undone = done
@@ -314,173 +220,16 @@ class _Run:
             max(right, at) - at,
         )
 
-    def _hurt_worker(self, fault: Fault) -> tuple[str, int | None] | None:
-        system = self._system
-        if fault.kind == "worker-join":
-            if not system.away:
-                return None
-            joining = system.away.pop()
-            joining.start()
-            joining.wait_ready(self._plan.patience)
-            return joining.name, self._undone()
-        workers = system.workers
-        if fault.kind == "worker-leave" and len(workers) < 2:
-            return None
-        worker = workers[fault.target % len(workers)]
-        owned = self._owned(worker)
-        match fault.kind:
-            case "worker-kill":
-                worker.kill()
-                undone = self._uncommitted(owned)
-                worker.start()
-            case "worker-term":
-                undone = self._uncommitted(owned)
-                self._stop(worker)
-                worker.start()
-            case "worker-leave":
-                undone = self._uncommitted(owned)
-                self._stop(worker)
-                system.away.append(worker)
-                return worker.name, undone
-            case _:
-                worker.pause()
-                undone = self._uncommitted(owned)
-                try:
-                    self._view(
-                        lambda view: worker.url not in view.owners.values(),
-                        f"{worker.name}, which is frozen, has lost its partitions",
-                    )
-                finally:
-                    worker.resume()
-        worker.wait_ready(self._plan.patience)
-        return worker.name, undone
-
-    def _hurt_gateway(self, fault: Fault) -> tuple[str, int | None]:
-        gateways = self._system.stack.gateways
-        gateway = gateways[fault.target % len(gateways)]
-        match fault.kind:
-            case "gateway-kill":
-                gateway.kill()
-                gateway.start()
-            case "gateway-term":
-                self._stop(gateway)
-                gateway.start()
-            case _:
-                gateway.pause()
-                time.sleep(fault.seconds)
-                gateway.resume()
-        gateway.wait_ready(self._plan.patience)
-        return gateway.name, None
-
-    def _hurt_broker(self, fault: Fault) -> tuple[str, int | None]:
-        cluster = self._system.cluster
-        broker = cluster.brokers[fault.target % len(cluster.brokers)]
-        match fault.kind:
-            case "broker-freeze":
-                broker.server.process.send(signal.SIGSTOP)
-                time.sleep(_SESSION + fault.seconds)
-                broker.server.process.send(signal.SIGCONT)
-                return broker.name, None
-            case "broker-term":
-                broker.server.stop()
-            case "broker-controller":
-                broker = cluster.controller()
-                broker.server.kill()
-            case _:
-                broker.server.kill()
-        time.sleep(fault.seconds)
-        broker.server.start()
-        return broker.name, None
-
-    def _hurt_redis(self, fault: Fault) -> tuple[str, int | None]:
-        server = self._system.redis
-        undone = self._undone()
-        with Redis.from_url(server.address, socket_timeout=10) as redis:
-            match fault.kind:
-                case "redis-kill":
-                    server.kill()
-                    time.sleep(fault.seconds)
-                    server.start()
-                case "redis-empty":
-                    server.kill()
-                    shutil.rmtree(self._system.directory / "redis")
-                    time.sleep(fault.seconds)
-                    server.start()
-                case "redis-freeze":
-                    server.process.send(signal.SIGSTOP)
-                    time.sleep(fault.seconds)
-                    server.process.send(signal.SIGCONT)
-                case "redis-flush":
-                    redis.flushall()
-                case "redis-full":
-                    redis.config_set("maxmemory", "1")
-                    time.sleep(fault.seconds)
-                    redis.config_set("maxmemory", "0")
-                case "redis-readonly":
-                    redis.replicaof("127.0.0.1", "1")
-                    time.sleep(fault.seconds)
-                    redis.replicaof("NO", "ONE")
-                case _:
-                    redis.client_pause(int(fault.seconds * 1000), all=True)
-                    time.sleep(fault.seconds)
-        return "redis", undone
-
-    def _hurt_network(self, fault: Fault) -> tuple[str, int | None]:
-        system = self._system
-        if fault.kind == "network-redis":
-            proxy, target = system.redis_proxy, "to redis"
-        else:
-            broker: Broker = system.cluster.brokers[fault.target % len(system.cluster.brokers)]
-            proxy, target = broker.proxy, f"to {broker.number}"
-        try:
-            match fault.kind:
-                case "network-cut":
-                    proxy.cut()
-                case "network-delay":
-                    proxy.delay = 0.2
-                case _:
-                    proxy.hold()
-            time.sleep(fault.seconds)
-        finally:
-            proxy.heal()
-        return target, self._undone() if fault.kind == "network-redis" else None
-
     # What is asked of the system.
 
-    def _owned(self, worker: Member) -> list[int]:
-        view = self._view(lambda it: worker.url in it.owners.values(), f"{worker.name} owns any")
-        return [partition for partition, url in view.owners.items() if url == worker.url]
-
-    def _uncommitted(self, partitions: Sequence[int]) -> int:
-        """Return the records of *partitions* that the group has not committed."""
-        stack = self._system.stack
-        ends, committed = stack.topic_end(), stack.committed()
-        return sum(max(0, ends[it] - committed.get(it, 0)) for it in partitions)
-
-    def _undone(self) -> int:
-        """Return the records that the mirror does not count yet."""
-        view = self._watcher.latest
-        ends = sum(self._system.stack.topic_end().values())
-        return ends - (view.snapshot if view else 0)
-
     def _counted(self, ends: dict[int, int]) -> View:
-        return self._view(lambda view: view.reaches(ends), f"the mirror reaches {ends}")
-
-    def _view(self, condition: Callable[[View], bool], what: str) -> View:
-        view = self._watcher.wait(condition, self._plan.patience)
-        if view is None:
-            latest = self._watcher.latest
-            raise NotRight(
-                f"not within {self._plan.patience:g} s: {what}; it is at "
-                f"{latest.offsets if latest else 'nothing'}"
-            )
-        return view
+        return self._hurting.view(lambda view: view.reaches(ends), f"the mirror reaches {ends}")
 
     def _whole(self) -> None:
         """Wait until every replica of every topic is in sync: the next broker may be hurt."""
         settings = self._system.stack.settings
         wait_until(
-            lambda: asyncio.run(_in_sync(settings)),
+            lambda: asyncio.run(in_sync(settings)),
             timeout=self._plan.patience,
             pause=0.3,
             what="all replicas are in sync",
@@ -503,11 +252,6 @@ class _Run:
     def _check_senders(self) -> None:
         if self._senders.problem is not None:
             raise NotRight(f"a client has failed: {self._senders.problem!r}")
-
-    def _stop(self, member: Member) -> None:
-        code = member.stop()
-        if code != 0:
-            raise NotRight(f"{member.name} was told to stop, and ended with {code}")
 
     def _pause(self) -> None:
         """Let results flow for a while, at least one list of them."""
@@ -537,76 +281,3 @@ class _Run:
         if audit.returncode != 0:
             raise NotRight(f"the audit says {audit.stdout[-4_000:]}{audit.stderr[-2_000:]}")
         return int(json.loads(audit.stdout)["numbers"])
-
-
-async def _in_sync(settings: CommonSettings) -> bool:
-    admin = AIOKafkaAdminClient(**kafka_options(settings))
-    try:
-        await admin.start()
-        names = [it for it in await admin.list_topics() if not it.startswith("__share")]
-        topics = await admin.describe_topics(names)
-    except Exception:  # brokers come and go
-        return False
-    finally:
-        await admin.close()
-    return all(
-        len(partition["isr"]) == len(partition["replicas"]) == _REPLICAS
-        for topic in topics
-        for partition in topic["partitions"]
-    )
-
-
-def _send_garbage(settings: CommonSettings) -> None:
-    """Write records that no rule can read, as a foreign producer would, to every partition."""
-
-    async def send() -> None:
-        async with AIOKafkaProducer(**kafka_options(settings), acks="all") as producer:
-            for number, (key, value) in enumerate(garbage()):
-                await producer.send_and_wait(
-                    settings.results_topic,
-                    value,
-                    key=key,
-                    partition=number % settings.partitions,
-                )
-
-    asyncio.run(send())
-
-
-def _digests(settings: CommonSettings, ends: dict[int, int]) -> array[int]:
-    """Return the digest of every record of the topic, in order."""
-
-    async def read() -> array[int]:
-        found: array[int] = array("Q")
-        async with AIOKafkaConsumer(
-            **kafka_options(settings),
-            auto_offset_reset="earliest",
-            fetch_max_bytes=16 * 2**20,
-            max_partition_fetch_bytes=4 * 2**20,
-        ) as consumer:
-            for partition, end in ends.items():
-                place = TopicPartition(settings.results_topic, partition)
-                consumer.assign([place])
-                position = 0
-                while position < end:
-                    for records in (await consumer.getmany(place, timeout_ms=1000)).values():
-                        found.frombytes(b"".join(digest(it.value or b"") for it in records))
-                        position = records[-1].offset + 1
-        return found
-
-    return array("Q", sorted(asyncio.run(read())))
-
-
-def _missing(promised: array[int], found: array[int]) -> int:
-    """Return how many of *promised* are not in *found*; both are sorted."""
-    place = missing = 0
-    for one in promised:
-        while place < len(found) and found[place] < one:
-            place += 1
-        if place == len(found) or found[place] != one:
-            missing += 1
-    return missing
-
-
-def _host_and_port(url: str) -> tuple[str, int]:
-    host, _, port = url.removeprefix("redis://").partition("/")[0].rpartition(":")
-    return host, int(port)

@@ -13,7 +13,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -302,5 +302,14 @@ class Watcher:
 
 def save(violation: Violation, file: Path) -> None:
     """Write the views of a violation, for who looks into it."""
-    views = {"what": violation.what, "view": violation.view, "before": violation.before}
+    views: dict[str, Any] = {"what": violation.what}
+    for name, view in (("view", violation.view), ("before", violation.before)):
+        views[name] = None if view is None else _shown(view._asdict())
     file.write_text(json.dumps(views, default=str, indent=1))
+
+
+def _shown(value: Any) -> Any:
+    """Return *value* with texts for keys, as JSON wants them."""
+    if isinstance(value, Mapping):
+        return {str(key): _shown(of) for key, of in value.items()}
+    return value

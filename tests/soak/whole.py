@@ -13,8 +13,9 @@ import click
 from rich.console import Console
 
 from medallero.terminal import quiet_libraries
-from tests.soak.schedule import KINDS
-from tests.soak.system import Plan, run, summary
+from tests.soak.schedule import KINDS, Plan
+from tests.soak.system import run, summary
+from tests.soak.unsafe import SAFETIES
 from tests.soak.verifier import Violation
 from tests.soak.worker import Progress
 from tests.support.environment import forget_settings
@@ -43,6 +44,12 @@ from tests.support.environment import forget_settings
     metavar="SECONDS",
     help="How long each recovery may take.",
 )
+@click.option(
+    "--without",
+    type=click.Choice(list(SAFETIES)),
+    help="Take this safety out of the workers: the run must fail then. Its own faults, if no other "
+    "--kind is given.",
+)
 @click.option("--json", "json_file", type=click.Path(dir_okay=False), help="Write the report here.")
 @click.option("--keep", is_flag=True, help="Keep logs and data also when all is well.")
 def command(
@@ -53,6 +60,7 @@ def command(
     kinds: tuple[str, ...],
     faults: int,
     patience: float,
+    without: str | None,
     json_file: str | None,
     keep: bool,
 ) -> None:
@@ -80,8 +88,13 @@ def command(
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console(stderr=True, highlight=False)
     directory = Path(tempfile.mkdtemp(prefix="medallero-soak-"))
+    if not kinds:
+        kinds = KINDS if without is None else SAFETIES[without].kinds
     plan = Plan(
-        seed, faults, kinds or KINDS, rate, pause, patience=patience, seconds=60.0 * minutes
+        *(seed, faults, kinds, rate, pause),
+        patience=patience,
+        seconds=60.0 * minutes,
+        without=without,
     )
     right = False
     try:

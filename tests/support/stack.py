@@ -9,7 +9,7 @@ import json
 import signal
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -169,6 +169,8 @@ class Stack:
     workers: list[Member] = field(default_factory=list)
     #: gRPC address of each gateway, in the order of `gateways`
     grpc: list[str] = field(default_factory=list)
+    #: what runs `medallero worker` in the place of `python -m medallero`
+    worker_program: tuple[str, ...] | None = None
 
     @property
     def gateway(self) -> Member:
@@ -205,6 +207,10 @@ class Stack:
             http=(_HOST, port),
             log=self.directory / f"worker-{number}.log",
         )
+        if self.worker_program is not None:
+            command = service.prepare()
+            command = replace(command, argv=(*self.worker_program, "worker"))
+            service = replace(service, prepare=lambda: command)
         return self._add(self.workers, service, port)
 
     def wait_ready(self, timeout: float = 120.0) -> None:

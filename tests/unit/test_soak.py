@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from array import array
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,11 @@ from contracts.records import read_record
 from olympics.catalogue import load_catalogue
 from olympics.result import ResultError
 from tests.soak.games import Games
-from tests.soak.verifier import COUNTS, View, Violation, check
+from tests.soak.schedule import KINDS as ALL_FAULTS
+from tests.soak.schedule import schedule
+from tests.soak.system import Strike as SystemStrike
+from tests.soak.topic import missing_of
+from tests.soak.verifier import COUNTS, View, Violation, check, save
 from tests.soak.worker import Plan
 
 CATALOGUE = load_catalogue()
@@ -128,3 +135,49 @@ def _reads(key: bytes | None, value: bytes | None, partition: int) -> bool:
 )
 def test_after_the_last_fault_results_still_flow(results: int, faults: int) -> None:
     assert Plan(results=results, rate=12_000, every=30, seed=1).faults == faults
+
+
+def test_a_seed_says_which_faults_come_and_all_kinds_before_any_comes_again() -> None:
+    faults = schedule(7, 3 * len(ALL_FAULTS))
+
+    assert faults == schedule(7, 3 * len(ALL_FAULTS))
+    assert faults != schedule(8, 3 * len(ALL_FAULTS))
+    for start in range(0, len(faults), len(ALL_FAULTS)):
+        kinds = [fault.kind for fault in faults[start : start + len(ALL_FAULTS)]]
+        assert sorted(kinds) == sorted(ALL_FAULTS)
+        assert kinds.index("worker-leave") < kinds.index("worker-join")
+
+
+@pytest.mark.parametrize(
+    ("promised", "found", "missing"),
+    [
+        ([], [1], 0),
+        ([1, 3], [1, 2, 3], 0),
+        ([1, 3, 4], [1, 2, 4], 1),
+        ([5], [], 1),
+        ([1, 1], [1], 0),
+    ],
+)
+def test_what_was_promised_and_is_not_there_is_counted(
+    promised: list[int], found: list[int], missing: int
+) -> None:
+    assert missing_of(array("Q", promised), array("Q", found)) == missing
+
+
+def test_only_a_fault_that_met_work_proves_anything() -> None:
+    idle = SystemStrike(1, "broker-kill", "broker 1", 1.0, 0, None, 1.0)
+
+    assert not idle.in_flight
+    assert idle._replace(waiting=1).in_flight
+    # Requests say nothing of what a worker had in its hands.
+    assert not idle._replace(kind="worker-kill", waiting=1, undone=0).in_flight
+    assert idle._replace(kind="worker-kill", undone=1).in_flight
+
+
+def test_a_violation_is_written_down_with_both_views(tmp_path: Path) -> None:
+    save(Violation("it went back", view(), None), tmp_path / "violation.json")
+
+    written = json.loads((tmp_path / "violation.json").read_text())
+    assert written["what"] == "it went back"
+    assert written["view"]["pairs"]
+    assert written["before"] is None

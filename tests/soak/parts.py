@@ -1,0 +1,72 @@
+"""Everything of a run that can be hurt: brokers, Redis, the network, gateways, workers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.soak.schedule import Plan
+from tests.soak.topic import REPLICAS
+from tests.support.cluster import Cluster, running_cluster
+from tests.support.servers import Server, running_redis
+from tests.support.stack import Member, Stack, unique_settings
+from tests.support.tcp_proxy import TcpProxy
+
+
+@dataclass
+class System:
+    """Everything that can be hurt."""
+
+    cluster: Cluster
+    redis: Server
+    redis_proxy: TcpProxy
+    stack: Stack
+    directory: Path
+    #: workers that have left, and may join again
+    away: list[Member] = field(default_factory=list)
+
+    @property
+    def workers(self) -> list[Member]:
+        """The workers that have not left."""
+        return [it for it in self.stack.workers if it not in self.away]
+
+    def gateway_ports(self) -> list[int]:
+        return [it.port for it in self.stack.gateways]
+
+
+@contextmanager
+def started_system(plan: Plan, directory: Path) -> Iterator[System]:
+    """Start the brokers, Redis, gateways and workers of *plan*, and wait until all are ready."""
+    with (
+        running_cluster(directory) as cluster,
+        running_redis(directory) as redis,
+        TcpProxy(_host_and_port(redis.address)) as redis_proxy,
+    ):
+        settings = unique_settings(
+            cluster.address,
+            f"redis://{redis_proxy.address}/0",
+            replication=REPLICAS,
+            partitions=plan.partitions,
+        )
+        stack = Stack(settings, directory, {"session_timeout": "6", "kafka_timeout": "10"})
+        if plan.without is not None:
+            stack.worker_program = (sys.executable, "-m", "tests.soak.unsafe", plan.without)
+        system = System(cluster, redis, redis_proxy, stack, directory)
+        try:
+            stack.create_topics()
+            for _ in range(plan.workers):
+                stack.add_worker()
+            for _ in range(plan.gateways):
+                stack.add_gateway()
+            stack.wait_ready(plan.patience)
+            yield system
+        finally:
+            stack.stop()
+
+
+def _host_and_port(url: str) -> tuple[str, int]:
+    host, _, port = url.removeprefix("redis://").partition("/")[0].rpartition(":")
+    return host, int(port)

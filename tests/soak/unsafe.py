@@ -1,0 +1,115 @@
+"""A worker without one of its safeties: ``python -m tests.soak.unsafe SAFETY worker``.
+
+The verifier must see what each of them is for; who takes one out of the system itself is to be
+told so by a run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple
+
+_DELAY: Final = 3.0
+
+
+class Safety(NamedTuple):
+    """What is left out, and the faults under which that shows."""
+
+    leave_out: Callable[[], None]
+    kinds: tuple[str, ...]
+    means: str
+
+
+def _without_versions() -> None:
+    from olympics import tally
+
+    vars(tally)["join"] = lambda _one, other: other
+
+
+def _without_waiting() -> None:
+    from streams.bulk.producer import DurableProducer, Written
+
+    publish = DurableProducer.publish
+    later: set[asyncio.Task[Any]] = set()
+
+    async def publish_later(
+        self: DurableProducer,
+        topic: str,
+        partition: int,
+        records: Iterable[tuple[bytes | None, bytes]],
+    ) -> Written | None:
+        kept = list(records)
+
+        async def run() -> None:
+            if "changelog" in topic:
+                await asyncio.sleep(_DELAY)
+            await publish(self, topic, partition, kept)
+
+        task = asyncio.create_task(run())
+        later.add(task)
+        task.add_done_callback(later.discard)
+        return None
+
+    DurableProducer.publish = publish_later  # type: ignore[method-assign]
+
+
+def _without_fence() -> None:
+    _change_script("if known_epoch and known_fence then", "if false then")
+
+
+def _without_atomicity() -> None:
+    from streams.mirror import Mirror
+
+    async def offer(self: Mirror, payload: bytes) -> bool:
+        new, keys = json.loads(payload), self._keys
+        for key, fields in new["hashes"].items():
+            await self._redis.hset(key, mapping=fields)
+        await self._redis.delete(keys.medal_table)
+        for row in new["medal_table"]:
+            await self._redis.xadd(keys.medal_table, row)
+        await self._redis.delete(keys.owners)
+        await self._redis.hset(keys.owners, mapping=new["owners"])
+        await self._redis.hset(keys.meta, mapping=new["meta"])
+        return True
+
+    Mirror._offer = offer  # type: ignore[method-assign]
+
+
+def _change_script(old: str, new: str) -> None:
+    from streams.mirror import Mirror
+
+    make = Mirror.__init__
+
+    def make_without(self: Mirror, *args: Any, **kwargs: Any) -> None:
+        make(self, *args, **kwargs)
+        text = str(self._script.script)
+        assert old in text
+        self._script = self._redis.register_script(text.replace(old, new))
+
+    Mirror.__init__ = make_without  # type: ignore[method-assign]
+
+
+SAFETIES: Final = {
+    "versions": Safety(_without_versions, ("worker-kill",), "the last result of a key counts"),
+    "waiting": Safety(
+        _without_waiting, ("worker-kill",), "offsets are committed before the changelog has them"
+    ),
+    "fence": Safety(_without_fence, ("worker-freeze",), "any snapshot replaces any other"),
+    "atomicity": Safety(_without_atomicity, ("worker-term",), "a snapshot is written bit by bit"),
+}
+
+
+def main() -> None:
+    """Leave the safety out and be `medallero` with the other arguments."""
+    from medallero.cli import main as medallero
+
+    name = sys.argv.pop(1)
+    SAFETIES[name].leave_out()
+    medallero()
+
+
+if __name__ == "__main__":
+    main()
