@@ -12,6 +12,7 @@ from gateway.settings import GatewaySettings
 from medallero.settings_reference import page
 from streams.settings import WorkerSettings
 from tests.kubernetes.policy.rules import rule
+from tests.kubernetes.policy.wiring import made_by_hand
 from tests.kubernetes.rendered import Cluster, Pods
 
 MODELS: Final[dict[str, type[CommonSettings]]] = {
@@ -166,6 +167,4 @@ def _mounted(pods: Pods) -> Iterator[str]:
 
 
 def _all_keys(source: dict[str, Any]) -> set[str]:
-    from tests.kubernetes.policy.wiring import MADE_BY_HAND
-
-    return MADE_BY_HAND.get(source.get("secretName", ""), set())
+    return made_by_hand().get(source.get("secretName", ""), set())
