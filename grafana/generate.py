@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from grafana import cluster, pipeline, standings
+from grafana import cluster, pipeline, standings, weather
 
 DIRECTORY: Final = Path(__file__).parent / "dashboards"
 
@@ -21,6 +21,7 @@ def files() -> dict[str, str]:
         "standings.json": standings.dashboard(),
         "pipeline.json": pipeline.dashboard(),
         "cluster.json": cluster.dashboard(),
+        "weather.json": weather.dashboard(),
     }
     return {
         name: json.dumps(it.json(), indent=2, ensure_ascii=False) + "\n"

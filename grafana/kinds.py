@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from grafana.model import GREEN, REDIS, Json, Panel, Target, fixed, steps
+from grafana.model import GREEN, REDIS, VALKEY, Json, Panel, Target, fixed, steps
 
 
 def stat(
@@ -234,4 +234,4 @@ def bar_gauge(
 
 
 def _of_streams(targets: Sequence[Target]) -> bool:
-    return all(it.datasource == REDIS for it in targets)
+    return all(it.datasource in (REDIS, VALKEY) for it in targets)

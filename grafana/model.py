@@ -19,7 +19,11 @@ COLUMNS: Final = 24
 
 #: uid of each provisioned data source; see `provisioning/datasources`.
 REDIS: Final[Json] = {"type": "redis-datasource", "uid": "redis"}
+VALKEY: Final[Json] = {"type": "redis-datasource", "uid": "valkey"}
 PROMETHEUS: Final[Json] = {"type": "prometheus", "uid": "prometheus"}
+
+#: Of a panel whose targets are of several.
+MIXED: Final[Json] = {"type": "datasource", "uid": "-- Mixed --"}
 
 GOLD, SILVER, BRONZE = "#D4AF37", "#C0C0C0", "#CD7F32"
 GREEN, RED, BLUE, ORANGE, GREY = "#37872D", "#C4162A", "#3274D9", "#FF780A", "#8E8E8E"
@@ -36,16 +40,16 @@ class Target:
         return {"refId": ref_id, "datasource": self.datasource, **self.fields}
 
 
-def redis(command: str, key: str = "", **more: Any) -> Target:
-    """Return a command of the Redis data source. *key* is given in full."""
+def redis(command: str, key: str = "", store: Json = REDIS, **more: Any) -> Target:
+    """Return a command of a Redis data source. *key* is given in full."""
     fields: Json = {"type": "command", "command": command, "keyName": key, "query": "", **more}
-    return Target(REDIS, fields)
+    return Target(store, fields)
 
 
-def stream(key: str, count: int | None = None) -> Target:
+def stream(key: str, count: int | None = None, *, store: Json = REDIS) -> Target:
     """Return all entries of a stream, in order; with *count* the first ones."""
     more = {} if count is None else {"count": count}
-    return redis("xrange", key, start="-", end="+", **more)
+    return redis("xrange", key, store, start="-", end="+", **more)
 
 
 def promql(expr: str, legend: str = "", *, instant: bool = False, table: bool = False) -> Target:
@@ -100,7 +104,7 @@ class Panel:
             "title": self.title,
             "description": self.description,
             "pluginVersion": GRAFANA,
-            "datasource": self.targets[0].datasource,
+            "datasource": self._datasource(),
             "gridPos": {"x": x, "y": y, "w": self.width, "h": self.height},
             "targets": [it.json(chr(ord("A") + n)) for n, it in enumerate(self.targets)],
             "transformations": list(self.transformations),
@@ -110,6 +114,10 @@ class Panel:
                 "overrides": [_override(name, it) for name, it in self.fields.items()],
             },
         }
+
+    def _datasource(self) -> Json:
+        first, *others = (it.datasource for it in self.targets)
+        return first if all(it == first for it in others) else MIXED
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ Targets of Prometheus are asked of a real one that watches the system.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -28,10 +27,10 @@ from redis import Redis
 from grafana.generate import DIRECTORY as DASHBOARDS
 from medallero.embedded.ports import free_port
 from medallero.embedded.processes import Command, Process, stop_all
-from medallero.settings import UpSettings
 from medallero.whereabouts import Whereabouts
 from tests.paris2024 import CATALOGUE, SportName, facts, odf_csv, official_medals
 from tests.support import kubernetes_metrics
+from tests.support.grafana_library import installed_library, rows, show
 from tests.support.grafana_redis import execute, frame_of
 from tests.support.servers import running_redis
 from tests.support.stack import Stack, unique_settings
@@ -44,7 +43,6 @@ pytestmark = [
 ]
 
 ROOT: Final = Path(__file__).parents[2]
-PROOF: Final = Path(__file__).parent / "grafana"
 GOLD, SILVER, BRONZE = "#D4AF37", "#C0C0C0", "#CD7F32"
 
 SPORTS: Final[tuple[SportName, ...]] = ("swimming", "boxing")
@@ -200,31 +198,8 @@ def values(series: Json) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Grafana's library, installed once for each content of its lock file."""
-    lock = (PROOF / "package-lock.json").read_bytes()
-    digest = hashlib.sha256(lock).hexdigest()[:16]
-    home = UpSettings().cache_dir.expanduser().absolute() / f"grafana-data-{digest}"
-    if not home.is_dir():
-        # Elsewhere first: what broke off half-way is never taken for whole.
-        fresh = home.with_name(f"{home.name}.{os.getpid()}")
-        fresh.mkdir(parents=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(PROOF / name, fresh)
-        installed = subprocess.run(
-            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
-            cwd=fresh,
-            capture_output=True,
-            text=True,
-            timeout=280,
-            check=False,
-        )
-        assert installed.returncode == 0, installed.stderr
-        try:
-            fresh.rename(home)
-        except OSError:  # another run was first
-            shutil.rmtree(fresh)
-    return home / "node_modules"
+def library() -> Path:
+    return installed_library()
 
 
 @pytest.fixture(scope="module")
@@ -236,27 +211,7 @@ def shown(watched: Watched, library: Path) -> dict[str, Json]:
         {"panel": it, "frames": [frame_of(watched.redis, one) for one in it["targets"]]}
         for it in wanted
     ]
-    done = subprocess.run(
-        ["node", str(PROOF / "show.cjs")],
-        input=json.dumps(work),
-        env={**os.environ, "NODE_PATH": str(library)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    titles = [it["title"] for it in wanted]
-    assert len(set(titles)) == len(titles)
-    return dict(zip(titles, json.loads(done.stdout), strict=True))
-
-
-def rows(panel: Json) -> list[dict[str, Any]]:
-    names = [it["name"] for it in panel["columns"]]
-    return [
-        dict(zip(names, row, strict=True))
-        for row in zip(*(it["values"] for it in panel["columns"]), strict=True)
-    ]
+    return show(library, work)
 
 
 def official_table() -> list[tuple[int, str, int, int, int]]:
