@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeVar
 
 import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq import Channel as RawChannel
+from pamqp.common import FieldTable
 from yarl import URL
 
 from contracts.weather import declare_weather_queues
@@ -24,6 +25,9 @@ _PATIENCE: Final = 3.0
 _FAREWELL: Final = 1.0
 #: A peer that is silent for about three times as long is given up, seconds.
 _HEARTBEAT: Final = 5
+
+
+_T = TypeVar("_T")
 
 
 class RabbitLink:
@@ -101,37 +105,26 @@ class RabbitLink:
             await asyncio.wait(self._retiring)
 
     async def _connect(self) -> str | None:
-        connection: AbstractConnection | None = None
+        opening = asyncio.create_task(_open(self._settings))
         try:
-            async with asyncio.timeout(2 * _PATIENCE):
-                url = URL(self._settings.rabbitmq)
-                if "heartbeat" not in url.query:
-                    url = url.update_query(heartbeat=str(_HEARTBEAT))
-                connection = await aio_pika.connect(
-                    url,
-                    timeout=_PATIENCE,
-                    client_properties={"connection_name": "medallero-gateway"},
-                )
-                probe = await connection.channel(publisher_confirms=False)
-                await declare_weather_queues(probe, self._settings)
-                channel = await connection.channel(on_return_raises=True)
-                raw = await channel.get_underlay_channel()
-                assert isinstance(raw, RawChannel)
+            opened = await _within(2 * _PATIENCE, opening)
         except BaseException as error:
-            self._retire(connection)
+            # Given up, it may still come to something.
+            opening.add_done_callback(self._retire_late)
             # Unknown errors of the library too: this loop must go on whatever RabbitMQ answers.
             if not isinstance(error, Exception):
                 raise
             return f"{self._place}: {_words(error)}"
+        connection = opened.connection
 
         def gone(_sender: Any, error: BaseException | None) -> None:
             if self._connection is connection:
                 self._lose(f"{self._place} has closed the connection: {_words(error)}")
 
         connection.close_callbacks.add(gone)
-        channel.close_callbacks.add(gone)
-        self._connection, self._channel, self._probe = connection, raw, probe
-        if connection.is_closed or channel.is_closed:
+        opened.channel.close_callbacks.add(gone)
+        self._connection, self._channel, self._probe = connection, opened.raw, opened.probe
+        if connection.is_closed or opened.channel.is_closed:
             return f"{self._place} has closed the connection"
         self._available.set()
         return None
@@ -140,9 +133,9 @@ class RabbitLink:
         """Ask for the queue: it may be gone, or its leader, while the connection lasts."""
         probe = self._probe
         assert probe is not None
+        asking = asyncio.create_task(probe.get_queue(self._settings.weather_queue))
         try:
-            async with asyncio.timeout(_PATIENCE):
-                await probe.declare_queue(self._settings.weather_queue, passive=True)
+            await _within(_PATIENCE, asking)
         except Exception as error:
             return f"{self._place}: {_words(error)}"
         return None
@@ -162,18 +155,67 @@ class RabbitLink:
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
+    def _retire_late(self, opening: "asyncio.Task[_Opened]") -> None:
+        if not opening.cancelled() and opening.exception() is None:
+            self._retire(opening.result().connection)
+
     def _set_problem(self, problem: str | None) -> None:
         if problem != self._problem:
             self._problem = problem
             self._changed()
 
 
-async def _end(connection: AbstractConnection) -> None:
+class _Opened(NamedTuple):
+    connection: AbstractConnection
+    channel: AbstractChannel
+    raw: RawChannel
+    probe: AbstractChannel
+
+
+async def _open(settings: GatewaySettings) -> _Opened:
+    """Connect, and declare what is needed. Whatever the library raises is raised."""
+    url = URL(settings.rabbitmq)
+    if "heartbeat" not in url.query:
+        url = url.update_query(heartbeat=str(_HEARTBEAT))
+    names: FieldTable = {"connection_name": "medallero-gateway"}
+    connection = await aio_pika.connect(url, timeout=_PATIENCE, client_properties=names)
     try:
-        async with asyncio.timeout(_FAREWELL):
-            await connection.close()
+        probe = await connection.channel(publisher_confirms=False)
+        await declare_weather_queues(probe, settings)
+        channel = await connection.channel(on_return_raises=True)
+        raw = await channel.get_underlay_channel()
+        assert isinstance(raw, RawChannel)
+    except BaseException:
+        await _end(connection)
+        raise
+    return _Opened(connection, channel, raw, probe)
+
+
+async def _end(connection: AbstractConnection) -> None:
+    closing = asyncio.create_task(_close(connection))
+    try:
+        await _within(_FAREWELL, closing)
     except Exception as error:
         _log.warning("rabbitmq_close_failed", error=_words(error))
+
+
+async def _close(connection: AbstractConnection) -> None:
+    await connection.close()
+
+
+async def _within(seconds: float, task: "asyncio.Task[_T]") -> _T:
+    """Return what *task* returns, or raise TimeoutError and leave it to its end.
+
+    ``asyncio.timeout`` would wait for that end, and aio-pika's clean-up after a cancellation may
+    have none while RabbitMQ does not answer.
+    """
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        if task.done():
+            return task.result()
+        raise TimeoutError
+    finally:
+        task.cancel()
 
 
 def _words(error: BaseException | None) -> str:
