@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from msgspec.structs import replace
 from redis import Redis
+from redis.exceptions import NoPermissionError
 
 from contracts.partitioning import partition_of
 from contracts.weather_store import StoredCounts
@@ -25,6 +28,7 @@ from weather.survivors import Survivors
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("weather stores")]
 
 PARTITIONS = 3
+PAGE = Path(__file__).parents[2] / "docs" / "guide" / "weather.md"
 
 
 @pytest.fixture(scope="module")
@@ -253,3 +257,56 @@ async def read(url: str, prefix: str) -> StoredCounts:
 
 def batched_list(values: list[bytes], size: int) -> list[list[bytes]]:
     return [values[at : at + size] for at in range(0, len(values), size)]
+
+
+@pytest.fixture
+def users(urls: dict[str, str], prefix: str) -> Iterator[dict[str, str]]:
+    """Create the users of the guide; yield their URLs by name. Their keys have the prefix."""
+    lines = [
+        shlex.split(line)[2:]
+        for line in PAGE.read_text("utf-8").splitlines()
+        if line.startswith("ACL SETUSER")
+    ]
+    made = {}
+    with Redis.from_url(urls["redis"]) as redis, Redis.from_url(urls["valkey"]) as valkey:
+        for name, *rules in lines:
+            server = redis if name.endswith("worker") else valkey
+            own = [it.replace("~weather:", f"~{prefix}") for it in rules]
+            server.execute_command("ACL", "SETUSER", f"{name}-{prefix}", "reset", *own)
+            url = urls["redis" if server is redis else "valkey"]
+            password = next(it[1:] for it in rules if it.startswith(">"))
+            made[name] = url.replace("redis://", f"redis://{name}-{prefix[:-1]}%3A:{password}@")
+        yield made
+        for server in (redis, valkey):
+            users = [it for it in server.acl_users() if it.endswith(prefix)]
+            server.execute_command("ACL", "DELUSER", *users)
+
+
+async def test_the_users_of_the_guide_can_do_their_work_and_no_more(
+    users: dict[str, str], prefix: str
+) -> None:
+    values = as_the_net_brings_them(some_reports(60))
+
+    worker = Partitioned(users["medallero-weather-worker"], prefix)
+    worker.take(values[:40])
+    assert await worker.write(full=True) == ALL
+    worker.take(values[40:])
+    assert await worker.write() == ALL
+    assert await worker.write(full=True) == ALL
+    async with connect(users["medallero-weather-consumer"]) as redis:
+        store = ReportStore(redis, prefix)
+        await store.count([(decode(it), it) for it in values])
+        assert await store.durable()
+
+    seen = await read(users["medallero-weather-reader"], prefix)
+    assert seen.summary() == recount(values).summary
+    for url in users.values():
+        with Redis.from_url(url) as redis:
+            for command in ("FLUSHALL", "GET other", "CONFIG GET *", f"RENAME {prefix}meta x"):
+                with pytest.raises(NoPermissionError):
+                    redis.execute_command(*command.split())
+    with (
+        Redis.from_url(users["medallero-weather-reader"]) as redis,
+        pytest.raises(NoPermissionError),
+    ):
+        redis.hset(f"{prefix}meta", "reports", 0)
