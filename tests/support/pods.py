@@ -107,7 +107,7 @@ class Pod:
         text = " ".join(words[2:])
         for program, file in self._place.programs.items():
             own = str(file)
-            if program == "redis-cli":
+            if program.endswith("-cli"):
                 own += f" -h {_HOST} -p {next(iter(self.ports.values()))}"
             text = re.sub(rf"\b{program}\b", own, text)
         done = subprocess.run(
@@ -275,11 +275,11 @@ def workload(cluster: Cluster, component: str) -> Pods:
 
 
 def made_secrets(namespace: str, tokens: Path) -> dict[str, dict[str, str]]:
-    """Return what ``k8s/make-secrets`` prints, by name, as a pod would see it."""
+    """Return all that ``k8s/make-secrets`` prints, by name, as a pod would see it."""
     from tests.kubernetes.reading import load_all
 
     printed = subprocess.run(
-        [_ROOT / "k8s" / "make-secrets", namespace, tokens],
+        [_ROOT / "k8s" / "make-secrets", "--weather", namespace, tokens],
         capture_output=True,
         text=True,
         timeout=60,

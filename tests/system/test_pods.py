@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from pathlib import Path
 from secrets import token_urlsafe
@@ -29,16 +29,24 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from contracts.kafka import kafka_options
 from contracts.settings import CommonSettings
+from contracts.weather_store import WeatherStoreSettings
 from medallero.embedded.redis import server_binary
-from tests.kubernetes.rendered import Cluster, rendered
+from tests.kubernetes.rendered import Cluster, name_of, rendered
 from tests.support.oracle import topic_records
 from tests.support.pods import Place, Pod, Sender, a_result, made_secrets, workload
+from tests.support.rabbitmq import rabbitmq
 from tests.support.secure_kafka import SecureKafka, running_secure_kafka
 from tests.support.waiting import wait_until
+from tests.support.weather import some_reports, stored
+from tests.support.weather_system import send_to_kafka, send_to_rabbitmq
+from weather.report import encode as encode_report
+
+__all__ = ["rabbitmq"]  # a fixture
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 _OVERLAY: Final = "production"
+_WEATHER: Final = "course-weather"
 _PROBES: Final = ("startup", "liveness", "readiness")
 # As Kafka numbers them.
 _RESOURCES: Final = {"topic": 2, "group": 3}
@@ -86,9 +94,16 @@ def games(
 ) -> Iterator[Games]:
     directory = tmp_path_factory.mktemp("pods")
     cluster = rendered(_OVERLAY)
-    users = {it["metadata"]["name"]: token_urlsafe() for it in cluster.of("KafkaUser")}
+    # The weather reports come into the same Kafka, with what they need besides.
+    weather = rendered(_WEATHER)
+    of_weather = Cluster(tuple(it for it in weather.objects if "weather" in name_of(it)))
+    users = {
+        name_of(it): token_urlsafe()
+        for it in (*cluster.of("KafkaUser"), *of_weather.of("KafkaUser"))
+    }
     with running_secure_kafka(directory, kafka_jars, users, authorize=True) as kafka:
         asyncio.run(_operate(kafka, cluster))
+        asyncio.run(_operate(kafka, of_weather))
         token, tokens = _token(directory)
         # What Strimzi writes: a Secret for each user, and one of the cluster's authority.
         secrets = {name: {"password": password} for name, password in users.items()}
@@ -111,6 +126,56 @@ def games(
             yield Games(place, kafka, token, users, redis)
         finally:
             redis.stop()
+
+
+@dataclass
+class Weather:
+    """What the pods of the weather reports stand on."""
+
+    place: Place
+    settings: WeatherStoreSettings
+
+    def pod(self, component: str, directory: Path) -> Pod:
+        """Return a new pod of a component; it is not started."""
+        place = replace(self.place, directory=directory)
+        return Pod(place, workload(place.cluster, component), f"{component}-0")
+
+
+@pytest.fixture(scope="module")
+def weather(games: Games, rabbitmq: str) -> Iterator[Weather]:
+    passwords = games.place.secrets["weather-passwords"]
+    cluster = rendered(_WEATHER)
+    place = replace(
+        games.place,
+        cluster=cluster,
+        # The test's RabbitMQ has a user of its own.
+        services={
+            **games.place.services,
+            f"amqp://medallero:{passwords['rabbitmq']}@{_address(cluster, 'rabbitmq')}/": rabbitmq,
+        },
+        programs={
+            "valkey-server": server_binary("valkey"),
+            # Both speak alike, and only one brings a client.
+            "valkey-cli": games.place.programs["redis-cli"],
+        },
+    )
+    valkey = Pod(place, workload(cluster, "valkey"), "valkey-0")
+    address = f"127.0.0.1:{valkey.ports['valkey']}"
+    place.services[_address(cluster, "valkey")] = address
+    valkey.start("--port", str(valkey.ports["valkey"]), "--bind", "127.0.0.1")
+    try:
+        valkey.wait_for("readiness")
+        admin = games.place.secrets["redis-passwords"]["admin"]
+        settings = WeatherStoreSettings(
+            kafka=games.kafka.own,
+            redis=f"redis://admin:{admin}@127.0.0.1:{games.redis.ports['redis']}/0",
+            rabbitmq=rabbitmq,
+            valkey=f"redis://medallero-weather:{passwords['valkey']}@{address}/0",
+            weather_partitions=_topics(cluster)["weather-reports"]["partitions"],
+        )
+        yield Weather(place, settings)
+    finally:
+        valkey.kill()
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +299,25 @@ def test_a_setting_that_cannot_be_right_ends_the_worker_with_its_reason(
     assert words in said
 
 
+def test_the_weathers_pods_count_what_comes_by_both_ways(
+    games: Games, weather: Weather, tmp_path: Path
+) -> None:
+    values = [encode_report(it) for it in some_reports(200)]
+    with (
+        _running(weather.pod("weather-worker", tmp_path)) as worker,
+        _running(weather.pod("weather-consumer", tmp_path)) as consumer,
+    ):
+        asyncio.run(send_to_kafka(weather.settings, values))
+        asyncio.run(send_to_rabbitmq(weather.settings, values))
+
+        wait_until(lambda: _reports(weather.settings.redis) == 200, what=worker.log)
+        wait_until(lambda: _reports(weather.settings.valkey) == 200, what=consumer.log)
+        for pod in (worker, consumer):
+            assert {kind: pod.probe(kind) for kind in _PROBES} == dict.fromkeys(_PROBES)
+            assert pod.stop() == 0, pod.log()
+            assert "store_cannot_say_when_durable" not in pod.log()
+
+
 def test_users_may_do_what_they_need_and_nothing_else(games: Games) -> None:
     forbidden = asyncio.run(_try_what_is_forbidden(games))
 
@@ -297,6 +381,11 @@ def _elsewhere(games: Games, directory: Path) -> Games:
 
 def _standings_of(gateway: Pod, unit: str) -> tuple[int, Any]:
     return gateway.request("GET", f"/v1/units/swimming/{unit.replace(' ', '%20')}")
+
+
+def _reports(store: str) -> int:
+    counts = stored(store, "weather:")
+    return 0 if counts is None else counts.summary().reports
 
 
 def _results(gateway: Pod) -> int:
