@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
-import aio_pika
 import structlog
+from aio_pika import Connection
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq import Channel as RawChannel
 from pamqp.common import FieldTable
@@ -178,8 +178,11 @@ async def _open(settings: GatewaySettings) -> _Opened:
     if "heartbeat" not in url.query:
         url = url.update_query(heartbeat=str(_HEARTBEAT))
     names: FieldTable = {"connection_name": "medallero-gateway"}
-    connection = await aio_pika.connect(url, timeout=_PATIENCE, client_properties=names)
+    # Not by ``aio_pika.connect``: of an attempt that fails it would leave a connection that nobody
+    # can close, and that the garbage collector closes wherever it runs.
+    connection = Connection(url, client_properties=names)
     try:
+        await connection.connect(timeout=_PATIENCE)
         probe = await connection.channel(publisher_confirms=False)
         await declare_weather_queues(probe, settings)
         channel = await connection.channel(on_return_raises=True)
