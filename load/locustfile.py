@@ -1,7 +1,7 @@
 """The course's users, and senders of whole lists. README.md says how to start them.
 
-Settings by environment: LOAD_ENTRIES, the file of entries; MEDALLERO_TOKEN, sent as Bearer;
-LOAD_BATCH, results in a list.
+Settings by environment: LOAD_ENTRIES, the file of entries; LOAD_TWEETS, that of tweets;
+MEDALLERO_TOKEN, sent as Bearer; LOAD_BATCH, results in a list.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import os
 import uuid
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import gevent
 from locust import FastHttpUser, constant, events, task
 from locust.exception import StopUser
 
 _ENTRIES = Path(os.environ.get("LOAD_ENTRIES", Path(__file__).with_name("entries.ndjson")))
+_TWEETS = Path(os.environ.get("LOAD_TWEETS", Path(__file__).with_name("tweets.ndjson")))
 _BATCH = int(os.environ.get("LOAD_BATCH", "500"))
 _TOKEN = os.environ.get("MEDALLERO_TOKEN", "")
 
@@ -26,23 +27,24 @@ _TOKEN = os.environ.get("MEDALLERO_TOKEN", "")
 _RETRYABLE = frozenset((0, 408, 429, 503))
 _ATTEMPTS = 20
 
-_left: deque[dict[str, Any]] = deque()
-_at_work = 0
-
 
 @events.test_start.add_listener
-def _read_entries(environment: Any, **_: Any) -> None:
-    _left.clear()
-    if CourseUser not in environment.user_classes:
-        return
-    if not _ENTRIES.exists():
-        raise SystemExit(f"There is no {_ENTRIES}; first: python load/entries.py")
-    with _ENTRIES.open(encoding="utf-8") as lines:
-        _left.extend(json.loads(line) for line in lines)
+def _read_files(environment: Any, **_: Any) -> None:
+    for user, file, script in (
+        (CourseUser, _ENTRIES, "entries.py"),
+        (TweetUser, _TWEETS, "tweets.py"),
+    ):
+        user.left.clear()
+        if user not in environment.user_classes:
+            continue
+        if not file.exists():
+            raise SystemExit(f"There is no {file}; first: python load/{script}")
+        with file.open(encoding="utf-8") as lines:
+            user.left.extend(json.loads(line) for line in lines)
 
 
 class Sender(FastHttpUser):
-    """What both kinds of users have in common."""
+    """What all kinds of users have in common."""
 
     abstract = True
     network_timeout = 60.0
@@ -65,36 +67,59 @@ class Sender(FastHttpUser):
             gevent.sleep(wait)
 
 
-class CourseUser(Sender):
-    """One of the course's users: takes the next entry of the file and posts it on its own.
+class FileUser(Sender):
+    """Takes the next line of a file and posts it on its own.
 
     When nothing is left, the users stop, and then the run ends.
     """
 
+    abstract = True
     wait_time = constant(0)
+    #: of all users of a class
+    left: ClassVar[deque[dict[str, Any]]]
+    at_work = 0
 
     def on_start(self) -> None:
-        global _at_work
-        _at_work += 1
+        type(self).at_work += 1
 
     def on_stop(self) -> None:
-        global _at_work
-        _at_work -= 1
-        if not _left and _at_work == 0 and len(self.environment.user_classes) == 1:
+        type(self).at_work -= 1
+        if not self.left and self.at_work == 0 and len(self.environment.user_classes) == 1:
             self.environment.runner.quit()
+
+    def post_next(self, path: str | None = None) -> None:
+        """Post one line. Its key makes the retries safe, and the whole run repeatable."""
+        if not self.left:
+            raise StopUser
+        line = self.left.popleft()
+        self.send(
+            path or line["path"],
+            json.dumps(line["body"], ensure_ascii=False).encode(),
+            name=path or line["path"],
+            **{"Content-Type": "application/json", "Idempotency-Key": line["key"]},
+        )
+
+
+class CourseUser(FileUser):
+    """One of the course's users: entries, each to the path that its line names."""
+
+    left: ClassVar[deque[dict[str, Any]]] = deque()
 
     @task
     def post_entry(self) -> None:
-        """Post one entry. Its key makes the retries safe, and the whole run repeatable."""
-        if not _left:
-            raise StopUser
-        entry = _left.popleft()
-        self.send(
-            entry["path"],
-            json.dumps(entry["body"], ensure_ascii=False).encode(),
-            name=entry["path"],
-            **{"Content-Type": "application/json", "Idempotency-Key": entry["key"]},
-        )
+        """Post one entry."""
+        self.post_next()
+
+
+class TweetUser(FileUser):
+    """One of the course's users who tweet the weather."""
+
+    left: ClassVar[deque[dict[str, Any]]] = deque()
+
+    @task
+    def post_tweet(self) -> None:
+        """Post one tweet."""
+        self.post_next("/input")
 
 
 class BulkSender(Sender):

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.gateway_support import running, settings_for
 from tests.support.clients import ROOT, run
 from tests.support.stack import StackFactory
+from weather.recount import recount
 
 pytestmark = pytest.mark.system
 
@@ -22,6 +24,7 @@ def _locust(user: str, url: str, *options: str, entries: Path) -> str:
         *("--host", url, "--users", "10", "--spawn-rate", "10", "--only-summary", *options),
         directory=LOAD,
         LOAD_ENTRIES=str(entries),
+        LOAD_TWEETS=str(entries),
         LOAD_BATCH="50",
     )
 
@@ -50,3 +53,20 @@ def test_the_courses_users_send_each_entry_and_a_second_run_changes_nothing(
     results = sum(it["entries"] for it in counted.sports.values()) - ENTRIES
     assert results >= 10 * 50
     assert results % 50 == 0
+
+
+def test_the_courses_tweets_are_all_on_the_topic_and_a_second_run_counts_none_twice(
+    kafka: str, redis_url: str, tmp_path: Path
+) -> None:
+    tweets = tmp_path / "tweets.ndjson"
+    run(sys.executable, "tweets.py", "--count", str(ENTRIES), "--out", tweets, directory=LOAD)
+    with running(settings_for(kafka, redis_url, weather_writers="kafka")) as gateway:
+        for _ in range(2):
+            _locust("TweetUser", f"http://127.0.0.1:{gateway.http_port}", entries=tweets)
+        values = [record.value or b"" for record in gateway.reports_topic()]
+
+    assert len(values) == 2 * ENTRIES
+    counted = recount(values)
+    assert (counted.summary.reports, counted.rejected) == (ENTRIES, 0)
+    kinds = {kind for kind, _place in counted.summary.places}
+    assert kinds == {"country", "municipality"}
