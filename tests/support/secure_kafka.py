@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from medallero.embedded import kafka
 from medallero.embedded.kafka import EmbeddedKafka
 from medallero.embedded.processes import Process, stop_all
 from tests.support.certificates import Certificate, make_certificate
@@ -70,7 +71,7 @@ def running_secure_kafka(
     process = Process(broker.prepare())
     try:
         wait_until(
-            lambda: _listens(broker.port) or process.exit_code is not None,
+            lambda: _serves(broker) or process.exit_code is not None,
             timeout=120,
             what=lambda: f"Kafka listens:\n{process.log_tail(20)}",
         )
@@ -113,10 +114,11 @@ class _Broker(EmbeddedKafka):
         return super()._java(*flags, main=main, args=args)
 
 
-def _listens(port: int) -> bool:
-    # It says more only to those who have the password.
+def _serves(broker: _Broker) -> bool:
+    # To those without a password the other listener says nothing.
     with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
+        listens = client.connect_ex((broker.host, broker.port)) == 0
+    return listens and kafka.answers("127.0.0.1", broker.own_port)
 
 
 _SECURE: Final = """
