@@ -43,7 +43,7 @@ tools-kubernetes: $(VENV)/.system deps-system
 .PHONY: test-cluster
 test-cluster: tools-kubernetes ## Apply k8s/ to a real API server with pods that pretend; needs Go
 	@$(BIN)/python -m tests.cluster.build
-	@$(BIN)/python -m pytest -m cluster tests/cluster $(ARGS)
+	@$(BIN)/python -m pytest --durations-min=1 -m cluster tests/cluster $(ARGS)
 
 # Further flags in ARGS: see `python -m tests.soak --help`.
 RESULTS ?= 3000000

@@ -11,12 +11,20 @@ from tests.cluster.control_plane import PATIENCE, ControlPlane, running_control_
 from tests.kubernetes.rendered import Cluster, name_of, rendered, rendered_text
 from tests.support.waiting import wait_until
 
+_COST: list[str] = []
+
 
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """The control plane, with nodes and the operators' kinds."""
-    with running_control_plane(tmp_path_factory.mktemp("control-plane")) as started:
+    with running_control_plane(tmp_path_factory.mktemp("control-plane"), _COST.append) as started:
         yield started
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the control plane cost."""
+    for line in _COST:
+        terminalreporter.write_line(f"control plane: {line}")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import ssl
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -298,20 +298,18 @@ class ControlPlane:
 
 
 @contextmanager
-def running_control_plane(directory: Path) -> Iterator[ControlPlane]:
-    """Run a control plane of its own, and say in the end what it cost."""
+def running_control_plane(directory: Path, tell: Callable[[str], None]) -> Iterator[ControlPlane]:
+    """Run a control plane of its own; in the end, tell what it cost."""
     started = time.monotonic()
     plane = ControlPlane(directory)
     try:
         plane.start()
-        ready = time.monotonic() - started
+        tell(f"ready after {time.monotonic() - started:.1f} s")
         yield plane
-        most = {name: f"{size / 2**20:.0f}" for name, size in plane.memory().items()}
-        total = sum(plane.memory().values()) / 2**20
+        most = {name: round(size / 2**20) for name, size in plane.memory().items()}
         shown = ", ".join(f"{name} {size}" for name, size in most.items())
-        seconds = time.monotonic() - started
-        print(f"\ncontrol plane: ready after {ready:.1f} s, {seconds:.1f} s in all")
-        print(f"memory, at most: {total:.0f} MiB ({shown})")
+        tell(f"{time.monotonic() - started:.1f} s in all")
+        tell(f"at most {sum(most.values())} MiB: {shown}")
     finally:
         plane.stop()
 
