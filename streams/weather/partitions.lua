@@ -36,24 +36,24 @@ for partition, mine in pairs(new.partitions) do
   else
     local key = prefix .. 'partition:' .. partition
     if mine.full then
-      for cell, number in pairs(hash_of(key)) do
-        if not mine.cells[cell] then
-          redis.call('HDEL', key, cell)
-          bump(cell, -tonumber(number))
-        end
+      -- The sums follow, below.
+      redis.call('DEL', key)
+      for cell, number in pairs(mine.cells) do
+        if number ~= 0 then redis.call('HSET', key, cell, text_of(number)) end
       end
       full = true
-    end
-    for cell, number in pairs(mine.cells) do
-      local by = number - tonumber(redis.call('HGET', key, cell) or 0)
-      if by ~= 0 then
+    else
+      for cell, number in pairs(mine.cells) do
+        local by = number - tonumber(redis.call('HGET', key, cell) or 0)
         if number == 0 then
           redis.call('HDEL', key, cell)
         else
           redis.call('HSET', key, cell, text_of(number))
         end
-        bump(cell, by)
-        written = true
+        if by ~= 0 then
+          bump(cell, by)
+          written = true
+        end
       end
     end
     redis.call('HSET', fences_key, partition, cjson.encode({offset = mine.offset,

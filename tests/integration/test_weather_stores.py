@@ -22,7 +22,7 @@ from tests.support.servers import running_redis
 from tests.support.valkey import running_valkey
 from tests.support.weather import as_the_net_brings_them, check_tables, some_reports, stored
 from weather.recount import recount
-from weather.report import decode, encode
+from weather.report import Report, decode, encode, parse_report
 from weather.survivors import Survivors
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("weather stores")]
@@ -233,6 +233,31 @@ async def test_a_report_of_umlauts_and_quotes_comes_back_byte_by_byte(
         earlier = replace(report, at=report.at - 1)
         assert await store.count([(earlier, encode(earlier))]) == (0, 1)
         assert await redis.hget(f"{prefix}reports", report.id) == encode(earlier).decode()
+
+
+def station(report_id: str, temperature: float, at: int) -> Report:
+    raw = {"municipality": "mixco", "temperature": temperature, "weather": "sunny"}
+    return parse_report(raw, report_id=report_id, at=at)
+
+
+async def test_an_extreme_that_was_replaced_is_one_no_more(url: str, prefix: str) -> None:
+    # given a wrong report, and at last the one that was made before it
+    reports = [station("a", 99, 90_000), station("b", 20, 1), station("a", 25, 3)]
+    values = [encode(it) for it in reports]
+    worker = Partitioned(url, f"{prefix}kafka:")
+    await worker.write(full=True)
+    async with connect(url) as redis:
+        store = ReportStore(redis, f"{prefix}rabbitmq:")
+        for number, value in enumerate(values, start=1):
+            # when each of them is counted by itself
+            worker.take([value])
+            assert await worker.write() == ALL
+            await store.count([(decode(value), value)])
+
+            # then the tables say at each step what the oracle says
+            summary = recount(values[:number]).summary
+            for path in ("kafka", "rabbitmq"):
+                await asyncio.to_thread(check_tables, url, f"{prefix}{path}:", summary, path)
 
 
 async def test_valkey_says_when_it_is_durable_and_an_old_redis_cannot(
