@@ -16,6 +16,7 @@ from tests.soak.schedule import Fault
 from tests.soak.verifier import View, Watcher
 from tests.support.cluster import Broker
 from tests.support.stack import Member
+from tests.support.waiting import wait_until
 
 #: Longer than a broker's, and a worker's, session: a frozen one has lost what it had.
 _SESSION: Final = 8.0
@@ -96,6 +97,15 @@ class Hurting:
                     )
                 finally:
                     worker.resume()
+                # The group may not know it any more: then it ends, and is started again by whoever
+                # watches over it.
+                wait_until(
+                    lambda: not worker.running or worker.problem() is None,
+                    timeout=self._patience,
+                    what=lambda: f"{worker.name}, which was frozen, is ready or has ended",
+                )
+                if not worker.running:
+                    worker.start()
         worker.wait_ready(self._patience)
         return worker.name, undone
 
