@@ -170,7 +170,7 @@ def weather(games: Games, rabbitmq: str) -> Iterator[Weather]:
             kafka=games.kafka.own,
             redis=f"redis://admin:{admin}@127.0.0.1:{games.redis.ports['redis']}/0",
             rabbitmq=rabbitmq,
-            valkey=f"redis://medallero-weather:{passwords['valkey']}@{address}/0",
+            valkey=f"redis://medallero-weather-consumer:{passwords['valkey']}@{address}/0",
             weather_partitions=_topics(cluster)["weather-reports"]["partitions"],
         )
         yield Weather(place, settings)

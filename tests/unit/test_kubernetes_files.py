@@ -15,17 +15,29 @@ def test_the_operators_rules_are_those_of_prometheus() -> None:
     assert RULES.read_text("utf-8") == rules(), "python -m k8s.generate writes them"
 
 
-def test_the_users_of_redis_are_those_of_the_documentation_and_of_grafana() -> None:
-    page = (ROOT / "docs/guide/security.md").read_text("utf-8")
-    grafana = (ROOT / "grafana/redis-user.acl").read_text("utf-8")
-    wanted = re.findall(r"^(?:ACL SETUSER|user) (\S+) on >\S+ (.*)$", page + grafana, re.MULTILINE)
+def test_the_users_of_the_stores_are_those_of_the_documentation_and_of_grafana() -> None:
+    places = ("docs/guide/security.md", "docs/guide/weather.md", "grafana/redis-user.acl")
+    text = "".join((ROOT / it).read_text("utf-8") for it in places)
+    wanted = dict(re.findall(r"^(?:ACL SETUSER|user) (\S+) on >\S+ (.*)$", text, re.MULTILINE))
 
-    made = re.findall(r"^ +user (\S+) on >\S+ (.*)$", _made("games"), re.MULTILINE)
+    def users(text: str) -> dict[str, str]:
+        return dict(re.findall(r"^ +user (\S+) on >\S+ (.*)$", text, re.MULTILINE))
 
-    assert len(wanted) == 3
-    assert dict(wanted).items() <= dict(made).items()
-    # One more, for people; and nobody without a name.
-    assert dict(made).keys() - dict(wanted).keys() == {"admin"}
+    plain = users(_made("games"))
+    redis, valkey = _made("--weather", "games").split("name: valkey-users")
+
+    games = {"medallero-worker", "medallero-reader", "grafana"}
+    assert plain.keys() == {*games, "admin"}
+    assert users(redis).keys() == {*games, "admin", "medallero-weather-worker"}
+    assert users(valkey).keys() == {"medallero-weather-consumer", "grafana"}
+    for made in (plain, users(redis)):
+        assert {name: rules for name, rules in made.items() if name != "admin"}.items() <= (
+            wanted.items()
+        )
+    consumer = "medallero-weather-consumer"
+    assert users(valkey)[consumer] == wanted[consumer]
+    # Only its own keys, of which Grafana sees all.
+    assert users(valkey)["grafana"] == wanted["grafana"].replace("~olympics:* ", "")
 
 
 def test_secrets_are_others_each_time_and_no_two_are_the_same() -> None:
@@ -42,6 +54,6 @@ def test_without_a_namespace_it_says_how_it_is_used() -> None:
     assert "kubectl create -f -" in done.stderr
 
 
-def _made(namespace: str) -> str:
-    command = [str(ROOT / "k8s/make-secrets"), namespace]
+def _made(*arguments: str) -> str:
+    command = [str(ROOT / "k8s/make-secrets"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
