@@ -1,4 +1,4 @@
-"""Inputs of `medallero send`: files of results or entries, recognised by their content.
+"""Inputs of `medallero send`: files of results, entries or weather reports, known by their content.
 
 A file is NDJSON (one object a line), a JSON array, or CSV with the Olympic Data Feed's columns.
 Files are read piece by piece, so that their size does not matter. What is wrong with one record
@@ -25,15 +25,16 @@ import msgspec
 from olympics import odf
 from olympics.result import ResultError
 
-Kind = Literal["results", "entries"]
+Kind = Literal["results", "entries", "reports"]
 Format = Literal["ndjson", "array", "objects", "csv"]
 
 STDIN: Final = "-"
 #: Longest line, or element of an array, in bytes: a result has some hundred.
 LONGEST: Final = 1 << 20
 
-# Fields that only results have, and fields by which an entry is known.
+# Fields that only results have, and fields by which a weather report or an entry is known.
 _RESULT_FIELDS: Final = frozenset({"unit", "competitor"})
+_REPORT_FIELDS: Final = frozenset({"country", "municipality"})
 _ENTRY_FIELDS: Final = frozenset({"student", "name", "nombre", "discipline", "disciplina"})
 _CHUNK: Final = 1 << 18
 _EXPECTED: Final = (
@@ -140,7 +141,7 @@ def open_input(path: str, *, again: bool = False) -> Input:
 
 
 def minted_id(run: str, source: str, index: int) -> str:
-    """Return the id of an entry that has none: the same for the same run, source and place."""
+    """Return an id for an entry or report without one: the same for the same run and place."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"medallero:{run}:{source}:{index}"))
 
 
@@ -184,9 +185,12 @@ class _Maker:
 
 
 def _kind_of(value: Mapping[str, Any]) -> Kind:
-    """An entry is what has an entry's fields and none that only a result has."""
-    if _RESULT_FIELDS.isdisjoint(value) and not _ENTRY_FIELDS.isdisjoint(value):
-        return "entries"
+    """Entries and reports are what has their fields and none that only a result has."""
+    if _RESULT_FIELDS.isdisjoint(value):
+        if "weather" in value and not _REPORT_FIELDS.isdisjoint(value):
+            return "reports"
+        if not _ENTRY_FIELDS.isdisjoint(value):
+            return "entries"
     return "results"
 
 

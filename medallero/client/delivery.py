@@ -15,7 +15,7 @@ from medallero.client.answers import Answer, BadRequest, Client, Refused, Reject
 from medallero.client.retry import Backoff
 from medallero.files import Kind, Record, Unreadable
 
-_KINDS: Final[tuple[Kind, Kind]] = ("results", "entries")
+_KINDS: Final[tuple[Kind, ...]] = ("results", "entries", "reports")
 # Time that requests in flight get to be answered after the user has stopped the delivery, seconds.
 _LAST_ANSWERS: Final = 5.0
 

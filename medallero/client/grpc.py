@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from medallero.client.answers import Answer, BadRequest, Refused, Rejection, TryAgain, checked
 from medallero.files import Kind
 from protos.medallero.v1 import intake_pb2, status_pb2
+from protos.medallero.weather.v1 import report_pb2
 
 _OPTIONS: Final = [
     # The gateway is asked directly, as over HTTP.
@@ -58,20 +59,25 @@ class GrpcClient:
         else:
             channel = grpc.aio.insecure_channel(parts.netloc, options=_OPTIONS)
         self._channel = channel
-        self._submit = channel.unary_unary(
-            "/medallero.v1.ResultIntake/Submit",
-            request_serializer=intake_pb2.SubmitRequest.SerializeToString,
-            response_deserializer=intake_pb2.SubmitResponse.FromString,
-        )
+        self._submit = {
+            request: channel.unary_unary(
+                method,
+                request_serializer=request.SerializeToString,
+                response_deserializer=intake_pb2.SubmitResponse.FromString,
+            )
+            for request, method in _METHODS.items()
+        }
         self._metadata = [("authorization", f"Bearer {token}")] if token else None
         self._timeout = timeout
 
     async def send(self, kind: Kind, bodies: Sequence[bytes]) -> Answer:
         """See `medallero.client.answers.Client.send`."""
-        request = intake_pb2.SubmitRequest()
+        list_name, convert = _WAYS[kind]
+        of = report_pb2.SubmitRequest if kind == "reports" else intake_pb2.SubmitRequest
+        request = of()
+        add = getattr(request, list_name).append
         places: list[int] = []
         rejected: list[Rejection] = []
-        add, convert = _WAYS[kind](request)
         for place, body in enumerate(bodies):
             try:
                 add(convert(msgspec.json.decode(body)))
@@ -82,7 +88,9 @@ class GrpcClient:
         if not places:
             return Answer(0, rejected)
         try:
-            response = await self._submit(request, timeout=self._timeout, metadata=self._metadata)
+            response = await self._submit[of](
+                request, timeout=self._timeout, metadata=self._metadata
+            )
         except grpc.aio.AioRpcError as error:
             response = self._understand(error)
         answer = checked(
@@ -245,10 +253,43 @@ def _only(raw: _Raw, known: frozenset[str], prefix: str) -> None:
             )
 
 
-_Way = tuple[Callable[[Any], None], Callable[[_Raw], Any]]
-_WAYS: Final[Mapping[Kind, Callable[[intake_pb2.SubmitRequest], _Way]]] = {
-    "results": lambda request: (request.results.append, _result),
-    "entries": lambda request: (request.entries.append, _entry),
+def _report(raw: _Raw) -> report_pb2.Report:
+    _only(raw, _REPORT, "")
+    message = report_pb2.Report()
+    for name in ("id", "country", "municipality", "weather", "description"):
+        setattr(message, name, _text(raw.get(name), name))
+    for name in ("temperature", "humidity"):
+        number = _decimal(raw.get(name), name)
+        if number is not None:
+            setattr(message, name, number)
+    at = _number(raw.get("at"), "at", 64)
+    if at is not None:
+        message.at = at
+    return message
+
+
+def _decimal(value: object, field: str) -> float | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        try:
+            return float(str(value).strip().replace(",", "."))
+        except ValueError:
+            pass
+    raise _NotExpressible(field, "expected a number")
+
+
+_REPORT: Final = frozenset(field.name for field in report_pb2.Report.DESCRIPTOR.fields)
+
+#: Where a kind's messages go in a request, and what makes one of an object.
+_WAYS: Final[Mapping[Kind, tuple[str, Callable[[_Raw], Any]]]] = {
+    "results": ("results", _result),
+    "entries": ("entries", _entry),
+    "reports": ("reports", _report),
+}
+_METHODS: Final[Mapping[Any, str]] = {
+    intake_pb2.SubmitRequest: "/medallero.v1.ResultIntake/Submit",
+    report_pb2.SubmitRequest: "/medallero.weather.v1.ReportIntake/Submit",
 }
 
 

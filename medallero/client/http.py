@@ -15,7 +15,9 @@ from medallero.client.answers import Answer, BadRequest, Refused, Rejection, Try
 from medallero.files import Kind
 from medallero.reasons import reason_of
 
-_PATHS: Final[Mapping[Kind, str]] = {"results": "/v1/results", "entries": "/v1/entries"}
+_PATHS: Final[Mapping[Kind, str]] = {
+    kind: f"/v1/{kind}" for kind in ("results", "entries", "reports")
+}
 _NOT_NOW: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 

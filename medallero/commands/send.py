@@ -57,7 +57,7 @@ _NOTE_EVERY: Final = 5.0
 @gateway_options
 @click.option(
     "--kind",
-    type=click.Choice(["auto", "results", "entries"]),
+    type=click.Choice(["auto", "results", "entries", "reports"]),
     default="auto",
     show_default=True,
     help="What the records are; auto sees it by their fields.",
@@ -114,7 +114,7 @@ _NOTE_EVERY: Final = 5.0
 def command(
     files: tuple[str, ...],
     gateway: GatewayAddress,
-    kind: Literal["auto", "results", "entries"],
+    kind: Literal["auto", "results", "entries", "reports"],
     batch: int,
     connections: int,
     rate: float | None,
@@ -128,11 +128,12 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Send results or entries from files; - is standard input.
+    """Send results, entries or weather reports from files; - is standard input.
 
     The format is recognised by content: NDJSON (an object a line), a JSON array, or CSV with the
     Olympic Data Feed's columns. A record with a student or name and a discipline, and no unit, is
-    an entry; anything else a result.
+    an entry; one with weather and a country or municipality is a weather report; anything else a
+    result.
 
     \b
     Examples:
@@ -143,9 +144,9 @@ def command(
              "competitor": {"id": "7", "name": "Ana"}, "faculty": "engineering",
              "mark": "58.40"}' | medallero send -
 
-    A busy or absent gateway is waited for, and what it did not acknowledge is sent again; results
-    and entries with an id count once however often they are sent, and entries without one get one
-    here, before the first attempt.
+    A busy or absent gateway is waited for, and what it did not acknowledge is sent again; results,
+    and entries and reports with an id, count once however often they are sent; entries and reports
+    without one get one here, before the first attempt.
 
     Rejected records are written to FILE.rejected.ndjson with their reasons; correct them there and
     send that file.
@@ -187,7 +188,7 @@ def command(
     raise SystemExit(outcome.exit_code)
 
 
-def _chosen(kind: Literal["auto", "results", "entries"]) -> Kind | None:
+def _chosen(kind: Literal["auto", "results", "entries", "reports"]) -> Kind | None:
     return None if kind == "auto" else kind
 
 

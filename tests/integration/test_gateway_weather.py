@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -274,3 +277,34 @@ def test_a_token_may_be_for_reports_alone_or_not_at_all(kafka: str, redis_url: s
     }
     assert set(sent.values()) == {202, 422}
     assert unknown == 401
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_a_file_of_tweets_can_be_sent_and_sent_again(
+    gateway: RunningGateway, tmp_path: Path, protocol: str
+) -> None:
+    file = tmp_path / "tweets.ndjson"
+    measured = {"municipality": "mixco", "temperature": "22,5", "humidity": 60, "weather": "sunny"}
+    items = [a_tweet(), measured, a_tweet(at=5), {"country": "GT", "weather": ["x"]}]
+    file.write_text("\n".join(map(json.dumps, items)), encoding="utf-8")
+    port = gateway.http_port if protocol == "http" else gateway.grpc_port
+    before = set(gateway.reports_topic())
+
+    for _ in range(2):
+        sent = subprocess.run(
+            (
+                *(sys.executable, "-m", "medallero", "send", str(file), "--json"),
+                *("--endpoint", f"{protocol}://127.0.0.1:{port}", "--run-id", protocol),
+            ),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        summary = json.loads(sent.stdout)
+        assert (sent.returncode, summary["accepted"], summary["rejected"]) == (1, 3, 1)
+
+    new = [it.value or b"" for it in gateway.reports_topic() if it not in before]
+    assert len(new) == 6
+    counted = recount(new).summary
+    assert (counted.reports, dict(counted.weathers)) == (3, {"lluvioso": 2, "sunny": 1})

@@ -104,6 +104,16 @@ def test_what_has_a_students_fields_is_an_entry(tmp_path: Path, record: dict[str
     assert records(write(tmp_path, json.dumps(record)))[0].kind == "entries"
 
 
+@pytest.mark.parametrize("place", ["country", "municipality"])
+def test_what_has_weather_and_a_place_is_a_weather_report(tmp_path: Path, place: str) -> None:
+    report = {place: "GT", "weather": "Lluvioso", "name": "somebody"}
+
+    (found,) = records(write(tmp_path, json.dumps(report)))
+
+    assert (found.kind, found.minted) == ("reports", True)
+    assert json.loads(found.body)["id"] == found.lane
+
+
 def test_the_kind_can_be_said(tmp_path: Path) -> None:
     path = write(tmp_path, json.dumps(ENTRY))
 
