@@ -16,10 +16,11 @@ from tests.soak.schedule import Fault
 from tests.soak.verifier import View, Watcher
 from tests.support.cluster import Broker
 from tests.support.stack import Member
-from tests.support.waiting import wait_until
 
 #: Longer than a broker's, and a worker's, session: a frozen one has lost what it had.
 _SESSION: Final = 8.0
+#: Within so long a worker that has woken has spoken with its group.
+_HEARTBEAT: Final = 6.0
 
 #: What was hurt, and the records that were undone then: of a worker, those of its partitions that
 #: were not committed; else those that the mirror did not count; None where it cannot be asked.
@@ -97,17 +98,19 @@ class Hurting:
                     )
                 finally:
                     worker.resume()
-                # The group may not know it any more: then it ends, and is started again by whoever
-                # watches over it.
-                wait_until(
-                    lambda: not worker.running or worker.problem() is None,
-                    timeout=self._patience,
-                    what=lambda: f"{worker.name}, which was frozen, is ready or has ended",
-                )
-                if not worker.running:
-                    worker.start()
+                self._wait_heard(worker)
         worker.wait_ready(self._patience)
         return worker.name, undone
+
+    def _wait_heard(self, worker: Member) -> None:
+        """Wait until a worker that was frozen has heard from the group; start it if it has ended.
+
+        The group may not know it any more. Then it ends, a heartbeat after it has woken, and is
+        started again by whoever watches over it: here that is us. Until then it says that it is
+        ready, as it was when it was frozen.
+        """
+        if worker.process.wait(_HEARTBEAT) is not None:
+            worker.start()
 
     def _gateway(self, fault: Fault) -> Done:
         gateways = self._system.stack.gateways
