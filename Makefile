@@ -108,6 +108,10 @@ bench-gateway: $(VENV)/.bench ## Measure the gateway beside its peers; QUICK=1 A
 bench-replicas: $(VENV)/.bench ## Measure one and two gateways with one and two workers; QUICK=1
 	@$(BIN)/python -m bench.replicas $(ARGS)
 
+.PHONY: bench-weather
+bench-weather: $(STAMP) deps-system ## Measure the ways of the weather reports; QUICK=1 ARGS="--only stores"
+	@$(BIN)/python -m bench.weather $(ARGS)
+
 # Only the plot needs more packages: without them, all but the plot is there.
 $(VENV)/.bench: $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \

@@ -1,0 +1,1 @@
+"""The questions of the weather stream, measured: ways, replicas, protocols, stores."""
