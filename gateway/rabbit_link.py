@@ -100,7 +100,8 @@ class RabbitLink:
 
     async def close(self) -> None:
         """Give up the connection; what is not confirmed by now may be lost."""
-        self._lose("the gateway has stopped")
+        connection, self._connection = self._connection, None
+        self._retire(connection)
         while self._retiring:
             await asyncio.wait(self._retiring)
 

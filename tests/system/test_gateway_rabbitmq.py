@@ -181,14 +181,14 @@ def test_an_accepted_report_is_a_persistent_message_under_its_id(broker: RabbitM
     assert 'rabbitmq_messages_total{outcome="confirmed"} 4.0' in metrics
 
 
-def test_ten_thousand_in_one_request_are_all_there(broker: RabbitMq) -> None:
+def test_thousands_in_one_request_are_all_there(broker: RabbitMq) -> None:
     settings = rabbit_settings(broker, kafka_timeout=60.0, kafka_stall=30.0)
     with running(settings, topics=False) as gateway:
         gateway.wait_ready(path=READY)
-        answer = gateway.post("/input", [a_report(id=f"{it}") for it in range(10_000)])
+        answer = gateway.post("/input", [a_report(id=f"{it}") for it in range(3_000)])
 
-    assert (answer.status, answer.json["accepted"]) == (202, 10_000)
-    assert {int(str(it.message_id)) for it in in_queue(settings)} == set(range(10_000))
+    assert (answer.status, answer.json["accepted"]) == (202, 3_000)
+    assert {int(str(it.message_id)) for it in in_queue(settings)} == set(range(3_000))
 
 
 def test_a_killed_rabbitmq_takes_no_promise_with_it_and_its_return_needs_no_restart(
