@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.replicas import report
+from bench.replicas import plan, report
 from bench.replicas.balancer import configuration
 
 
@@ -65,3 +65,15 @@ def test_the_balancer_knows_every_gateway_once() -> None:
     assert text.count("    server ") == 2
     assert "127.0.0.1:1001\n" in text
     assert text.endswith("127.0.0.1:1002\n")
+
+
+def test_what_is_planned_grows_with_the_rate_and_leaves_room() -> None:
+    # given 3 µs a result of each part
+    few, many = (plan.need(REPORT, "singles", rate) for rate in (6_000_000, 60_000_000))
+
+    # then 100,000 a second keep 0.3 cores busy, which is a process; ten times as many are five
+    assert (few.gateways, few.workers) == (1, 1)
+    assert (many.gateways, many.workers) == (5, 5)
+    assert many.kafka_cores == 10 * few.kafka_cores == 9.0
+    assert few.topics_bytes_a_second == 100_000 * (224 + 104) * 3
+    assert "| 100,000,000 |" in plan.markdown(REPORT)
