@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from configparser import ConfigParser
 from importlib.metadata import Distribution
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from packaging.requirements import Requirement
@@ -39,14 +40,26 @@ _NOBODY = 65532
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[Path]:
-    """The root of what the first stage makes, which any user may enter."""
-    root = Path(tempfile.mkdtemp(prefix="medallero-image-"))
-    root.chmod(0o755)
-    try:
-        build(root)
-        yield root
-    finally:
-        shutil.rmtree(root)
+    """The root of what the first stage makes, which any user may enter.
+
+    It takes half a minute, so the processes of a run share it; the last one removes it.
+    """
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid4().hex)
+    root = Path(tempfile.gettempdir()) / f"medallero-image-{run}"
+    users = root / "users"
+    with tools.only_one("image"):
+        if not users.exists():
+            shutil.rmtree(root, ignore_errors=True)
+            root.mkdir(mode=0o755)
+            build(root)
+        with users.open("a") as file:
+            file.write("+")
+    yield root
+    with tools.only_one("image"):
+        left = users.read_text()[1:]
+        users.write_text(left)
+        if not left:
+            shutil.rmtree(root)
 
 
 @pytest.fixture
