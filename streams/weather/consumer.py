@@ -12,8 +12,10 @@ from typing import Any, Final
 
 import aio_pika
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
+from aiormq.abc import AbstractChannel as RawChannel
+from aiormq.abc import DeliveredMessage
 from yarl import URL
 
 from contracts.weather import declare_weather_queues
@@ -105,25 +107,26 @@ class _Session:
         self._channel = channel
         self._settings = consumer._settings
         self._store = consumer._store
-        self._incoming: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
-        #: the last message of which all before it are counted
-        self._counted: AbstractIncomingMessage | None = None
+        self._incoming: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
+        #: all messages up to this delivery tag are counted, or put aside
+        self._counted = 0
         self._has_counted = asyncio.Event()
         self._lost = asyncio.get_running_loop().create_future()
         self._delivered = self._acknowledged = 0
 
     async def run(self) -> None:
         """Consume until the channel is lost, or the consumer is to stop."""
-        queue = await self._channel.get_queue(self._settings.weather_queue, ensure=False)
-        # Also when the broker cancels the consumer: the queue was deleted, its leader moved.
-        queue.close_callbacks.add(self._is_lost)
+        # Below aio-pika, which makes an object and a task of its own for each message.
+        raw = await self._channel.get_underlay_channel()
+        # The broker cancels a consumer when the queue was deleted, or its leader has moved.
+        raw.on_consumer_cancel_callbacks.add(self._is_lost)
         self._channel.close_callbacks.add(self._is_lost)
-        await queue.consume(self._arrived)
+        await raw.basic_consume(self._settings.weather_queue, self._arrived)
         self._consumer._queue_problem = None
         log.info("consuming", queue=self._settings.weather_queue)
         tasks = [
             asyncio.create_task(self._count()),
-            asyncio.create_task(self._acknowledge()),
+            asyncio.create_task(self._acknowledge(raw)),
             asyncio.create_task(self._consumer._stopping.wait()),
         ]
         try:
@@ -138,11 +141,11 @@ class _Session:
         if self._lost.done():
             raise ConnectionError(f"the queue was taken away: {self._lost.result()}")
 
-    def _is_lost(self, _sender: Any, error: BaseException | None = None, *_more: Any) -> None:
+    def _is_lost(self, _sender: Any, error: BaseException | None = None) -> None:
         if not self._lost.done():
             self._lost.set_result(error or "closed")
 
-    async def _arrived(self, message: AbstractIncomingMessage) -> None:
+    async def _arrived(self, message: DeliveredMessage) -> None:
         self._delivered += 1
         self._incoming.put_nowait(message)
         metrics.LAG.set(self._delivered - self._acknowledged)
@@ -163,7 +166,7 @@ class _Session:
             if reports:
                 await self._count_reports(reports)
                 _note_latency(batch)
-            self._counted = batch[-1]
+            self._counted = batch[-1].delivery_tag or 0
             self._has_counted.set()
 
     async def _count_reports(self, reports: Sequence[tuple[Report, bytes]]) -> None:
@@ -179,26 +182,24 @@ class _Session:
                 self._store_serves()
                 return
 
-    async def _acknowledge(self) -> None:
+    async def _acknowledge(self, raw: RawChannel) -> None:
         """Acknowledge what is counted, once the store has it on its disk."""
         pause = _FIRST_PAUSE
         while True:
             await self._has_counted.wait()
             self._has_counted.clear()
-            message = self._counted
+            tag = self._counted
             while True:
                 try:
                     self._consumer._durable = await self._store.durable()
                     break
                 except StoreUnavailable as error:
                     pause = await self._store_is_away(error, pause)
-            assert message is not None
-            assert message.delivery_tag is not None
-            await message.ack(multiple=True)
-            self._acknowledged = message.delivery_tag
+            await raw.basic_ack(tag, multiple=True)
+            self._acknowledged = tag
             metrics.LAG.set(self._delivered - self._acknowledged)
 
-    async def _reject(self, message: AbstractIncomingMessage, error: ReportError) -> None:
+    async def _reject(self, message: DeliveredMessage, error: ReportError) -> None:
         """Put *message* aside, with the reason, durably: it is acknowledged with its batch."""
         metrics.REJECTED.inc()
         log.warning("message_rejected", field=error.field, error=error.error)
@@ -206,8 +207,8 @@ class _Session:
             aio_pika.Message(
                 message.body,
                 headers={"field": error.field, "error": error.error},
-                message_id=message.message_id,
-                content_type=message.content_type,
+                message_id=message.header.properties.message_id,
+                content_type=message.header.properties.content_type,
                 delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
             ),
             routing_key=self._settings.weather_rejected_queue,
@@ -227,7 +228,8 @@ class _Session:
             log.info("store_serves_again")
 
 
-def _note_latency(batch: Sequence[AbstractIncomingMessage]) -> None:
-    sent = [it.timestamp.timestamp() for it in batch if it.timestamp is not None]
+def _note_latency(batch: Sequence[DeliveredMessage]) -> None:
+    times = (it.header.properties.timestamp for it in batch)
+    sent = [it.timestamp() for it in times if it is not None]
     if sent:
         metrics.LATENCY.observe(max(0.0, time.time() - min(sent)))

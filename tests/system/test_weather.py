@@ -125,3 +125,20 @@ async def depth(settings: WeatherStoreSettings) -> int:
         count = queue.declaration_result.message_count
         assert count is not None
         return count
+
+
+def test_a_queue_that_is_deleted_under_a_consumer_is_made_anew(system: WeatherSystem) -> None:
+    values = as_the_net_brings_them(some_reports(40))
+    consumer = system.add("consumer")
+    consumer.wait_ready()
+
+    asyncio.run(delete(system.settings))
+
+    asyncio.run(send_to_rabbitmq(system.settings, values))
+    system.wait_for("rabbitmq", recount(values).summary)
+    wait_until(lambda: consumer.problem() is None, what=consumer.log)
+
+
+async def delete(settings: WeatherStoreSettings) -> None:
+    async with await aio_pika.connect(settings.rabbitmq) as connection:
+        await (await connection.channel()).queue_delete(settings.weather_queue)
