@@ -184,14 +184,15 @@ class _Session:
 
     async def _acknowledge(self, raw: RawChannel) -> None:
         """Acknowledge what is counted, once the store has it on its disk."""
-        pause = _FIRST_PAUSE
         while True:
             await self._has_counted.wait()
             self._has_counted.clear()
             tag = self._counted
+            pause = _FIRST_PAUSE
             while True:
                 try:
                     self._consumer._durable = await self._store.durable()
+                    self._store_serves()
                     break
                 except StoreUnavailable as error:
                     pause = await self._store_is_away(error, pause)
