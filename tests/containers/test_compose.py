@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 import redis
+from pydantic_settings import BaseSettings
 
 from contracts.settings import CommonSettings
+from contracts.weather_store import WeatherStoreSettings
 from gateway.settings import GatewaySettings
 from medallero.embedded.processes import Command, Process, stop_all
 from medallero.embedded.redis import EmbeddedRedis
 from streams.settings import WorkerSettings
+from streams.weather.settings import WeatherConsumerSettings, WeatherWorkerSettings
 from tests.kubernetes import tools
 from tests.kubernetes.reading import load_all
 from tests.kubernetes.rendered import ROOT, rendered
@@ -32,11 +35,27 @@ PROGRAMS = {
 }
 
 
+WEATHER: dict[str, type[BaseSettings]] = {
+    "weather-worker": WeatherWorkerSettings,
+    "weather-consumer": WeatherConsumerSettings,
+}
+
+
 @pytest.fixture(scope="module")
 def project() -> dict[str, Any]:
     """The whole project: merged, with variables and paths in their places."""
+    return merged("compose.yaml")
+
+
+@pytest.fixture(scope="module")
+def with_weather() -> dict[str, Any]:
+    """The same with the second stream."""
+    return merged("compose.yaml", "compose.weather.yaml")
+
+
+def merged(*files: str) -> dict[str, Any]:
     done = subprocess.run(
-        [tools.compose(), "-format=json", "compose.yaml"],
+        [tools.compose(), "-format=json", *files],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -46,6 +65,9 @@ def project() -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     content: dict[str, Any] = json.loads(done.stdout)
     for service in content["services"].values():
+        environment = service.get("environment", {})
+        if isinstance(environment, list):  # what was merged of two files
+            service["environment"] = dict(it.split("=", 1) for it in environment)
         for file in service.get("env_file", []):
             lines = Path(file["path"]).read_text("utf-8").splitlines()
             pairs = (it.split("=", 1) for it in lines if it and not it.startswith("#"))
@@ -209,6 +231,66 @@ def test_redis_knows_the_users_and_nobody_else(project: dict[str, Any], users: s
         pytest.raises(redis.exceptions.NoPermissionError),
     ):
         client.get("olympics:meta")
+
+
+def test_the_weather_comes_beside_the_rest_and_its_programs_accept_their_settings(
+    project: dict[str, Any], with_weather: dict[str, Any]
+) -> None:
+    page = (ROOT / "docs" / "containers.md").read_text("utf-8")
+    more = set(with_weather["services"]) - set(project["services"])
+
+    assert more == {"rabbitmq", "valkey", *WEATHER}
+    assert {it for it in more if f"`{it}`" not in page} == set()
+    programs: dict[str, type[BaseSettings]] = {
+        **WEATHER,
+        "gateway": GatewaySettings,
+        "topics": WeatherStoreSettings,
+    }
+    for name, model in programs.items():
+        service = with_weather["services"][name]
+        environment = service["environment"]
+        given = {
+            key.removeprefix("MEDALLERO_").lower(): value for key, value in environment.items()
+        }
+        assert service["command"] == [name]
+        assert set(given) <= set(model.model_fields)
+        settings = model.model_validate(given)
+        # What the image's health check asks is where the program listens.
+        if isinstance(settings, WeatherWorkerSettings | WeatherConsumerSettings):
+            assert environment["MEDALLERO_WORKER_PORT"] == str(
+                model.model_fields["worker_port"].default
+            )
+    writers = {
+        name: with_weather["services"][name]["environment"].get("MEDALLERO_WEATHER_WRITERS")
+        for name in ("topics", "gateway", "weather-worker")
+    }
+    assert set(writers.values()) == {"kafka,rabbitmq"}
+
+
+def test_the_weathers_stores_and_their_users_are_those_of_the_cluster(
+    with_weather: dict[str, Any],
+) -> None:
+    cluster = {
+        it["image"].rpartition("/")[2]
+        for pods in rendered("course-weather").pods()
+        for it in pods.containers
+    }
+    guide = (ROOT / "docs" / "guide" / "weather.md").read_text("utf-8")
+
+    for name in ("rabbitmq", "valkey"):
+        assert with_weather["services"][name]["image"].rpartition("/")[2] in cluster
+    for config, user, url in (
+        ("redis-weather-users", "medallero-weather-worker", "REDIS"),
+        ("valkey-users", "medallero-weather-consumer", "VALKEY"),
+    ):
+        (rights,) = re.findall(rf"ACL SETUSER {user} on >\S+ (.+)", guide)
+        (line,) = [
+            it for it in with_weather["configs"][config]["content"].splitlines() if user in it
+        ]
+        password, _, given = line.removeprefix(f"user {user} on >").partition(" ")
+        assert given == rights
+        service = with_weather["services"][user.removeprefix("medallero-")]
+        assert f"//{user}:{password}@" in service["environment"][f"MEDALLERO_{url}"]
 
 
 def answers(client: redis.Redis) -> bool:

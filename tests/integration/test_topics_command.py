@@ -41,3 +41,16 @@ def test_what_exists_is_not_changed(common_settings: CommonSettings) -> None:
     assert other.exit_code == 2
     assert "their number is fixed within an epoch" in other.output
     assert asyncio.run(check_topics(common_settings)) == []
+
+
+def test_where_weather_reports_go_to_kafka_their_topics_are_created_too(
+    common_settings: CommonSettings,
+) -> None:
+    without = topics(common_settings)
+    done = topics(common_settings, "--weather-writers", "rabbitmq,kafka")
+
+    assert done.exit_code == 0
+    assert "weather" not in without.output
+    prefix = common_settings.topic_prefix
+    created = {line.split()[0].removeprefix(prefix) for line in done.output.splitlines()}
+    assert {"results", "weather-reports", "medallero-v1-weather-changelog"} <= created
