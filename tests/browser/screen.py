@@ -25,6 +25,8 @@ _T = TypeVar("_T")
 
 #: Longest wait for anything on a page, seconds.
 PATIENCE = 60.0
+#: Of a page that is there, to a question about it; seconds.
+_ANSWER = 10.0
 
 
 def chromium() -> str:
@@ -122,9 +124,18 @@ class Screen:
 
     def until(self, condition: str) -> None:
         """Wait until a JavaScript expression is true; the failure tells what the page says."""
-        # Asked from outside: the page's policy forbids to evaluate text in it.
+
+        # Asked from outside: the page's policy forbids to evaluate text in it. A page that goes
+        # elsewhere at that moment may leave the question without an answer.
+        def holds() -> bool:
+            work = self.page.evaluate(f"Boolean({condition})")
+            try:
+                return bool(self._chromium.wait(work, _ANSWER))
+            except TimeoutError:
+                return False
+
         wait_until(
-            lambda: self.run(f"Boolean({condition})"),
+            holds,
             timeout=PATIENCE,
             what=lambda: f"{condition}; the page says:\n{self.text('body')}",
         )

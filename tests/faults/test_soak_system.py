@@ -13,7 +13,7 @@ from tests.soak.worker import Progress
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("system soak")]
 
 # One of each part, those that are the hardest to come back from.
-KINDS = ("redis-empty", "worker-freeze", "gateway-kill", "broker-controller")
+KINDS = ("redis-empty", "gateway-kill", "broker-controller")
 
 
 def test_whatever_is_hurt_no_accepted_result_is_lost_and_every_number_is_right(
