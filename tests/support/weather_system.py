@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import aio_pika
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
 from aiokafka import AIOKafkaProducer
+from aiormq import Channel as RawChannel
 from yarl import URL
 
 from contracts.kafka import kafka_options
@@ -21,6 +22,7 @@ from contracts.topics import ensure_topics
 from contracts.weather import declare_weather_queues
 from contracts.weather_store import Path as Way
 from contracts.weather_store import StoredCounts, WeatherStoreSettings, counting_topics
+from gateway.rabbit_writer import publish
 from medallero.embedded.processes import Process, stop_all
 from medallero.options import variable
 from medallero.services import WeatherKind, weather_service
@@ -155,7 +157,7 @@ async def send_to_rabbitmq(
     What is not confirmed is sent again, with all of its chunk.
     """
     waiting = list(_chunks(values))
-    deadline = asyncio.get_running_loop().time() + 600
+    deadline = asyncio.get_running_loop().time() + 600 + len(values) / 500
     while waiting:
         try:
             # Made by hand, as it is to be closed also when it was never open.
@@ -164,16 +166,13 @@ async def send_to_rabbitmq(
                 await connection.connect(timeout=5)
                 channel = await connection.channel()
                 await declare_weather_queues(channel, settings)
+                underlay = cast(RawChannel, await channel.get_underlay_channel())
                 while waiting:
+                    messages: list[tuple[bytes, bytes, list[Any]]] = [
+                        (str(n).encode(), it, []) for n, it in enumerate(waiting[0])
+                    ]
                     async with asyncio.timeout(30):
-                        await asyncio.gather(
-                            *(
-                                channel.default_exchange.publish(
-                                    _message(it), routing_key=settings.weather_queue
-                                )
-                                for it in waiting[0]
-                            )
-                        )
+                        await publish(underlay, settings.weather_queue, messages)
                     await _pause(len(waiting.pop(0)), rate)
             finally:
                 with contextlib.suppress(Exception):
@@ -186,10 +185,6 @@ async def send_to_rabbitmq(
 async def _pause(sent: int, rate: int) -> None:
     if rate:
         await asyncio.sleep(sent / rate)
-
-
-def _message(value: bytes) -> aio_pika.Message:
-    return aio_pika.Message(value, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
 
 
 def _chunks(values: Sequence[bytes]) -> list[list[bytes]]:
