@@ -88,6 +88,9 @@ class EmbeddedRabbitMq:
             "RABBITMQ_GENERATED_CONFIG_DIR": str(base / "config"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(base / "enabled_plugins"),
             "RABBITMQ_PID_FILE": str(base / "pid"),
+            # Its script then becomes the server, where it would else wait for it as a child: what
+            # ends with us is the process that we have started, and no child of it.
+            "RUNNING_UNDER_SYSTEMD": "true",
             # No busy waiting: others work on this machine too.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none"
             " -kernel inet_dist_use_interface {127,0,0,1}",
