@@ -18,7 +18,7 @@ from tests.support.environment import forget_settings
 @click.option("--reports", type=click.IntRange(1_000), default=1_000_000, help="Reports to send.")
 @click.option("--rate", type=click.IntRange(0), default=0, help="Records a second; 0: no limit.")
 @click.option("--seed", type=int, default=1, help="The same seed gives the same reports.")
-@click.option("--every", type=click.FloatRange(0.1), default=15.0, help="Seconds between faults.")
+@click.option("--every", type=click.FloatRange(0.1), default=40.0, help="Seconds between faults.")
 @click.option("--workers", type=click.IntRange(1), default=1, help="Processes, by Kafka.")
 @click.option("--consumers", type=click.IntRange(1), default=2, help="Processes, by RabbitMQ.")
 @click.option("--patience", type=click.FloatRange(1), default=900.0, help="Seconds at the end.")
