@@ -166,12 +166,16 @@ def weather(games: Games, rabbitmq: str) -> Iterator[Weather]:
     try:
         valkey.wait_for("readiness")
         admin = games.place.secrets["redis-passwords"]["admin"]
+        every = [it["data"] for it in cluster.of("ConfigMap")]
+        (names,) = [it for it in every if "MEDALLERO_WEATHER_TOPIC" in it]
         settings = WeatherStoreSettings(
             kafka=games.kafka.own,
             redis=f"redis://admin:{admin}@127.0.0.1:{games.redis.ports['redis']}/0",
             rabbitmq=rabbitmq,
             valkey=f"redis://medallero-weather-consumer:{passwords['valkey']}@{address}/0",
-            weather_partitions=_topics(cluster)["weather-reports"]["partitions"],
+            weather_topic=names["MEDALLERO_WEATHER_TOPIC"],
+            weather_queue=names["MEDALLERO_WEATHER_QUEUE"],
+            weather_partitions=_topics(cluster)[names["MEDALLERO_WEATHER_TOPIC"]]["partitions"],
         )
         yield Weather(place, settings)
     finally:
@@ -428,7 +432,11 @@ def _token(directory: Path) -> tuple[str, Path]:
 
 
 def _topics(cluster: Cluster) -> dict[str, Any]:
-    return {it["metadata"]["name"]: it["spec"] for it in cluster.of("KafkaTopic")}
+    """Return the topics by the names that Kafka knows."""
+    return {
+        it["spec"].get("topicName", it["metadata"]["name"]): it["spec"]
+        for it in cluster.of("KafkaTopic")
+    }
 
 
 def _bootstrap(cluster: Cluster) -> str:

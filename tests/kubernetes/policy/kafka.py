@@ -10,7 +10,7 @@ from contracts.topics import topic_specs
 from contracts.weather_store import WeatherStoreSettings, counting_topics
 from gateway.settings import GatewaySettings
 from streams.settings import WorkerSettings
-from streams.weather.settings import WeatherWorkerSettings
+from streams.weather.settings import WeatherConsumerSettings, WeatherWorkerSettings
 from tests.kubernetes.policy.rules import rule
 from tests.kubernetes.policy.settings import settings_of
 from tests.kubernetes.rendered import Cluster, Object, name_of, shown
@@ -18,15 +18,15 @@ from tests.kubernetes.rendered import Cluster, Object, name_of, shown
 
 @rule
 def topics_are_what_the_program_needs(cluster: Cluster) -> Iterator[str]:
-    topics = {name_of(it): it["spec"] for it in cluster.of("KafkaTopic")}
+    topics = {
+        it["spec"].get("topicName", name_of(it)): it["spec"] for it in cluster.of("KafkaTopic")
+    }
     weather = _weather(cluster)
     for spec in (*topic_specs(_settings(cluster)), *(counting_topics(weather) if weather else ())):
         topic = topics.get(spec.name)
         if topic is None:
             yield f"there is no topic {spec.name}"
             continue
-        if topic.get("topicName", spec.name) != spec.name:
-            yield f"the topic {spec.name} would be called {topic['topicName']}"
         if topic["partitions"] != spec.partitions:
             yield f"{spec.name} has {topic['partitions']} partitions, not {spec.partitions}"
         for key, value in spec.config.items():
@@ -108,6 +108,25 @@ def every_user_is_there_and_has_the_rights_it_needs_and_no_more(cluster: Cluster
                 yield f"KafkaUser/{name}: may {it} the {kind} {resource} without need"
 
 
+@rule
+def everybody_means_the_same_weather(cluster: Cluster) -> Iterator[str]:
+    weather = _weather(cluster)
+    if weather is None:
+        return
+    for pods in cluster.pods():
+        if pods.name not in ("weather-worker", "weather-consumer"):
+            continue
+        settings = settings_of(cluster, pods)
+        if isinstance(settings, WeatherWorkerSettings):
+            if settings.weather_reports_topic != weather.weather_reports_topic:
+                yield f"{pods} reads {settings.weather_reports_topic}"
+        elif isinstance(settings, WeatherConsumerSettings):
+            if settings.weather_queue != weather.weather_queue:
+                yield f"{pods} reads the queue {settings.weather_queue}"
+        else:
+            yield f"{pods} is no program of the weather"
+
+
 def _settings(cluster: Cluster) -> WorkerSettings:
     for pods in cluster.ours():
         settings = settings_of(cluster, pods)
@@ -121,7 +140,11 @@ def _weather(cluster: Cluster) -> WeatherStoreSettings | None:
     for pods in cluster.ours():
         settings = settings_of(cluster, pods)
         if isinstance(settings, GatewaySettings) and "kafka" in settings.weather_writers:
-            return WeatherStoreSettings(weather_partitions=settings.weather_partitions)
+            return WeatherStoreSettings(
+                weather_partitions=settings.weather_partitions,
+                weather_topic=settings.weather_topic,
+                weather_queue=settings.weather_queue,
+            )
     return None
 
 

@@ -11,6 +11,7 @@ from contracts.settings import CommonSettings
 from gateway.settings import GatewaySettings
 from medallero.settings_reference import page
 from streams.settings import WorkerSettings
+from streams.weather.settings import WeatherConsumerSettings, WeatherWorkerSettings
 from tests.kubernetes.policy.rules import rule
 from tests.kubernetes.policy.wiring import made_by_hand
 from tests.kubernetes.rendered import Cluster, Pods
@@ -18,6 +19,8 @@ from tests.kubernetes.rendered import Cluster, Pods
 MODELS: Final[dict[str, type[CommonSettings]]] = {
     "gateway": GatewaySettings,
     "worker": WorkerSettings,
+    "weather-worker": WeatherWorkerSettings,
+    "weather-consumer": WeatherConsumerSettings,
 }
 _PREFIX: Final = "MEDALLERO_"
 #: Settings that name a file, which is in the pod and not here.
