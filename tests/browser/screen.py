@@ -11,7 +11,7 @@ import os
 import shutil
 import threading
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -127,11 +127,13 @@ class Screen:
 
         # Asked from outside: the page's policy forbids to evaluate text in it. A page that goes
         # elsewhere at that moment may leave the question without an answer.
+        from playwright.async_api import Error as PlaywrightError
+
         def holds() -> bool:
             work = self.page.evaluate(f"Boolean({condition})")
             try:
                 return bool(self._chromium.wait(work, _ANSWER))
-            except TimeoutError:
+            except (TimeoutError, PlaywrightError):
                 return False
 
         wait_until(
@@ -191,7 +193,9 @@ class Screen:
         assert self._complaints == []
 
     def close(self) -> None:
-        self._chromium.wait(self._context.close())
+        # A page that was just left may not be closed at once; it ends with the browser.
+        with suppress(TimeoutError):
+            self._chromium.wait(self._context.close(), _ANSWER)
 
     async def _new_page(self) -> Page:
         self._context.set_default_timeout(PATIENCE * 1000)
