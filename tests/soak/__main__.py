@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-import signal
-import tempfile
-from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 
 import click
 from rich.console import Console
@@ -17,7 +12,7 @@ from rich.progress import Progress as Bars
 
 from medallero.terminal import quiet_libraries
 from tests.soak.faults import KINDS
-from tests.soak.verifier import Violation
+from tests.soak.scratch import scratch
 from tests.soak.worker import Plan, Progress, soak, summary
 from tests.support.environment import forget_settings
 from tests.support.servers import running_kafka, running_redis
@@ -87,7 +82,6 @@ def command(
         raise click.UsageError("A frozen worker's partitions need another worker to move to.")
     quiet_libraries()
     forget_settings()
-    signal.signal(signal.SIGTERM, _interrupt)
     plan = Plan(
         results,
         rate,
@@ -104,28 +98,13 @@ def command(
             f"fault comes after {every:g} s: raise --results, or lower --rate or --every."
         )
     console = Console(stderr=True, highlight=False)
-    directory = Path(tempfile.mkdtemp(prefix="medallero-soak-"))
-    right = False
-    try:
-        with ExitStack() as running:
-            kafka = running.enter_context(running_kafka(directory)).address
-            redis = running.enter_context(running_redis(directory)).address
-            shown = running.enter_context(_Shown(console, results))
-            report = soak(plan, kafka, redis, directory, shown)
-        right = True
-    except KeyboardInterrupt:
-        console.print("Stopped before its end.")
-        shutil.rmtree(directory, ignore_errors=True)
-        raise SystemExit(130) from None
-    except AssertionError as failure:
-        what = "A view of the mirror is wrong" if isinstance(failure, Violation) else "Not right"
-        console.print(f"{what}: {failure}", style="red", markup=False, soft_wrap=True)
-        raise SystemExit(1) from None
-    finally:
-        if right and not keep:
-            shutil.rmtree(directory, ignore_errors=True)
-        elif directory.exists():
-            console.print(f"Seed {seed}. Logs and data are in {directory}.", soft_wrap=True)
+    with (
+        scratch(console, seed, "Logs and data", keep=keep) as directory,
+        running_kafka(directory) as kafka,
+        running_redis(directory) as redis,
+        _Shown(console, results) as shown,
+    ):
+        report = soak(plan, kafka.address, redis.address, directory, shown)
     if json_file is not None:
         Path(json_file).write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
     click.echo(summary(report))
@@ -159,10 +138,6 @@ class _Shown(Progress):
     def stands(self, acknowledged: int, counted: int) -> None:
         self._bars.update(self._fed, completed=acknowledged)
         self._bars.update(self._counted, completed=counted)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

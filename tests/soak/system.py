@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import statistics
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,10 +24,9 @@ from tests.soak.schedule import LOSES_MIRROR, Fault, Plan, schedule
 from tests.soak.senders import Senders
 from tests.soak.topic import digests, in_sync, missing_of, send_garbage
 from tests.soak.verifier import View, Violation, Watcher, save
-from tests.soak.worker import Progress
+from tests.soak.worker import Progress, audit
 from tests.support.waiting import wait_until
 
-_AUDIT_TIMEOUT: Final = 3_600.0
 #: Never reached: the run ends by its faults.
 _ENDLESS: Final = 10**9
 
@@ -172,7 +169,7 @@ class _Run:
         lost = missing_of(promised, found)
         if lost:
             raise NotRight(f"{lost:,} accepted results are not on the topic")
-        numbers = self._audit()
+        numbers = audit(self._system.stack)
         hit = sum(strike.in_flight for strike in strikes)
         if hit * 2 < len(strikes):
             raise NotRight(f"only {hit} of {len(strikes)} faults struck work in flight")
@@ -266,18 +263,3 @@ class _Run:
             return condition()
 
         wait_until(met_or_failed, timeout=self._plan.patience, pause=pause, what=what)
-
-    def _audit(self) -> int:
-        """Have the topic recounted; return how many numbers were compared."""
-        stack = self._system.stack
-        audit = subprocess.run(
-            stack.command("audit", "--json"),
-            env={**os.environ, **stack.shell_environment()},
-            capture_output=True,
-            text=True,
-            timeout=_AUDIT_TIMEOUT,
-            check=False,
-        )
-        if audit.returncode != 0:
-            raise NotRight(f"the audit says {audit.stdout[-4_000:]}{audit.stderr[-2_000:]}")
-        return int(json.loads(audit.stdout)["numbers"])

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
-import signal
-import tempfile
 from pathlib import Path
-from types import FrameType
 
 import click
 from rich.console import Console
 
 from medallero.terminal import quiet_libraries
 from tests.soak.schedule import KINDS, Plan
+from tests.soak.scratch import scratch
 from tests.soak.system import run, summary
 from tests.soak.unsafe import SAFETIES
-from tests.soak.verifier import Violation
 from tests.soak.worker import Progress
 from tests.support.environment import forget_settings
 
@@ -85,9 +81,7 @@ def command(
     """
     quiet_libraries()
     forget_settings()
-    signal.signal(signal.SIGTERM, _interrupt)
     console = Console(stderr=True, highlight=False)
-    directory = Path(tempfile.mkdtemp(prefix="medallero-soak-"))
     if not kinds:
         kinds = KINDS if without is None else SAFETIES[without].kinds
     plan = Plan(
@@ -96,26 +90,9 @@ def command(
         seconds=60.0 * minutes,
         without=without,
     )
-    right = False
-    try:
+    with scratch(console, seed, "The schedule, logs and data", keep=keep) as directory:
         console.print(f"Seed {seed}. Three brokers, Redis, gateways and workers are started.")
         report = run(plan, directory, _Said(console))
-        right = True
-    except KeyboardInterrupt:
-        console.print("Stopped before its end.")
-        shutil.rmtree(directory, ignore_errors=True)
-        raise SystemExit(130) from None
-    except AssertionError as failure:
-        what = "A view of the mirror is wrong" if isinstance(failure, Violation) else "Not right"
-        console.print(f"{what}: {failure}", style="red", markup=False, soft_wrap=True)
-        raise SystemExit(1) from None
-    finally:
-        if right and not keep:
-            shutil.rmtree(directory, ignore_errors=True)
-        elif directory.exists():
-            console.print(
-                f"Seed {seed}. The schedule, logs and data are in {directory}.", soft_wrap=True
-            )
     if json_file is not None:
         Path(json_file).write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
     click.echo(summary(report))
@@ -127,10 +104,6 @@ class _Said(Progress):
 
     def says(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ def _run(plan: Plan, stack: Stack, progress: Progress) -> Report:
         show()
         _check_topic(plan, stack, ends)
         progress.says("All is counted; the topic is recounted.")
-        numbers = _audit(stack)
+        numbers = audit(stack)
         progress.says(f"All {numbers:,} numbers are the oracle's. All workers are killed at once.")
         restored = _restart_all(stack, striker, watcher, plan.patience)
     if not any(strike.in_flight for strike in strikes):
@@ -158,6 +158,21 @@ def _run(plan: Plan, stack: Stack, progress: Progress) -> Report:
         identities=last.totals["results"],
         restored=restored,
     )
+
+
+def audit(stack: Stack) -> int:
+    """Have the topic recounted; return how many numbers were compared."""
+    done = subprocess.run(
+        stack.command("audit", "--json"),
+        env={**os.environ, **stack.shell_environment()},
+        capture_output=True,
+        text=True,
+        timeout=_AUDIT_TIMEOUT,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise NotRight(f"the audit says {done.stdout[-4_000:]}{done.stderr[-2_000:]}")
+    return int(json.loads(done.stdout)["numbers"])
 
 
 def describe(strike: Strike) -> str:
@@ -212,21 +227,6 @@ def _check_topic(plan: Plan, stack: Stack, acknowledged: dict[int, int]) -> None
         raise NotRight(
             f"of {plan.results:,} records {acknowledged} were acknowledged, the topic has {found}"
         )
-
-
-def _audit(stack: Stack) -> int:
-    """Have the topic recounted; return how many numbers were compared."""
-    audit = subprocess.run(
-        stack.command("audit", "--json"),
-        env={**os.environ, **stack.shell_environment()},
-        capture_output=True,
-        text=True,
-        timeout=_AUDIT_TIMEOUT,
-        check=False,
-    )
-    if audit.returncode != 0:
-        raise NotRight(f"the audit says {audit.stdout[-4_000:]}{audit.stderr[-2_000:]}")
-    return int(json.loads(audit.stdout)["numbers"])
 
 
 def _restart_all(stack: Stack, striker: Striker, watcher: Watcher, patience: float) -> float:
