@@ -35,8 +35,17 @@ class Games:
     read. All of it needs memory for some hundred records only, however many there are.
     """
 
-    def __init__(self, size: int, seed: int, partitions: int, catalogue: Catalogue) -> None:
+    def __init__(
+        self,
+        size: int,
+        seed: int,
+        partitions: int,
+        catalogue: Catalogue,
+        each: int = RECORDS_AN_IDENTITY,
+    ) -> None:
+        """*each*: of so many records about one is the first of its identity."""
         self.size = size
+        self._each = each
         self._seed = seed
         self._partitions = partitions
         self._sports = tuple(catalogue.sports)
@@ -50,7 +59,7 @@ class Games:
         identities = 0
         for number in range(self.size):
             roll = chance.random()
-            if number % RECORDS_AN_IDENTITY == 0:
+            if number % self._each == 0:
                 record = self._result(identities, chance)
                 identities += 1
             elif roll < 0.075:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import signal
 import time
@@ -21,6 +22,8 @@ from tests.support.stack import Member
 _SESSION: Final = 8.0
 #: Within so long a worker that has woken has spoken with its group.
 _HEARTBEAT: Final = 6.0
+#: No file of a broker with a full disk can grow beyond so many bytes: every log is longer at once.
+_FULL: Final = 64 * 2**10
 
 #: What was hurt, and the records that were undone then: of a worker, those of its partitions that
 #: were not committed; else those that the mirror did not count; None where it cannot be asked.
@@ -140,6 +143,8 @@ class Hurting:
                 return broker.name, None
             case "broker-term":
                 broker.server.stop()
+            case "broker-full":
+                self._fill(broker)
             case "broker-controller":
                 broker = cluster.controller()
                 broker.server.kill()
@@ -148,6 +153,14 @@ class Hurting:
         time.sleep(fault.seconds)
         broker.server.start()
         return broker.name, None
+
+    def _fill(self, broker: Broker) -> None:
+        """Let it write no more, as on a full disk: it gives its partitions up and ends itself."""
+        pid = broker.server.process.pid
+        hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (_FULL, hard))
+        if broker.server.process.wait(self._patience) is None:
+            raise NotRight(f"{broker.name} cannot write, and goes on")
 
     def _redis(self, fault: Fault) -> Done:
         server = self._system.redis
@@ -189,9 +202,11 @@ class Hurting:
         else:
             broker: Broker = system.cluster.brokers[fault.target % len(system.cluster.brokers)]
             proxy, target = broker.proxy, f"to {broker.number}"
+            if fault.kind == "network-replicas":
+                proxy, target = broker.replicas, f"replicas {broker.number}"
         try:
             match fault.kind:
-                case "network-cut":
+                case "network-cut" | "network-replicas":
                     proxy.cut()
                 case "network-delay":
                     proxy.delay = 0.2

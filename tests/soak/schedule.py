@@ -7,15 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from tests.soak.games import RECORDS_AN_IDENTITY
+
 #: What a fault is done to; the part of the name before the first hyphen.
 WORKER: Final = ("worker-kill", "worker-term", "worker-freeze", "worker-leave", "worker-join")
 GATEWAY: Final = ("gateway-kill", "gateway-term", "gateway-freeze")
-BROKER: Final = ("broker-kill", "broker-term", "broker-freeze", "broker-controller")
+BROKER: Final = (
+    *("broker-kill", "broker-term", "broker-freeze", "broker-controller"),
+    "broker-full",
+)
 REDIS: Final = (
     *("redis-kill", "redis-freeze", "redis-flush", "redis-empty"),
     *("redis-full", "redis-readonly", "redis-slow"),
 )
-NETWORK: Final = ("network-cut", "network-delay", "network-hold", "network-redis")
+NETWORK: Final = (
+    *("network-cut", "network-delay", "network-hold", "network-redis"),
+    "network-replicas",
+)
 
 KINDS: Final = (*WORKER, *GATEWAY, *BROKER, *REDIS, *NETWORK)
 
@@ -40,6 +48,8 @@ class Plan:
     :param pause: seconds between two faults, from the moment that all is right again.
     :param patience: seconds that each recovery may take.
     :param seconds: end after the first fault that is over so late; None: after all *faults*.
+    :param results: … and not before so many results are accepted.
+    :param each: of so many results about one is the first of its identity.
     :param without: the workers lack this safety (see ``unsafe``).
     """
 
@@ -53,6 +63,8 @@ class Plan:
     partitions: int = 6
     patience: float = 240.0
     seconds: float | None = None
+    results: int = 0
+    each: int = RECORDS_AN_IDENTITY
     without: str | None = None
 
 

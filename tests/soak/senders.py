@@ -14,7 +14,9 @@ from typing import Final
 
 from tests.soak.games import Record
 
+#: Results in a request; with more than so many a second, requests are longer.
 _BATCH: Final = 100
+_REQUESTS: Final = 25
 _TIMEOUT: Final = 15.0
 _PAUSE: Final = 0.1
 _HEADERS: Final = {"Content-Type": "application/json"}
@@ -39,7 +41,8 @@ class Senders:
         """*ports* tells where gateways are now; *rate* is results a second of all together."""
         self._records = records
         self._ports = ports
-        self._pause = _BATCH * threads / rate
+        self._batch = max(_BATCH, rate // _REQUESTS)
+        self._pause = self._batch * threads / rate
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._logs = [directory / f"client-{number}.log" for number in range(threads)]
@@ -82,7 +85,7 @@ class Senders:
                 while not self._over.is_set():
                     began = time.monotonic()
                     with self._lock:
-                        records = list(itertools.islice(self._records, _BATCH))
+                        records = list(itertools.islice(self._records, self._batch))
                     # Those with a partition are garbage, which only a foreign producer can send.
                     values = [it.value for it in records if it.value and it.partition is None]
                     if not values:

@@ -22,7 +22,7 @@ from tests.soak.hurting import Hurting
 from tests.soak.parts import System, started_system
 from tests.soak.schedule import LOSES_MIRROR, Fault, Plan, schedule
 from tests.soak.senders import Senders
-from tests.soak.topic import digests, in_sync, missing_of, send_garbage
+from tests.soak.topic import Foreigner, digests, in_sync, missing_of
 from tests.soak.verifier import View, Violation, Watcher, save
 from tests.soak.worker import Progress, audit
 from tests.support.waiting import wait_until
@@ -65,6 +65,7 @@ class Report(NamedTuple):
     seconds: float
     accepted: int
     records: int
+    foreign: int
     identities: int
     lost: int
     numbers: int
@@ -111,8 +112,8 @@ def summary(report: Report) -> str:
     refused = ", ".join(f"{it}: {count:,}" for it, count in sorted(report.refused.items()))
     lines = [
         f"Seed {report.seed}: {report.accepted:,} results accepted of {report.identities:,} "
-        f"identities in {report.seconds:.0f} s, {report.records:,} records on the topic; requests "
-        f"sent again: {refused or 'none'}.",
+        f"identities in {report.seconds:.0f} s, {report.records:,} records on the topic "
+        f"({report.foreign:,} of a foreign producer); requests sent again: {refused or 'none'}.",
         f"{len(report.strikes)} faults, {len(hit)} of them struck work in flight. Lost: "
         f"{report.lost}. {report.numbers:,} numbers are those of the recount.",
         f"{report.views:,} views of the mirror ({report.snapshots:,} with news): all consistent, "
@@ -133,7 +134,11 @@ class _Run:
         self._system = system
         self._progress = progress
         stack = system.stack
-        games = Games(_ENDLESS, plan.seed, plan.partitions, load_catalogue(None))
+        games, others = (
+            Games(_ENDLESS, seed, plan.partitions, load_catalogue(None), plan.each)
+            for seed in (plan.seed, plan.seed + 1)
+        )
+        self._foreigner = Foreigner(stack.settings, others.records())
         # The watcher looks at Redis itself: what the network does must not blind it.
         own = stack.settings.model_copy(update={"redis": system.redis.address})
         self._watcher = Watcher(own, patient=True)
@@ -143,8 +148,7 @@ class _Run:
 
     def through(self, faults: Sequence[Fault]) -> Report:
         strikes: list[Strike] = []
-        send_garbage(self._system.stack.settings)
-        with self._watcher, self._senders as senders:
+        with self._watcher, self._foreigner, self._senders as senders:
             self._began = time.monotonic()
             self._until(lambda: senders.accepted > self._plan.rate, "results are accepted")
             for fault in faults:
@@ -153,14 +157,13 @@ class _Run:
                     continue
                 strikes.append(strike)
                 self._progress.says(describe(strike))
-                limit = self._plan.seconds
-                if limit is not None and time.monotonic() - self._began > limit:
+                if self._long_enough():
                     break
                 self._pause()
             self._progress.says("Clients stop; the topic is compared with their logs.")
             senders.stop()
+            self._foreigner.stop()
             self._check_senders()
-            send_garbage(self._system.stack.settings)
             ends = self._system.stack.topic_end()
             last = self._counted(ends)
             seconds = time.monotonic() - self._began
@@ -178,6 +181,7 @@ class _Run:
             seconds=seconds,
             accepted=senders.accepted,
             records=sum(ends.values()),
+            foreign=self._foreigner.written,
             identities=last.totals["results"],
             lost=lost,
             numbers=numbers,
@@ -215,6 +219,14 @@ class _Run:
             waiting,
             undone,
             max(right, at) - at,
+        )
+
+    def _long_enough(self) -> bool:
+        limit = self._plan.seconds
+        return (
+            limit is not None
+            and time.monotonic() - self._began > limit
+            and self._senders.accepted >= self._plan.results
         )
 
     # What is asked of the system.

@@ -3,35 +3,87 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
+import threading
 from array import array
+from collections.abc import Iterator
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from contracts.kafka import kafka_options
+from contracts.partitioning import partition_of
 from contracts.settings import CommonSettings
+from tests.soak.games import Record
 from tests.soak.senders import digest
 from tests.support.oracle import garbage
 
 #: Of every topic of a run.
 REPLICAS: Final = 3
 
+_FOREIGN_PAUSE: Final = 0.1
 
-def send_garbage(settings: CommonSettings) -> None:
-    """Write records that no rule can read, as a foreign producer would, to every partition."""
 
-    async def send() -> None:
+class Foreigner:
+    """Another producer on the results topic, as nobody should be; leaving the context ends it.
+
+    It writes what no rule can read, and results with fields that only a later version knows, some
+    each second, and does not care what becomes of them.
+    """
+
+    def __init__(self, settings: CommonSettings, records: Iterator[Record]) -> None:
+        self._settings = settings
+        self._records = (it for it in records if it.value and it.partition is None)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="foreigner")
+        #: records that Kafka has acknowledged
+        self.written = 0
+
+    def __enter__(self) -> Foreigner:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Write no more."""
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            # Brokers come and go.
+            with contextlib.suppress(KafkaError, OSError):
+                asyncio.run(self._write())
+
+    async def _write(self) -> None:
+        settings = self._settings
         async with AIOKafkaProducer(**kafka_options(settings), acks="all") as producer:
-            for number, (key, value) in enumerate(garbage()):
+            for number, (key, value) in enumerate(itertools.cycle(garbage())):
+                if self._over.is_set():
+                    return
+                await producer.send_and_wait(
+                    settings.results_topic, value, key=key, partition=number % settings.partitions
+                )
+                record = next(self._records)
+                assert record.key is not None
                 await producer.send_and_wait(
                     settings.results_topic,
-                    value,
-                    key=key,
-                    partition=number % settings.partitions,
+                    of_a_later_version(record.value or b"{}"),
+                    key=record.key,
+                    partition=partition_of(record.key, settings.partitions),
                 )
+                self.written += 2
+                await asyncio.sleep(_FOREIGN_PAUSE)
 
-    asyncio.run(send())
+
+def of_a_later_version(value: bytes) -> bytes:
+    """Return the same result with fields that nobody knows yet."""
+    return value[:-1] + b',"lane":{"number":4},"recorded_by":null}'
 
 
 def digests(settings: CommonSettings, ends: dict[int, int]) -> array[int]:

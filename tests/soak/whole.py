@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from medallero.terminal import quiet_libraries
+from tests.soak.games import RECORDS_AN_IDENTITY
 from tests.soak.schedule import KINDS, Plan
 from tests.soak.scratch import scratch
 from tests.soak.system import run, summary
@@ -20,6 +21,15 @@ from tests.support.environment import forget_settings
 @click.command(context_settings={"show_default": True})
 @click.option("--minutes", type=click.FloatRange(0.5), default=60.0, help="How long faults come.")
 @click.option("--seed", type=int, default=1, help="The same seed gives the same faults, results.")
+@click.option(
+    "--results", type=click.IntRange(0), default=0, help="Go on until so many are accepted."
+)
+@click.option(
+    "--each",
+    type=click.IntRange(1),
+    default=RECORDS_AN_IDENTITY,
+    help="Of so many results about one is the first of its identity.",
+)
 @click.option("--rate", type=click.IntRange(100), default=2_500, help="Results a second at most.")
 @click.option(
     "--pause", type=click.FloatRange(0.5), default=3.0, metavar="SECONDS", help="Between faults."
@@ -51,6 +61,8 @@ from tests.support.environment import forget_settings
 def command(
     minutes: float,
     seed: int,
+    results: int,
+    each: int,
     rate: int,
     pause: float,
     kinds: tuple[str, ...],
@@ -88,6 +100,8 @@ def command(
         *(seed, faults, kinds, rate, pause),
         patience=patience,
         seconds=60.0 * minutes,
+        results=results,
+        each=each,
         without=without,
     )
     with scratch(console, seed, "The schedule, logs and data", keep=keep) as directory:

@@ -1,4 +1,4 @@
-"""A Kafka of three brokers, each behind a proxy, to be hurt broker by broker."""
+"""A Kafka of three brokers, each behind two proxies, to be hurt broker by broker."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class _Node(EmbeddedKafka):
     number: int = 0
     advertised: int = 0
     replication: int = 0
+    replicated: int = 0
     voters: str = ""
     cluster: str = ""
 
@@ -48,6 +49,7 @@ class _Node(EmbeddedKafka):
                 port=self.port,
                 advertised=self.advertised,
                 replication=self.replication,
+                replicated=self.replicated,
                 controller=self.controller_port,
                 voters=self.voters,
                 data=self.directory / "data",
@@ -71,11 +73,16 @@ class _Node(EmbeddedKafka):
 
 
 class Broker:
-    """One of the brokers. Clients reach it through ``proxy`` alone, the other brokers without."""
+    """One of the brokers.
 
-    def __init__(self, node: _Node, proxy: TcpProxy) -> None:
+    Clients reach it through ``proxy`` alone, and those that replicate what it leads through
+    ``replicas``; the controllers speak with each other without.
+    """
+
+    def __init__(self, node: _Node, proxy: TcpProxy, replicas: TcpProxy) -> None:
         self.number = node.number
         self.proxy = proxy
+        self.replicas = replicas
         self.log = node.log
         self.server = Server(
             proxy.address,
@@ -132,7 +139,9 @@ def running_cluster(directory: Path) -> Iterator[Cluster]:
         try:
             for number, controller in enumerate(controllers, 1):
                 port = free_port()
+                replication = free_port()
                 proxy = proxies.enter_context(TcpProxy(("127.0.0.1", port)))
+                replicas = proxies.enter_context(TcpProxy(("127.0.0.1", replication)))
                 node = _Node(
                     directory / f"kafka-{number}",
                     jars,
@@ -143,11 +152,12 @@ def running_cluster(directory: Path) -> Iterator[Cluster]:
                     "384m",
                     number,
                     proxy.port,
-                    free_port(),
+                    replication,
+                    replicas.port,
                     voters,
                     identity,
                 )
-                brokers.append(Broker(node, proxy))
+                brokers.append(Broker(node, proxy, replicas))
             cluster = Cluster(brokers)
             cluster.wait_serves()
             # The first metadata of a young cluster names one or two brokers only.
@@ -161,7 +171,7 @@ _SERVER: Final = """\
 process.roles=broker,controller
 node.id={number}
 listeners=CLIENT://{host}:{port},BROKER://{host}:{replication},CONTROLLER://{host}:{controller}
-advertised.listeners=CLIENT://{host}:{advertised},BROKER://{host}:{replication}
+advertised.listeners=CLIENT://{host}:{advertised},BROKER://{host}:{replicated}
 listener.security.protocol.map=CLIENT:PLAINTEXT,BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=BROKER
 controller.listener.names=CONTROLLER
@@ -187,4 +197,6 @@ replica.lag.time.max.ms=6000
 controller.quorum.election.timeout.ms=1500
 controller.quorum.fetch.timeout.ms=3000
 leader.imbalance.check.interval.seconds=20
+# Small enough that changelogs are compacted while a long run goes on.
+log.segment.bytes=33554432
 """
