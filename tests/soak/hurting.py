@@ -6,22 +6,26 @@ import resource
 import shutil
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from redis import Redis
 
+from streams.bulk.fatal import EXIT_CODE
 from tests.soak.faults import NotRight
 from tests.soak.parts import System
 from tests.soak.schedule import Fault
 from tests.soak.verifier import View, Watcher
 from tests.support.cluster import Broker
 from tests.support.stack import Member
+from tests.support.waiting import wait_until
 
 #: Longer than a broker's, and a worker's, session: a frozen one has lost what it had.
 _SESSION: Final = 8.0
 #: Within so long a worker that has woken has spoken with its group.
 _HEARTBEAT: Final = 6.0
+_LOOK: Final = 1.0
 #: No file of a broker with a full disk can grow beyond so many bytes: every log is longer at once.
 _FULL: Final = 64 * 2**10
 
@@ -31,12 +35,20 @@ Done = tuple[str, int | None]
 
 
 class Hurting:
-    """Does faults to a system; *patience* is how long each recovery may take, seconds."""
+    """Does faults to a system, and starts whatever ends, as a supervisor would.
 
-    def __init__(self, system: System, watcher: Watcher, patience: float) -> None:
+    *patience* is how long each recovery may take, seconds; *says* is told who had ended, and why.
+    """
+
+    def __init__(
+        self, system: System, watcher: Watcher, patience: float, says: Callable[[str], None]
+    ) -> None:
         self._system = system
         self._watcher = watcher
         self._patience = patience
+        self._says = says
+        #: how often each process ended by itself: workers must not go on where they are not sure
+        self.ended: Counter[str] = Counter()
 
     def do(self, fault: Fault) -> Done | None:
         """Do it and undo it; None if there is nothing to do it to.
@@ -54,14 +66,45 @@ class Hurting:
 
     def view(self, condition: Callable[[View], bool], what: str) -> View:
         """Return the first view of the mirror that meets *condition*."""
-        view = self._watcher.wait(condition, self._patience)
-        if view is None:
-            latest = self._watcher.latest
-            raise NotRight(
-                f"not within {self._patience:g} s: {what}; it is at "
-                f"{latest.offsets if latest else 'nothing'}"
+        give_up = time.monotonic() + self._patience
+        while time.monotonic() < give_up:
+            view = self._watcher.wait(condition, _LOOK)
+            if view is not None:
+                return view
+            self.revive()
+        latest = self._watcher.latest
+        raise NotRight(
+            f"not within {self._patience:g} s: {what}; it is at "
+            f"{latest.offsets if latest else 'nothing'}"
+        )
+
+    def revive(self) -> None:
+        """Start every process that has ended.
+
+        A worker that finds itself replaced, or its records undeliverable, ends so that whoever
+        watches over it starts it again; here that is us.
+        """
+        for member in self._system.stack.members:
+            if member.running or member in self._system.away:
+                continue
+            self._says(
+                f"    {member.name} had ended ({member.process.exit_code}): {member.log(1)[-200:]}"
             )
-        return view
+            self.ended[member.name] += 1
+            member.start()
+
+    def wait_ready(self, member: Member) -> None:
+        """Wait until *member* says that it is ready, and start whatever ends meanwhile."""
+
+        def ready() -> bool:
+            self.revive()
+            return member.problem() is None
+
+        wait_until(
+            ready,
+            timeout=self._patience,
+            what=lambda: f"{member.name} is ready: {member.problem()}\n{member.log()}",
+        )
 
     def _worker(self, fault: Fault) -> Done | None:
         system = self._system
@@ -70,7 +113,7 @@ class Hurting:
                 return None
             joining = system.away.pop()
             joining.start()
-            joining.wait_ready(self._patience)
+            self.wait_ready(joining)
             return joining.name, self._undone()
         workers = system.workers
         if fault.kind == "worker-leave" and len(workers) < 2:
@@ -101,19 +144,11 @@ class Hurting:
                     )
                 finally:
                     worker.resume()
-                self._wait_heard(worker)
-        worker.wait_ready(self._patience)
+                # The group may not know it any more. Then it ends, a heartbeat after it has woken;
+                # until then it says that it is ready, as it was when it was frozen.
+                worker.process.wait(_HEARTBEAT)
+        self.wait_ready(worker)
         return worker.name, undone
-
-    def _wait_heard(self, worker: Member) -> None:
-        """Wait until a worker that was frozen has heard from the group; start it if it has ended.
-
-        The group may not know it any more. Then it ends, a heartbeat after it has woken, and is
-        started again by whoever watches over it: here that is us. Until then it says that it is
-        ready, as it was when it was frozen.
-        """
-        if worker.process.wait(_HEARTBEAT) is not None:
-            worker.start()
 
     def _gateway(self, fault: Fault) -> Done:
         gateways = self._system.stack.gateways
@@ -129,7 +164,7 @@ class Hurting:
                 gateway.pause()
                 time.sleep(fault.seconds)
                 gateway.resume()
-        gateway.wait_ready(self._patience)
+        self.wait_ready(gateway)
         return gateway.name, None
 
     def _broker(self, fault: Fault) -> Done:
@@ -235,5 +270,7 @@ class Hurting:
 
     def _stop(self, member: Member) -> None:
         code = member.stop()
-        if code != 0:
+        if code == EXIT_CODE:
+            self.ended[member.name] += 1  # by itself, just before
+        elif code != 0:
             raise NotRight(f"{member.name} was told to stop, and ended with {code}")

@@ -59,7 +59,11 @@ class Strike(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a run has shown; ``refused`` counts requests that were to be sent again."""
+    """What a run has shown.
+
+    ``refused`` counts requests that were to be sent again, by what they were answered with;
+    ``ended`` how often each process ended by itself and was started again.
+    """
 
     seed: int
     seconds: float
@@ -72,6 +76,7 @@ class Report(NamedTuple):
     views: int
     snapshots: int
     refused: dict[str, int]
+    ended: dict[str, int]
     strikes: tuple[Strike, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -110,6 +115,7 @@ def summary(report: Report) -> str:
     """Return the whole story in a few lines."""
     hit = [it for it in report.strikes if it.in_flight]
     refused = ", ".join(f"{it}: {count:,}" for it, count in sorted(report.refused.items()))
+    ended = ", ".join(f"{it}: {count}" for it, count in sorted(report.ended.items()))
     lines = [
         f"Seed {report.seed}: {report.accepted:,} results accepted of {report.identities:,} "
         f"identities in {report.seconds:.0f} s, {report.records:,} records on the topic "
@@ -118,6 +124,7 @@ def summary(report: Report) -> str:
         f"{report.lost}. {report.numbers:,} numbers are those of the recount.",
         f"{report.views:,} views of the mirror ({report.snapshots:,} with news): all consistent, "
         "none went back.",
+        f"Ended by themselves and were started again: {ended or 'none'}.",
     ]
     for kind in sorted({it.kind for it in report.strikes}):
         right = [it.right for it in report.strikes if it.kind == kind]
@@ -143,7 +150,7 @@ class _Run:
         own = stack.settings.model_copy(update={"redis": system.redis.address})
         self._watcher = Watcher(own, patient=True)
         self._senders = Senders(games.records(), system.gateway_ports, system.directory, plan.rate)
-        self._hurting = Hurting(system, self._watcher, plan.patience)
+        self._hurting = Hurting(system, self._watcher, plan.patience, progress.says)
         self._began = 0.0
 
     def through(self, faults: Sequence[Fault]) -> Report:
@@ -188,6 +195,7 @@ class _Run:
             views=self._watcher.views,
             snapshots=self._watcher.snapshots,
             refused=dict(senders.refused),
+            ended=dict(self._hurting.ended),
             strikes=tuple(strikes),
         )
 
@@ -205,7 +213,7 @@ class _Run:
         if done is None:
             return None
         target, undone = done
-        self._check_running()
+        self._check_senders()
         self._whole()
         ends = self._system.stack.topic_end()
         right = self._counted(ends).at
@@ -244,20 +252,6 @@ class _Run:
             what="all replicas are in sync",
         )
 
-    def _check_running(self) -> None:
-        self._check_senders()
-        for member in self._system.stack.members:
-            if member.running or member in self._system.away:
-                continue
-            # A worker that finds itself replaced, or its records undeliverable, ends so that
-            # whoever watches over it starts it again; here that is us.
-            said = member.log(1)
-            self._progress.says(
-                f"    {member.name} had ended ({member.process.exit_code}): {said[-200:]}"
-            )
-            member.start()
-            member.wait_ready(self._plan.patience)
-
     def _check_senders(self) -> None:
         if self._senders.problem is not None:
             raise NotRight(f"a client has failed: {self._senders.problem!r}")
@@ -271,6 +265,7 @@ class _Run:
     def _until(self, condition: Callable[[], bool], what: str, pause: float = 0.05) -> None:
         def met_or_failed() -> bool:
             self._check_senders()
+            self._hurting.revive()
             self._watcher.wait(lambda _view: True, 0)
             return condition()
 
