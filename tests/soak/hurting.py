@@ -6,6 +6,7 @@ import resource
 import shutil
 import signal
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -34,17 +35,14 @@ _FULL: Final = 64 * 2**10
 Done = tuple[str, int | None]
 
 
-class Hurting:
+class Hurting(ABC):
     """Does faults to a system, and starts whatever ends, as a supervisor would.
 
     *patience* is how long each recovery may take, seconds; *says* is told who had ended, and why.
     """
 
-    def __init__(
-        self, system: System, watcher: Watcher, patience: float, says: Callable[[str], None]
-    ) -> None:
+    def __init__(self, system: System, patience: float, says: Callable[[str], None]) -> None:
         self._system = system
-        self._watcher = watcher
         self._patience = patience
         self._says = says
         #: how often each process ended by itself: workers must not go on where they are not sure
@@ -63,20 +61,6 @@ class Hurting:
             "network": self._network,
         }
         return parts[fault.kind.partition("-")[0]](fault)
-
-    def view(self, condition: Callable[[View], bool], what: str) -> View:
-        """Return the first view of the mirror that meets *condition*."""
-        give_up = time.monotonic() + self._patience
-        while time.monotonic() < give_up:
-            view = self._watcher.wait(condition, _LOOK)
-            if view is not None:
-                return view
-            self.revive()
-        latest = self._watcher.latest
-        raise NotRight(
-            f"not within {self._patience:g} s: {what}; it is at "
-            f"{latest.offsets if latest else 'nothing'}"
-        )
 
     def revive(self) -> None:
         """Start every process that has ended.
@@ -98,13 +82,41 @@ class Hurting:
 
         def ready() -> bool:
             self.revive()
-            return member.problem() is None
+            return self.is_ready(member)
 
         wait_until(
             ready,
             timeout=self._patience,
             what=lambda: f"{member.name} is ready: {member.problem()}\n{member.log()}",
         )
+
+    # What is known of the workers, which depends on their kind.
+
+    @abstractmethod
+    def is_ready(self, member: Member) -> bool:
+        """Whether it says that it is ready."""
+
+    @abstractmethod
+    def owned(self, worker: Member) -> Sequence[int]:
+        """Return the partitions that *worker* owns; wait until it has any."""
+
+    @abstractmethod
+    def wait_replaced(self, worker: Member) -> None:
+        """Wait until others own what *worker*, which is frozen, has had."""
+
+    @abstractmethod
+    def undone(self) -> int | None:
+        """Return the records that are not counted yet, None if that cannot be asked now."""
+
+    @abstractmethod
+    def uncommitted(self, partitions: Sequence[int]) -> int | None:
+        """Return the records of *partitions* that the group has not committed, or None."""
+
+    @abstractmethod
+    def stop(self, member: Member) -> None:
+        """Stop it in order."""
+
+    # The parts that can be hurt.
 
     def _worker(self, fault: Fault) -> Done | None:
         system = self._system
@@ -114,34 +126,31 @@ class Hurting:
             joining = system.away.pop()
             joining.start()
             self.wait_ready(joining)
-            return joining.name, self._undone()
+            return joining.name, self.undone()
         workers = system.workers
         if fault.kind == "worker-leave" and len(workers) < 2:
             return None
         worker = workers[fault.target % len(workers)]
-        owned = self._owned(worker)
+        owned = self.owned(worker)
         match fault.kind:
             case "worker-kill":
                 worker.kill()
-                undone = self._uncommitted(owned)
+                undone = self.uncommitted(owned)
                 worker.start()
             case "worker-term":
-                undone = self._uncommitted(owned)
-                self._stop(worker)
+                undone = self.uncommitted(owned)
+                self.stop(worker)
                 worker.start()
             case "worker-leave":
-                undone = self._uncommitted(owned)
-                self._stop(worker)
+                undone = self.uncommitted(owned)
+                self.stop(worker)
                 system.away.append(worker)
                 return worker.name, undone
             case _:
                 worker.pause()
-                undone = self._uncommitted(owned)
+                undone = self.uncommitted(owned)
                 try:
-                    self.view(
-                        lambda view: worker.url not in view.owners.values(),
-                        f"{worker.name}, which is frozen, has lost its partitions",
-                    )
+                    self.wait_replaced(worker)
                 finally:
                     worker.resume()
                 # The group may not know it any more. Then it ends, a heartbeat after it has woken;
@@ -158,7 +167,7 @@ class Hurting:
                 gateway.kill()
                 gateway.start()
             case "gateway-term":
-                self._stop(gateway)
+                self.stop(gateway)
                 gateway.start()
             case _:
                 gateway.pause()
@@ -199,7 +208,7 @@ class Hurting:
 
     def _redis(self, fault: Fault) -> Done:
         server = self._system.redis
-        undone = self._undone()
+        undone = self.undone()
         with Redis.from_url(server.address, socket_timeout=10) as redis:
             match fault.kind:
                 case "redis-kill":
@@ -250,25 +259,61 @@ class Hurting:
             time.sleep(fault.seconds)
         finally:
             proxy.heal()
-        return target, self._undone() if fault.kind == "network-redis" else None
+        return target, self.undone() if fault.kind == "network-redis" else None
 
-    def _owned(self, worker: Member) -> list[int]:
+
+class HurtingOurs(Hurting):
+    """Hurts a system whose workers write the mirror, which *watcher* sees."""
+
+    def __init__(
+        self, system: System, watcher: Watcher, patience: float, says: Callable[[str], None]
+    ) -> None:
+        super().__init__(system, patience, says)
+        self._watcher = watcher
+
+    def view(self, condition: Callable[[View], bool], what: str) -> View:
+        """Return the first view of the mirror that meets *condition*."""
+        give_up = time.monotonic() + self._patience
+        while time.monotonic() < give_up:
+            view = self._watcher.wait(condition, _LOOK)
+            if view is not None:
+                return view
+            self.revive()
+        latest = self._watcher.latest
+        raise NotRight(
+            f"not within {self._patience:g} s: {what}; it is at "
+            f"{latest.offsets if latest else 'nothing'}"
+        )
+
+    def is_ready(self, member: Member) -> bool:
+        return member.problem() is None
+
+    def owned(self, worker: Member) -> Sequence[int]:
+        """Return the partitions that *worker* owns; wait until it has any."""
         view = self.view(lambda it: worker.url in it.owners.values(), f"{worker.name} owns any")
         return [partition for partition, url in view.owners.items() if url == worker.url]
 
-    def _uncommitted(self, partitions: Sequence[int]) -> int:
-        """Return the records of *partitions* that the group has not committed."""
-        stack = self._system.stack
-        ends, committed = stack.topic_end(), stack.committed()
-        return sum(max(0, ends[it] - committed.get(it, 0)) for it in partitions)
+    def wait_replaced(self, worker: Member) -> None:
+        """Wait until others own what *worker*, which is frozen, has had."""
+        self.view(
+            lambda view: worker.url not in view.owners.values(),
+            f"{worker.name}, which is frozen, has lost its partitions",
+        )
 
-    def _undone(self) -> int:
+    def undone(self) -> int | None:
         """Return the records that the mirror does not count yet."""
         view = self._watcher.latest
         ends = sum(self._system.stack.topic_end().values())
         return ends - (view.snapshot if view else 0)
 
-    def _stop(self, member: Member) -> None:
+    def uncommitted(self, partitions: Sequence[int]) -> int | None:
+        """Return the records of *partitions* that the group has not committed."""
+        stack = self._system.stack
+        ends, committed = stack.topic_end(), stack.committed()
+        return sum(max(0, ends[it] - committed.get(it, 0)) for it in partitions)
+
+    def stop(self, member: Member) -> None:
+        """Stop it in order."""
         code = member.stop()
         if code == EXIT_CODE:
             self.ended[member.name] += 1  # by itself, just before

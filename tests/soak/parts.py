@@ -38,8 +38,13 @@ class System:
 
 
 @contextmanager
-def started_system(plan: Plan, directory: Path) -> Iterator[System]:
-    """Start the brokers, Redis, gateways and workers of *plan*, and wait until all are ready."""
+def started_system(
+    plan: Plan, directory: Path, others: tuple[str, ...] | None = None
+) -> Iterator[System]:
+    """Start the brokers, Redis, gateways and workers of *plan*, and wait until all are ready.
+
+    *others* is a program that runs in the place of our workers; nobody waits for it.
+    """
     with (
         running_cluster(directory) as cluster,
         running_redis(directory) as redis,
@@ -54,6 +59,8 @@ def started_system(plan: Plan, directory: Path) -> Iterator[System]:
         stack = Stack(settings, directory, {"session_timeout": "6", "kafka_timeout": "10"})
         if plan.without is not None:
             stack.worker_program = (sys.executable, "-m", "tests.soak.unsafe", plan.without)
+        if others is not None:
+            stack.worker_program = others
         system = System(cluster, redis, redis_proxy, stack, directory)
         try:
             stack.create_topics()
@@ -61,7 +68,8 @@ def started_system(plan: Plan, directory: Path) -> Iterator[System]:
                 stack.add_worker()
             for _ in range(plan.gateways):
                 stack.add_gateway()
-            stack.wait_ready(plan.patience)
+            for member in stack.members if others is None else stack.gateways:
+                member.wait_ready(plan.patience)
             yield system
         finally:
             stack.stop()

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 from olympics.catalogue import load_catalogue
 from tests.soak.faults import NotRight
 from tests.soak.games import Games
-from tests.soak.hurting import Hurting
+from tests.soak.hurting import HurtingOurs
 from tests.soak.parts import System, started_system
 from tests.soak.schedule import LOSES_MIRROR, Fault, Plan, schedule
 from tests.soak.senders import Senders
@@ -150,7 +150,7 @@ class _Run:
         own = stack.settings.model_copy(update={"redis": system.redis.address})
         self._watcher = Watcher(own, patient=True)
         self._senders = Senders(games.records(), system.gateway_ports, system.directory, plan.rate)
-        self._hurting = Hurting(system, self._watcher, plan.patience, progress.says)
+        self._hurting = HurtingOurs(system, self._watcher, plan.patience, progress.says)
         self._began = 0.0
 
     def through(self, faults: Sequence[Fault]) -> Report:

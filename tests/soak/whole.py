@@ -106,13 +106,15 @@ def command(
     )
     with scratch(console, seed, "The schedule, logs and data", keep=keep) as directory:
         console.print(f"Seed {seed}. Three brokers, Redis, gateways and workers are started.")
-        report = run(plan, directory, _Said(console))
+        report = run(plan, directory, Said(console))
     if json_file is not None:
         Path(json_file).write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
     click.echo(summary(report))
 
 
-class _Said(Progress):
+class Said(Progress):
+    """Says it to people."""
+
     def __init__(self, console: Console) -> None:
         self._console = console
 

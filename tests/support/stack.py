@@ -249,7 +249,7 @@ class Stack:
             admin = AIOKafkaAdminClient(bootstrap_servers=self.settings.kafka)
             await admin.start()
             try:
-                found = await admin.list_consumer_group_offsets(self._app_id)
+                found = await admin.list_consumer_group_offsets(self.app_id)
             finally:
                 await admin.close()
             return {
@@ -305,13 +305,14 @@ class Stack:
         }
 
     @property
-    def _app_id(self) -> str:
+    def app_id(self) -> str:
+        """The workers' group."""
         return f"{self.settings.topic_prefix}app"
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
         return {
             **as_environment(self.settings, secrets=True),
-            variable("app_id"): self._app_id,
+            variable("app_id"): self.app_id,
             **{variable(name): value for name, value in self.environment.items()},
             **{variable(name): value for name, value in more.items()},
         }

@@ -1,0 +1,409 @@
+"""The same faults for a worker of ours and for others: what they lost, and what counted twice.
+
+Every result is the first and only one of its unit and its competitor, so whoever counts records
+counts right. Those that a client sent again, because it could not know what had become of them,
+are on the topic twice: they are told apart by reading it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from redis import Redis
+
+from contracts.kafka import kafka_options
+from contracts.settings import CommonSettings
+from olympics.catalogue import Catalogue, load_catalogue
+from olympics.result import Competitor, Result, encode, key_of
+from tests.soak.games import Record
+from tests.soak.hurting import Hurting
+from tests.soak.parts import System, started_system
+from tests.soak.schedule import KINDS, LOSES_MIRROR, Fault, Plan, schedule
+from tests.soak.senders import Senders
+from tests.soak.textbook import CHANGELOG, ENTRIES
+from tests.soak.topic import in_sync
+from tests.soak.verifier import Reader
+from tests.soak.worker import Progress
+from tests.support.stack import Member
+from tests.support.waiting import wait_until
+
+#: Who counts: the textbook's worker with either guarantee of Faust's, and ours.
+GUARANTEES: Final = {"textbook": "at_least_once", "exactly-once": "exactly_once"}
+WORKERS: Final = (*GUARANTEES, "ours")
+
+#: Whoever adds to what Redis has can never be right again once that is gone; no need to try.
+FAULTS: Final = tuple(kind for kind in KINDS if kind not in LOSES_MIRROR)
+
+_FROZEN: Final = 15.0  # longer than the session of any of them
+_PERIOD: Final = 0.5
+_READ: Final = 120.0
+
+
+class Strike(NamedTuple):
+    """A fault that was done.
+
+    :param at: seconds after the first request.
+    :param waiting: results in requests without an answer when it struck.
+    :param undone: records on the topic that the group had not committed, if that could be asked.
+    :param right: seconds from the strike until all that was on the topic when it was over was
+        committed; None if that never was, so that all workers were started anew.
+    """
+
+    number: int
+    kind: str
+    target: str
+    at: float
+    waiting: int
+    undone: int | None
+    right: float | None
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether it hit work."""
+        return self.waiting > 0 or bool(self.undone)
+
+
+class Counts(NamedTuple):
+    """What is shown, and how far each number of it is off, added up."""
+
+    shown: int
+    lost: int
+    doubled: int
+
+
+class Report(NamedTuple):
+    """What a run has shown.
+
+    ``records`` of ``identities`` are on the topic. What is right is the identities for ours, and
+    the records for the others. ``table`` is what Faust's table has, None for ours. ``unread``
+    records were not even committed in the end.
+    """
+
+    worker: str
+    seed: int
+    rate: int
+    seconds: float
+    accepted: int
+    records: int
+    identities: int
+    redis: Counts
+    table: Counts | None
+    unread: int
+    refused: dict[str, int]
+    ended: dict[str, int]
+    strikes: tuple[Strike, ...]
+
+    @property
+    def stopped(self) -> list[Strike]:
+        """The faults after which they did not get right by themselves."""
+        return [it for it in self.strikes if it.right is None]
+
+    def as_json(self) -> dict[str, Any]:
+        strikes = [{**it._asdict(), "in_flight": it.in_flight} for it in self.strikes]
+        counts = {
+            "redis": self.redis._asdict(),
+            "table": self.table and self.table._asdict(),
+        }
+        return {**self._asdict(), **counts, "stopped": len(self.stopped), "strikes": strikes}
+
+
+def compare(worker: str, plan: Plan, directory: Path, progress: Progress) -> Report:
+    """Run *plan* with these workers; servers' data and logs go to *directory*.
+
+    ``plan.patience`` is how long each recovery may take; when that is over all workers are killed
+    and started again, as somebody would who is called, and the run goes on.
+    """
+    others = None
+    if worker in GUARANTEES:
+        others = (sys.executable, "-m", "tests.soak.textbook", GUARANTEES[worker])
+    with started_system(plan, directory, others) as system:
+        return _Run(worker, plan, system, progress).through()
+
+
+def sent_once(seed: int, catalogue: Catalogue) -> Iterator[Record]:
+    """Yield results without end, each the only one of its unit and of its competitor."""
+    chance = random.Random(seed)
+    sports, faculties = tuple(catalogue.sports), tuple(catalogue.faculties)
+    for number in itertools.count():
+        sport, unit = sports[number % len(sports)], f"solo-{number:08d}"
+        result = Result(
+            sport=sport,
+            unit=unit,
+            phase="other",
+            competitor=Competitor(f"c{number}", f"Ñandú {number}", 18 + number % 10),
+            faculty=chance.choice(faculties),
+            status="official",
+            version=1,
+            mark=f"{chance.randrange(5_000, 6_000) / 100:.2f}0",
+        )
+        yield Record(key_of(sport, unit), encode(result))
+
+
+def difference(right: Mapping[str, int], shown: Mapping[str, int]) -> Counts:
+    """Compare number by number, so that what is lost does not hide what is doubled."""
+    off = [shown.get(it, 0) - right.get(it, 0) for it in right.keys() | shown.keys()]
+    return Counts(
+        sum(shown.values()),
+        sum(-it for it in off if it < 0),
+        sum(it for it in off if it > 0),
+    )
+
+
+def describe(strike: Strike) -> str:
+    """Return a line for people."""
+    undone = "" if strike.undone is None else f", {strike.undone:,} records uncommitted"
+    after = "never right again" if strike.right is None else f"right after {strike.right:.1f} s"
+    return (
+        f"{strike.number:3} {strike.kind:17} {strike.target:10} at {strike.at:6.1f} s: "
+        f"{strike.waiting:,} results waiting{undone}; {after}"
+    )
+
+
+def summary(report: Report) -> str:
+    """Return the whole story in a few lines."""
+    hit = sum(it.in_flight for it in report.strikes)
+    ended = ", ".join(f"{it}: {count}" for it, count in sorted(report.ended.items()))
+    lines = [
+        f"{report.worker}, seed {report.seed}: {report.records:,} records of "
+        f"{report.identities:,} identities in {report.seconds:.0f} s; {len(report.strikes)} "
+        f"faults, {hit} of them struck work in flight.",
+        _line("Redis", report.redis),
+    ]
+    if report.table is not None:
+        lines.append(_line("Faust's table", report.table))
+    lines += [
+        f"Not committed in the end: {report.unread:,}. Never right again by themselves: "
+        f"{len(report.stopped)} times; all workers were started anew then.",
+        f"Ended by themselves and were started again: {ended or 'none'}.",
+    ]
+    return "\n".join(lines)
+
+
+def _line(where: str, counts: Counts) -> str:
+    return (
+        f"{where} shows {counts.shown:,}: {counts.lost:,} are lost, {counts.doubled:,} count "
+        "more than once."
+    )
+
+
+class _HurtingAny(Hurting):
+    """Hurts a system of whose workers only Kafka knows how far they are."""
+
+    def __init__(self, system: System, patience: float, says: Callable[[str], None]) -> None:
+        super().__init__(system, patience, says)
+        self._stack = system.stack
+
+    def is_ready(self, member: Member) -> bool:
+        return member not in self._stack.gateways or member.problem() is None
+
+    def owned(self, worker: Member) -> Sequence[int]:
+        return range(self._stack.settings.partitions)
+
+    def wait_replaced(self, worker: Member) -> None:
+        time.sleep(_FROZEN)
+
+    def undone(self) -> int | None:
+        return self.uncommitted(self.owned(self._stack.workers[0]))
+
+    def uncommitted(self, partitions: Sequence[int]) -> int | None:
+        with contextlib.suppress(KafkaError, OSError):  # brokers come and go
+            ends = self._stack.topic_end()
+            return self.behind({it: ends[it] for it in partitions})
+        return None
+
+    def behind(self, ends: Mapping[int, int]) -> int | None:
+        """Return the records below *ends* that the group has not committed, if it says so."""
+        with contextlib.suppress(KafkaError, OSError):
+            committed = self._stack.committed()
+            return sum(max(0, end - committed.get(it, 0)) for it, end in ends.items())
+        return None
+
+    def stop(self, member: Member) -> None:
+        member.stop()
+
+
+class _Run:
+    def __init__(self, worker: str, plan: Plan, system: System, progress: Progress) -> None:
+        self._worker = worker
+        self._plan = plan
+        self._system = system
+        self._says = progress.says
+        # The mirror is read from Redis itself: what the network does must not blind us.
+        self._settings = system.stack.settings.model_copy(update={"redis": system.redis.address})
+        self._senders = Senders(
+            sent_once(plan.seed, load_catalogue(None)),
+            *(system.gateway_ports, system.directory, plan.rate),
+        )
+        self._hurting = _HurtingAny(system, plan.patience, progress.says)
+        self._began = 0.0
+
+    def through(self) -> Report:
+        strikes: list[Strike] = []
+        assert self._plan.seconds is not None
+        with self._senders as senders:
+            self._began = time.monotonic()
+            self._wait_first()
+            for fault in schedule(self._plan.seed, self._plan.faults, self._plan.kinds):
+                strike = self._strike(fault)
+                if strike is None:
+                    continue
+                strikes.append(strike)
+                self._says(describe(strike))
+                if time.monotonic() - self._began > self._plan.seconds:
+                    break
+                time.sleep(self._plan.pause)
+            senders.stop()
+            self._says("Clients stop; the workers may finish.")
+            ends = self._system.stack.topic_end()
+            if not self._caught_up(ends):
+                self._start_anew()
+                self._caught_up(ends)
+            unread = self._hurting.behind(ends)
+            seconds = time.monotonic() - self._began
+        self._check_senders()
+        # What is committed may need a moment to be shown.
+        time.sleep(2 * self._plan.pause)
+        redis, table, identities = self._count(ends)
+        return Report(
+            worker=self._worker,
+            seed=self._plan.seed,
+            rate=self._plan.rate,
+            seconds=seconds,
+            accepted=senders.accepted,
+            records=sum(ends.values()),
+            identities=identities,
+            redis=redis,
+            table=table,
+            unread=unread if unread is not None else sum(ends.values()),
+            refused=dict(senders.refused),
+            ended=dict(self._hurting.ended),
+            strikes=tuple(strikes),
+        )
+
+    def _wait_first(self) -> None:
+        """Wait until results are read at all; a worker that never reads is no comparison."""
+        self._until(lambda: self._senders.accepted > self._plan.rate, "results are accepted")
+        ends = self._system.stack.topic_end()
+        self._until(lambda: self._hurting.behind(ends) == 0, "results are read")
+
+    def _strike(self, fault: Fault) -> Strike | None:
+        self._until(lambda: self._senders.waiting > 0, "requests wait for answers", pause=0.002)
+        waiting = self._senders.waiting
+        at = time.monotonic()
+        done = self._hurting.do(fault)
+        if done is None:
+            return None
+        target, undone = done
+        self._until(lambda: asyncio.run(in_sync(self._settings)), "all replicas are in sync")
+        right: float | None = None
+        if self._caught_up(self._system.stack.topic_end()):
+            right = time.monotonic() - at
+        else:
+            self._says("    They do not go on: all workers are killed and started again.")
+            self._start_anew()
+        return Strike(*(fault.number, fault.kind, target, at - self._began, waiting, undone, right))
+
+    def _caught_up(self, ends: Mapping[int, int]) -> bool:
+        """Wait until all below *ends* is committed; return whether it ever was."""
+        give_up = time.monotonic() + self._plan.patience
+        while self._hurting.behind(ends) != 0:
+            if time.monotonic() > give_up:
+                return False
+            self._check_senders()
+            self._hurting.revive()
+            time.sleep(_PERIOD)
+        return True
+
+    def _start_anew(self) -> None:
+        for worker in self._system.workers:
+            worker.kill()
+            worker.start()
+
+    def _check_senders(self) -> None:
+        if self._senders.problem is not None:
+            raise self._senders.problem
+
+    def _until(self, condition: Callable[[], bool], what: str, pause: float = _PERIOD) -> None:
+        def met_or_failed() -> bool:
+            self._check_senders()
+            self._hurting.revive()
+            return condition()
+
+        wait_until(met_or_failed, timeout=2 * self._plan.patience, pause=pause, what=what)
+
+    # What it has come to.
+
+    def _count(self, ends: Mapping[int, int]) -> tuple[Counts, Counts | None, int]:
+        records: Counter[str] = Counter()
+        faculties: dict[str, str] = {}
+        settings = self._settings
+        for key, value in asyncio.run(_read(settings, settings.results_topic, ends)):
+            records[key.decode()] += 1
+            faculties[key.decode()] = json.loads(value)["faculty"]
+        if self._worker not in GUARANTEES:
+            # Identities by sport and faculty.
+            right = Counter(f"{key.partition('/')[0]}/{it}" for key, it in faculties.items())
+            return difference(right, _mirror(settings)), None, len(records)
+        with Redis.from_url(settings.redis, decode_responses=True) as redis:
+            shown = redis.hgetall(f"{settings.redis_prefix}{ENTRIES}")
+        topic = self._system.stack.app_id + CHANGELOG
+        ends = asyncio.run(_ends(settings, topic))
+        changes = asyncio.run(_read(settings, topic, ends))
+        # The last one of each unit stays, as after a compaction.
+        table = {json.loads(key): int(value) for key, value in changes}
+        return (
+            difference(records, {unit: int(count) for unit, count in shown.items()}),
+            difference(records, table),
+            len(records),
+        )
+
+
+def _mirror(settings: CommonSettings) -> dict[str, int]:
+    reader = Reader(settings)
+    try:
+        view = reader.read()
+    finally:
+        reader.close()
+    pairs = view.pairs if view else {}
+    return {f"{sport}/{faculty}": it["entries"] for (sport, faculty), it in pairs.items()}
+
+
+async def _ends(settings: CommonSettings, topic: str) -> dict[int, int]:
+    places = [TopicPartition(topic, it) for it in range(settings.partitions)]
+    async with AIOKafkaConsumer(
+        **kafka_options(settings), isolation_level="read_committed"
+    ) as consumer:
+        return {it.partition: end for it, end in (await consumer.end_offsets(places)).items()}
+
+
+async def _read(
+    settings: CommonSettings, topic: str, ends: Mapping[int, int]
+) -> list[tuple[bytes, bytes]]:
+    """Return keys and values below *ends*, each partition's in its order."""
+    found: list[tuple[bytes, bytes]] = []
+    async with AIOKafkaConsumer(
+        **kafka_options(settings), auto_offset_reset="earliest", isolation_level="read_committed"
+    ) as consumer:
+        for partition, end in ends.items():
+            place = TopicPartition(topic, partition)
+            consumer.assign([place])
+            # A transaction's mark has an offset and is no record, so the position tells the end.
+            give_up = time.monotonic() + _READ
+            while await consumer.position(place) < end:
+                if time.monotonic() > give_up:
+                    raise TimeoutError(f"{topic}/{partition} cannot be read to its end {end}")
+                for records in (await consumer.getmany(place, timeout_ms=1000)).values():
+                    found += [(it.key, it.value) for it in records]
+    return found
