@@ -214,9 +214,9 @@ class _Run:
             return None
         target, undone = done
         self._check_senders()
-        self._whole()
         ends = self._system.stack.topic_end()
         right = self._counted(ends).at
+        self._whole()
         if fault.kind in LOSES_MIRROR:
             self._watcher.forgive(False)
         return Strike(
