@@ -75,8 +75,20 @@ class Strike(NamedTuple):
         return self.waiting > 0 or bool(self.undone)
 
 
+class TopicRecord(NamedTuple):
+    """A record of any topic of a run; all have both."""
+
+    partition: int
+    offset: int
+    key: bytes
+    value: bytes
+
+
 class Counts(NamedTuple):
-    """What is shown, and how far each number of it is off, added up."""
+    """What is shown, and how far each number of it is off, added up.
+
+    What is not committed is not lost, and may be shown or not.
+    """
 
     shown: int
     lost: int
@@ -88,7 +100,8 @@ class Report(NamedTuple):
 
     ``records`` of ``identities`` are on the topic. What is right is the identities for ours, and
     the records for the others. ``table`` is what Faust's table has, None for ours. ``unread``
-    records were not even committed in the end.
+    records were not committed in the end. ``anew`` is how often all workers were started anew,
+    because they did not get right by themselves.
     """
 
     worker: str
@@ -101,14 +114,10 @@ class Report(NamedTuple):
     redis: Counts
     table: Counts | None
     unread: int
+    anew: int
     refused: dict[str, int]
     ended: dict[str, int]
     strikes: tuple[Strike, ...]
-
-    @property
-    def stopped(self) -> list[Strike]:
-        """The faults after which they did not get right by themselves."""
-        return [it for it in self.strikes if it.right is None]
 
     def as_json(self) -> dict[str, Any]:
         strikes = [{**it._asdict(), "in_flight": it.in_flight} for it in self.strikes]
@@ -116,7 +125,7 @@ class Report(NamedTuple):
             "redis": self.redis._asdict(),
             "table": self.table and self.table._asdict(),
         }
-        return {**self._asdict(), **counts, "stopped": len(self.stopped), "strikes": strikes}
+        return {**self._asdict(), **counts, "strikes": strikes}
 
 
 def compare(worker: str, plan: Plan, directory: Path, progress: Progress) -> Report:
@@ -127,7 +136,8 @@ def compare(worker: str, plan: Plan, directory: Path, progress: Progress) -> Rep
     """
     others = None
     if worker in GUARANTEES:
-        others = (sys.executable, "-m", "tests.soak.textbook", GUARANTEES[worker])
+        program = (sys.executable, "-m", "tests.soak.textbook", GUARANTEES[worker])
+        others = (*program, "--datadir", str(directory / "faust"))
     with started_system(plan, directory, others) as system:
         return _Run(worker, plan, system, progress).through()
 
@@ -151,13 +161,17 @@ def sent_once(seed: int, catalogue: Catalogue) -> Iterator[Record]:
         yield Record(key_of(sport, unit), encode(result))
 
 
-def difference(right: Mapping[str, int], shown: Mapping[str, int]) -> Counts:
-    """Compare number by number, so that what is lost does not hide what is doubled."""
-    off = [shown.get(it, 0) - right.get(it, 0) for it in right.keys() | shown.keys()]
+def difference(
+    committed: Mapping[str, int], written: Mapping[str, int], shown: Mapping[str, int]
+) -> Counts:
+    """Compare number by number, so that what is lost does not hide what is doubled.
+
+    What is *shown* of each must lie between what is *committed* and what is *written* of it.
+    """
     return Counts(
         sum(shown.values()),
-        sum(-it for it in off if it < 0),
-        sum(it for it in off if it > 0),
+        sum(max(0, count - shown.get(it, 0)) for it, count in committed.items()),
+        sum(max(0, count - written.get(it, 0)) for it, count in shown.items()),
     )
 
 
@@ -184,8 +198,8 @@ def summary(report: Report) -> str:
     if report.table is not None:
         lines.append(_line("Faust's table", report.table))
     lines += [
-        f"Not committed in the end: {report.unread:,}. Never right again by themselves: "
-        f"{len(report.stopped)} times; all workers were started anew then.",
+        f"Not committed in the end: {report.unread:,}. All workers had to be started anew: "
+        f"{report.anew} times.",
         f"Ended by themselves and were started again: {ended or 'none'}.",
     ]
     return "\n".join(lines)
@@ -248,6 +262,7 @@ class _Run:
         )
         self._hurting = _HurtingAny(system, plan.patience, progress.says)
         self._began = 0.0
+        self._anew = 0
 
     def through(self) -> Report:
         strikes: list[Strike] = []
@@ -270,12 +285,12 @@ class _Run:
             if not self._caught_up(ends):
                 self._start_anew()
                 self._caught_up(ends)
-            unread = self._hurting.behind(ends)
             seconds = time.monotonic() - self._began
         self._check_senders()
         # What is committed may need a moment to be shown.
         time.sleep(2 * self._plan.pause)
-        redis, table, identities = self._count(ends)
+        committed = self._system.stack.committed()
+        redis, table, identities = self._count(ends, committed)
         return Report(
             worker=self._worker,
             seed=self._plan.seed,
@@ -286,7 +301,8 @@ class _Run:
             identities=identities,
             redis=redis,
             table=table,
-            unread=unread if unread is not None else sum(ends.values()),
+            unread=sum(max(0, end - committed.get(it, 0)) for it, end in ends.items()),
+            anew=self._anew,
             refused=dict(senders.refused),
             ended=dict(self._hurting.ended),
             strikes=tuple(strikes),
@@ -311,7 +327,6 @@ class _Run:
         if self._caught_up(self._system.stack.topic_end()):
             right = time.monotonic() - at
         else:
-            self._says("    They do not go on: all workers are killed and started again.")
             self._start_anew()
         return Strike(*(fault.number, fault.kind, target, at - self._began, waiting, undone, right))
 
@@ -327,6 +342,8 @@ class _Run:
         return True
 
     def _start_anew(self) -> None:
+        self._says("    They do not go on: all workers are killed and started again.")
+        self._anew += 1
         for worker in self._system.workers:
             worker.kill()
             worker.start()
@@ -345,28 +362,33 @@ class _Run:
 
     # What it has come to.
 
-    def _count(self, ends: Mapping[int, int]) -> tuple[Counts, Counts | None, int]:
-        records: Counter[str] = Counter()
-        faculties: dict[str, str] = {}
+    def _count(
+        self, ends: Mapping[int, int], committed: Mapping[int, int]
+    ) -> tuple[Counts, Counts | None, int]:
+        """Return what Redis shows, what Faust's table has, and how many identities there are."""
         settings = self._settings
-        for key, value in asyncio.run(_read(settings, settings.results_topic, ends)):
-            records[key.decode()] += 1
-            faculties[key.decode()] = json.loads(value)["faculty"]
+        written: Counter[str] = Counter()
+        done: Counter[str] = Counter()
+        places: dict[str, str] = {}
+        for it in asyncio.run(_read(settings, settings.results_topic, ends)):
+            unit = it.key.decode()
+            written[unit] += 1
+            done[unit] += it.offset < committed.get(it.partition, 0)
+            places[unit] = f"{unit.partition('/')[0]}/{json.loads(it.value)['faculty']}"
         if self._worker not in GUARANTEES:
-            # Identities by sport and faculty.
-            right = Counter(f"{key.partition('/')[0]}/{it}" for key, it in faculties.items())
-            return difference(right, _mirror(settings)), None, len(records)
+            # Each identity counts once, and is shown by sport and faculty.
+            due = Counter(places[unit] for unit, count in done.items() if count)
+            return difference(due, Counter(places.values()), _mirror(settings)), None, len(written)
         with Redis.from_url(settings.redis, decode_responses=True) as redis:
             shown = redis.hgetall(f"{settings.redis_prefix}{ENTRIES}")
         topic = self._system.stack.app_id + CHANGELOG
-        ends = asyncio.run(_ends(settings, topic))
-        changes = asyncio.run(_read(settings, topic, ends))
+        changes = asyncio.run(_read(settings, topic, asyncio.run(_ends(settings, topic))))
         # The last one of each unit stays, as after a compaction.
-        table = {json.loads(key): int(value) for key, value in changes}
+        table = {json.loads(it.key): int(it.value) for it in changes}
         return (
-            difference(records, {unit: int(count) for unit, count in shown.items()}),
-            difference(records, table),
-            len(records),
+            difference(done, written, {unit: int(count) for unit, count in shown.items()}),
+            difference(done, written, table),
+            len(written),
         )
 
 
@@ -388,11 +410,9 @@ async def _ends(settings: CommonSettings, topic: str) -> dict[int, int]:
         return {it.partition: end for it, end in (await consumer.end_offsets(places)).items()}
 
 
-async def _read(
-    settings: CommonSettings, topic: str, ends: Mapping[int, int]
-) -> list[tuple[bytes, bytes]]:
-    """Return keys and values below *ends*, each partition's in its order."""
-    found: list[tuple[bytes, bytes]] = []
+async def _read(settings: CommonSettings, topic: str, ends: Mapping[int, int]) -> list[TopicRecord]:
+    """Return the records below *ends*, each partition's in its order."""
+    found: list[TopicRecord] = []
     async with AIOKafkaConsumer(
         **kafka_options(settings), auto_offset_reset="earliest", isolation_level="read_committed"
     ) as consumer:
@@ -405,5 +425,5 @@ async def _read(
                 if time.monotonic() > give_up:
                     raise TimeoutError(f"{topic}/{partition} cannot be read to its end {end}")
                 for records in (await consumer.getmany(place, timeout_ms=1000)).values():
-                    found += [(it.key, it.value) for it in records]
+                    found += [TopicRecord(partition, it.offset, it.key, it.value) for it in records]
     return found

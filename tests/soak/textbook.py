@@ -1,7 +1,7 @@
 """A worker as the tutorials of Faust teach it: ``python -m tests.soak.textbook GUARANTEE worker``.
 
 A Record, an agent, a table write and a Redis increment a record, with Faust's own settings, and
-GUARANTEE for ``processing_guarantee``. A result that is read twice counts twice; there is nothing
+GUARANTEE for ``processing_guarantee``. What follows GUARANTEE is Faust's command line. A result that is read twice counts twice; there is nothing
 of ours in it. `compare` shows what faults do to it.
 """
 
@@ -50,7 +50,6 @@ def make_app(guarantee: str) -> faust.App:
         # Several workers on one machine are told apart by their port, even without a server.
         web_enabled=False,
         web_port=int(os.environ["MEDALLERO_WORKER_PORT"]),
-        datadir=os.environ["MEDALLERO_WORKER_ID"],
     )
     results_topic = app.topic(f"{os.environ['MEDALLERO_TOPIC_PREFIX']}results", value_type=Result)
     entries = app.Table(ENTRIES, default=int)

@@ -29,6 +29,7 @@ class TcpProxy:
             proxy.hold_answers()   # clients' words pass, the server's are kept back
             proxy.hold()           # nothing passes, on new connections neither
             proxy.cut()            # all connections are reset, new ones at once
+        proxy.strand(1.0)      # connections end; what clients say until then comes late
             proxy.heal()           # as at the start; what was held is delivered
 
     It has a thread of its own; every method may be called from any thread. A server that tells
@@ -49,6 +50,8 @@ class TcpProxy:
         self._thread = threading.Thread(target=self._loop.run_forever, name="tcp-proxy")
         self._may_pass_up = asyncio.Event()
         self._may_pass_down = asyncio.Event()
+        self._may_deliver = asyncio.Event()
+        self._lines: set[_Line] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -76,10 +79,18 @@ class TcpProxy:
         self._cut = True
         self._now(self._reset_all)
 
+    def strand(self, seconds: float) -> None:
+        """Pass nothing on the open connections, and reset them for their clients after *seconds*.
+
+        What clients say meanwhile is delivered by ``heal``, however late, as a network may: they
+        cannot know, and say it again on new connections, which pass. Returns at once.
+        """
+        self._now(lambda: self._strand(seconds))
+
     def heal(self) -> None:
-        """Behave as at the start; what was held is delivered."""
+        """Behave as at the start; what was held or stranded is delivered."""
         self.delay, self.rate, self._cut = 0.0, None, False
-        self._now(self._may_pass_up.set, self._may_pass_down.set)
+        self._now(self._may_pass_up.set, self._may_pass_down.set, self._may_deliver.set)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -137,6 +148,12 @@ class TcpProxy:
         for writer in self._writers:
             _reset(writer)
 
+    def _strand(self, seconds: float) -> None:
+        self._may_deliver.clear()
+        for line in self._lines:
+            line.stranded = True
+            self._loop.call_later(seconds, _reset, line.client)
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = self._loop.create_task(self._serve(reader, writer))
         self._tasks.add(task)
@@ -144,6 +161,8 @@ class TcpProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         ours = [writer]
+        line = _Line(writer)
+        self._lines.add(line)
         self._writers.add(writer)
         try:
             if self._cut:
@@ -154,8 +173,8 @@ class TcpProxy:
             if self._cut:
                 return
             pumps = [
-                asyncio.create_task(self._pump(reader, server_writer, up=True)),
-                asyncio.create_task(self._pump(server_reader, writer, up=False)),
+                asyncio.create_task(self._pump(reader, server_writer, line, up=True)),
+                asyncio.create_task(self._pump(server_reader, writer, line, up=False)),
             ]
             try:
                 await asyncio.wait(pumps)
@@ -165,14 +184,30 @@ class TcpProxy:
         except OSError:
             return  # the server is away: the client sees a reset
         finally:
+            self._lines.discard(line)
             for each in ours:
                 self._writers.discard(each)
                 _reset(each)
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        line: _Line,
+        *,
+        up: bool,
     ) -> None:
         may_pass = self._may_pass_up if up else self._may_pass_down
+        stranded: list[bytes] = []
+
+        async def pass_on(piece: bytes) -> None:
+            writer.write(piece)
+            await writer.drain()
+            if up:
+                self.passed_up += len(piece)
+            else:
+                self.passed_down += len(piece)
+
         with contextlib.suppress(OSError):
             while piece := await reader.read(_PIECE):
                 if self.delay:
@@ -180,17 +215,27 @@ class TcpProxy:
                 if self.rate:
                     await asyncio.sleep(len(piece) / self.rate)
                 await may_pass.wait()
-                writer.write(piece)
-                await writer.drain()
-                if up:
-                    self.passed_up += len(piece)
+                if line.stranded:
+                    stranded.append(piece)
                 else:
-                    self.passed_down += len(piece)
+                    await pass_on(piece)
         # An end is passed on too, but not past what is held.
         await may_pass.wait()
+        if line.stranded and up:
+            await self._may_deliver.wait()
+            with contextlib.suppress(OSError):
+                await pass_on(b"".join(stranded))
         with contextlib.suppress(OSError, RuntimeError):
             if writer.can_write_eof() and not writer.is_closing():
                 writer.write_eof()
+
+
+class _Line:
+    """A client's connection."""
+
+    def __init__(self, client: asyncio.StreamWriter) -> None:
+        self.client = client
+        self.stranded = False
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

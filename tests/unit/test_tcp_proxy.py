@@ -140,3 +140,25 @@ def _ping(proxy: TcpProxy) -> bytes:
     with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as client:
         client.sendall(b"ping")
         return client.recv(4)
+
+
+def test_what_is_stranded_comes_late_though_its_client_was_told_that_the_connection_is_gone(
+    echo: tuple[str, int], client: socket.socket, proxy: TcpProxy
+) -> None:
+    proxy.strand(0.2)
+    client.sendall(b"stranded")
+    with pytest.raises(ConnectionResetError):
+        client.recv(1)
+
+    # when the client says it again, and more, on a new connection
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as again:
+        again.sendall(b"stranded, more")
+        assert again.recv(64) == b"stranded, more"
+        passed = proxy.passed_up
+
+        # then its first words come after these
+        proxy.heal()
+        wait_until(lambda: proxy.passed_up > passed)
+
+        assert proxy.passed_up == passed + len(b"stranded")
+        wait_until(lambda: proxy.connections == 1)
