@@ -62,8 +62,16 @@ class _RejectedCount(msgspec.Struct, frozen=True, array_like=True):
     count: int
 
 
+class _RulesEnd(msgspec.Struct, frozen=True, array_like=True):
+    """Before which offset these rules have applied all."""
+
+    end: int
+
+
 _decode_rejected = msgspec.msgpack.Decoder(_RejectedCount).decode
-_decode_end = msgspec.msgpack.Decoder(int).decode
+# Written as the number alone; a newer version that has more to say writes a list that begins
+# with it, and must not stop us.
+_decode_rules = msgspec.msgpack.Decoder(int | _RulesEnd).decode
 
 
 class Standings:
@@ -164,7 +172,7 @@ class Standings:
         for key, results in units.items():
             sport, _, unit = key.decode().partition("/")
             if sport in sports:
-                tally.put(key, sport, unit, results, {})
+                tally.put(key, sport, unit, results)
                 self._quiet_until = max(
                     self._quiet_until, 1 + max(latest.offset for latest in results)
                 )
@@ -175,8 +183,9 @@ class Standings:
 
         :raises OtherLogError: the state knows of records beyond *end*.
         """
+        # What was kept from an earlier assignment has all that was applied then.
+        self._quiet_until = max(self._quiet_until, self._rejected_end, self.offset)
         self.offset = min(committed, self._rules_end)
-        self._quiet_until = max(self._quiet_until, self._rejected_end)
         if self._quiet_until > end:
             raise OtherLogError(self.partition, self._quiet_until, end)
         return self.offset
@@ -184,7 +193,9 @@ class Standings:
     def _restore_own(self, key: bytes, value: bytes) -> None:
         if key == self._rules_key:
             # A marker without a content was written before they had one, and says too little.
-            self._rules_end = max(self._rules_end, _decode_end(value) if value else 0)
+            known_rules = _decode_rules(value) if value else 0
+            end = known_rules.end if isinstance(known_rules, _RulesEnd) else known_rules
+            self._rules_end = max(self._rules_end, end)
         elif key == self._rejected_key:
             known = _decode_rejected(value)
             if known.end > self._rejected_end:

@@ -1,9 +1,13 @@
 """The records of the tallies topic: one partition's absolute counts at one offset."""
 
+from typing import Final
+
 import msgspec
 
 from olympics.counts import Counts
 from streams.standings import Standings
+
+_COUNTS: Final = len(Counts._fields)
 
 
 class TallyRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,7 +17,7 @@ class TallyRecord(msgspec.Struct, frozen=True, kw_only=True):
     of the owner), ``at`` (when it was published) and ``since`` (Kafka's timestamp of the oldest
     result that its owner's last tally did not count; 0 if there is none), both in Unix seconds,
     only accompany it.
-    ``rows``: sport, faculty, then the eight counts.
+    ``rows``: sport, faculty, then the eight counts; what a newer version counts stands behind them.
     """
 
     epoch: int
@@ -21,7 +25,7 @@ class TallyRecord(msgspec.Struct, frozen=True, kw_only=True):
     offset: int
     revision: int
     rules: str
-    rows: list[tuple[str, str, Counts]]
+    rows: list[tuple[str, str, tuple[int, ...]]]
     results: int
     provisional: int
     rejected: int
@@ -32,7 +36,7 @@ class TallyRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     def counts(self) -> dict[tuple[str, str], Counts]:
         """Return the counts by (sport, faculty)."""
-        return {(sport, faculty): counts for sport, faculty, counts in self.rows}
+        return {(sport, faculty): Counts(*row[:_COUNTS]) for sport, faculty, row in self.rows}
 
 
 encode_tally = msgspec.json.Encoder().encode
