@@ -28,7 +28,7 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 
 .PHONY: test
 test: $(STAMP) ## Run the tests; ARGS="-k ties" passes flags
-	@$(PYTEST) -m "not system and not faults and not cluster" $(ARGS)
+	@$(PYTEST) -m "not system and not faults and not cluster and not soak" $(ARGS)
 
 .PHONY: test-all
 test-all: test deps-system $(VENV)/.browser $(VENV)/.system tools-kubernetes ## Run every test, also long ones and those that need system packages
@@ -65,6 +65,18 @@ MINUTES ?= 60
 .PHONY: soak
 soak: $(STAMP) ## Hurt brokers, Redis, network, gateways, workers in turn; MINUTES=10 SEED=7
 	@$(BIN)/python -m tests.soak.whole --minutes $(MINUTES) --seed $(SEED) $(ARGS)
+
+# One at a time: each has the machine for itself.
+.PHONY: soak-safeties
+soak-safeties: $(STAMP) ## Take each safety out in turn: a soak without it must fail
+	@$(BIN)/python -m pytest -n0 --durations=0 -m soak tests/faults/test_soak_safeties.py $(ARGS)
+
+WORKER ?= textbook
+
+.PHONY: soak-compare
+soak-compare: $(STAMP) ## Do to textbook Faust what is done to ours; WORKER=exactly-once MINUTES=10
+	@$(BIN)/python -m tests.soak.compare --worker $(WORKER) --seed $(SEED) \
+	    $(if $(filter-out file default,$(origin MINUTES)),--minutes $(MINUTES)) $(ARGS)
 
 .PHONY: screenshots
 screenshots: deps-system $(VENV)/.browser ## Take the pictures of the page for the docs anew

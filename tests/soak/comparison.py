@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from redis import Redis
 
@@ -48,6 +49,7 @@ FAULTS: Final = tuple(kind for kind in KINDS if kind not in LOSES_MIRROR)
 
 _FROZEN: Final = 15.0  # longer than the session of any of them
 _PERIOD: Final = 0.5
+_AT_REST: Final = 10.0
 _READ: Final = 120.0
 
 
@@ -267,6 +269,7 @@ class _Run:
     def through(self) -> Report:
         strikes: list[Strike] = []
         assert self._plan.seconds is not None
+        self._wait_members()
         with self._senders as senders:
             self._began = time.monotonic()
             self._wait_first()
@@ -308,11 +311,21 @@ class _Run:
             strikes=tuple(strikes),
         )
 
+    def _wait_members(self) -> None:
+        """Wait until all workers are in the group: results come when it is at rest."""
+        stack = self._system.stack
+        workers = len(stack.workers)
+        self._until(
+            lambda: asyncio.run(_members(self._settings, stack.app_id)) == workers,
+            f"{workers} workers are in the group",
+        )
+        time.sleep(_AT_REST)
+
     def _wait_first(self) -> None:
-        """Wait until results are read at all; a worker that never reads is no comparison."""
+        """Wait until results are read, before anything is hurt."""
         self._until(lambda: self._senders.accepted > self._plan.rate, "results are accepted")
-        ends = self._system.stack.topic_end()
-        self._until(lambda: self._hurting.behind(ends) == 0, "results are read")
+        if not self._caught_up(self._system.stack.topic_end()):
+            self._start_anew()
 
     def _strike(self, fault: Fault) -> Strike | None:
         self._until(lambda: self._senders.waiting > 0, "requests wait for answers", pause=0.002)
@@ -390,6 +403,20 @@ class _Run:
             difference(done, written, table),
             len(written),
         )
+
+
+async def _members(settings: CommonSettings, group: str) -> int:
+    """Return how many members *group* has, 0 while they are being given their partitions."""
+    admin = AIOKafkaAdminClient(**kafka_options(settings))
+    try:
+        await admin.start()
+        (answer,) = await admin.describe_consumer_groups([group])
+    except KafkaError:
+        return 0
+    finally:
+        await admin.close()
+    _error, _group, state, _type, _protocol, members, *_rest = answer.groups[0]
+    return len(members) if state == "Stable" else 0
 
 
 def _mirror(settings: CommonSettings) -> dict[str, int]:

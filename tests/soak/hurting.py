@@ -14,9 +14,10 @@ from typing import Final
 from redis import Redis
 
 from streams.bulk.fatal import EXIT_CODE
+from tests.soak.compaction import changelog_ends, is_compacted
 from tests.soak.faults import NotRight
 from tests.soak.parts import System
-from tests.soak.schedule import Fault
+from tests.soak.schedule import LATE, Fault
 from tests.soak.verifier import View, Watcher
 from tests.support.cluster import Broker
 from tests.support.stack import Member
@@ -29,6 +30,8 @@ _HEARTBEAT: Final = 6.0
 _LOOK: Final = 1.0
 #: No file of a broker with a full disk can grow beyond so many bytes: every log is longer at once.
 _FULL: Final = 64 * 2**10
+#: For so long requests are stranded, seconds: batches of changes are among them.
+_STRANDED: Final = 1.0
 
 #: What was hurt, and the records that were undone then: of a worker, those of its partitions that
 #: were not committed; else those that the mirror did not count; None where it cannot be asked.
@@ -241,6 +244,8 @@ class Hurting(ABC):
 
     def _network(self, fault: Fault) -> Done:
         system = self._system
+        if fault.kind == LATE:
+            return self._late(fault)
         if fault.kind == "network-redis":
             proxy, target = system.redis_proxy, "to redis"
         else:
@@ -260,6 +265,33 @@ class Hurting(ABC):
         finally:
             proxy.heal()
         return target, self.undone() if fault.kind == "network-redis" else None
+
+    def _late(self, fault: Fault) -> Done:
+        """Let requests come after their successors; then only the compacted changelog is left."""
+        system = self._system
+        proxies = [broker.proxy for broker in system.cluster.brokers]
+        for proxy in proxies:
+            proxy.strand(_STRANDED)
+        time.sleep(_STRANDED + fault.seconds)
+        for proxy in proxies:
+            proxy.heal()
+        self._wait(lambda: not any(it.stranded for it in proxies), "what was stranded comes")
+        settings = system.stack.settings
+        ends = changelog_ends(settings)
+        self._wait(
+            lambda: is_compacted(settings, system.directory, ends), f"{ends} is compacted", 0.5
+        )
+        undone = self.undone()
+        for worker in system.workers:
+            worker.kill()
+        for worker in system.workers:
+            worker.start()
+        for worker in system.workers:
+            self.wait_ready(worker)
+        return "brokers", undone
+
+    def _wait(self, condition: Callable[[], bool], what: str, pause: float = 0.05) -> None:
+        wait_until(condition, timeout=self._patience, pause=pause, what=what)
 
 
 class HurtingOurs(Hurting):

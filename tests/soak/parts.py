@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.soak.schedule import Plan
+from tests.soak.compaction import make_compacted_soon
+from tests.soak.schedule import LATE, Plan
 from tests.soak.topic import REPLICAS
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.servers import Server, running_redis
@@ -63,6 +64,8 @@ def started_system(
             stack.worker_program = others
         system = System(cluster, redis, redis_proxy, stack, directory)
         try:
+            if LATE in plan.kinds:
+                make_compacted_soon(settings)
             stack.create_topics()
             for _ in range(plan.workers):
                 stack.add_worker()

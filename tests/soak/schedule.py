@@ -27,6 +27,11 @@ NETWORK: Final = (
 
 KINDS: Final = (*WORKER, *GATEWAY, *BROKER, *REDIS, *NETWORK)
 
+#: Aimed at one safety, and only done where it is asked for: requests to the brokers come late,
+#: after what was said after them; then the changelog is compacted, and all workers begin anew.
+LATE: Final = "network-late"
+AIMED: Final = (LATE,)
+
 #: Faults after which the mirror may begin anew: Redis has lost what it had.
 LOSES_MIRROR: Final = frozenset(("redis-flush", "redis-empty"))
 

@@ -219,6 +219,8 @@ class _Run:
         self._whole()
         if fault.kind in LOSES_MIRROR:
             self._watcher.forgive(False)
+        if self._plan.without is not None:
+            audit(self._system.stack)  # the sooner it is seen the better
         return Strike(
             fault.number,
             fault.kind,

@@ -1,8 +1,8 @@
 """A worker as the tutorials of Faust teach it: ``python -m tests.soak.textbook GUARANTEE worker``.
 
 A Record, an agent, a table write and a Redis increment a record, with Faust's own settings, and
-GUARANTEE for ``processing_guarantee``. What follows GUARANTEE is Faust's command line. A result that is read twice counts twice; there is nothing
-of ours in it. `compare` shows what faults do to it.
+GUARANTEE for ``processing_guarantee``. What follows GUARANTEE is Faust's command line. A result
+that is read twice counts twice; there is nothing of ours in it. `compare` shows what faults do.
 """
 
 from __future__ import annotations

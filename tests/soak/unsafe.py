@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
+from tests.soak.schedule import LATE
+
 _DELAY: Final = 3.0
 
 
@@ -85,6 +87,18 @@ def _without_atomicity() -> None:
     Mirror._offer = offer  # type: ignore[method-assign]
 
 
+def _without_idempotence() -> None:
+    from streams.bulk import producer
+
+    make = vars(producer)["AIOKafkaProducer"]
+
+    def make_without(**settings: Any) -> Any:
+        assert settings["enable_idempotence"]
+        return make(**{**settings, "enable_idempotence": False})
+
+    vars(producer)["AIOKafkaProducer"] = make_without
+
+
 def _change_script(old: str, new: str) -> None:
     from streams.mirror import Mirror
 
@@ -103,6 +117,9 @@ SAFETIES: Final = {
     "versions": Safety(_without_versions, ("worker-kill",), "the last result of a key counts"),
     "waiting": Safety(
         _without_waiting, ("worker-kill",), "offsets are committed before the changelog has them"
+    ),
+    "idempotence": Safety(
+        _without_idempotence, (LATE,), "a retried batch may come after its successor"
     ),
     "fence": Safety(_without_fence, ("worker-freeze",), "any snapshot replaces any other"),
     "atomicity": Safety(_without_atomicity, ("worker-term",), "a snapshot is written bit by bit"),

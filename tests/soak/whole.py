@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Final
 
 import click
 from rich.console import Console
 
 from medallero.terminal import quiet_libraries
 from tests.soak.games import RECORDS_AN_IDENTITY
-from tests.soak.schedule import KINDS, Plan
+from tests.soak.schedule import AIMED, KINDS, Plan
 from tests.soak.scratch import scratch
 from tests.soak.system import run, summary
 from tests.soak.unsafe import SAFETIES
 from tests.soak.worker import Progress
 from tests.support.environment import forget_settings
+
+#: So many minutes the verifier has to see that a safety is missing.
+_WITHOUT: Final = 10.0
 
 
 @click.command(context_settings={"show_default": True})
@@ -38,9 +42,10 @@ from tests.support.environment import forget_settings
     "--kind",
     "kinds",
     multiple=True,
-    type=click.Choice(KINDS),
+    type=click.Choice((*KINDS, *AIMED)),
     metavar="KIND",
-    help=f"Only these faults, repeatable: {', '.join(KINDS)}.",
+    help=f"Only these faults, repeatable: {', '.join(KINDS)}; and, which come only if asked for: "
+    f"{', '.join(AIMED)}.",
 )
 @click.option("--faults", type=click.IntRange(1), default=100_000, help="At most so many.")
 @click.option(
@@ -53,8 +58,8 @@ from tests.support.environment import forget_settings
 @click.option(
     "--without",
     type=click.Choice(list(SAFETIES)),
-    help="Take this safety out of the workers: the run must fail then. Its own faults, if no other "
-    "--kind is given.",
+    help="Take this safety out of the workers: the run must fail then, within ten minutes. Its own "
+    "faults, if no other --kind is given; the topic is recounted after each of them.",
 )
 @click.option("--json", "json_file", type=click.Path(dir_okay=False), help="Write the report here.")
 @click.option("--keep", is_flag=True, help="Keep logs and data also when all is well.")
@@ -99,7 +104,7 @@ def command(
     plan = Plan(
         *(seed, faults, kinds, rate, pause),
         patience=patience,
-        seconds=60.0 * minutes,
+        seconds=60.0 * (minutes if without is None else min(minutes, _WITHOUT)),
         results=results,
         each=each,
         without=without,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from medallero.commands.audit import DIFFERENT
 from olympics.catalogue import load_catalogue
 from tests.soak.faults import Kind, NotRight, Strike, Striker
 from tests.soak.feeder import Feeder
@@ -51,6 +52,10 @@ class Plan:
     def faults(self) -> int:
         """How many faults there will be; records come after the last one too."""
         return (self.results - 1) // self.records_a_fault
+
+
+class WrongNumbers(NotRight):
+    """What the mirror shows is not what a recount of the topic gives."""
 
 
 class Report(NamedTuple):
@@ -161,7 +166,10 @@ def _run(plan: Plan, stack: Stack, progress: Progress) -> Report:
 
 
 def audit(stack: Stack) -> int:
-    """Have the topic recounted; return how many numbers were compared."""
+    """Have the topic recounted; return how many numbers were compared.
+
+    :raises WrongNumbers: some differ.
+    """
     done = subprocess.run(
         stack.command("audit", "--json"),
         env={**os.environ, **stack.shell_environment()},
@@ -170,6 +178,8 @@ def audit(stack: Stack) -> int:
         timeout=_AUDIT_TIMEOUT,
         check=False,
     )
+    if done.returncode == DIFFERENT:
+        raise WrongNumbers(f"the audit says {done.stdout[-4_000:]}")
     if done.returncode != 0:
         raise NotRight(f"the audit says {done.stdout[-4_000:]}{done.stderr[-2_000:]}")
     return int(json.loads(done.stdout)["numbers"])

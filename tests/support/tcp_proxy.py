@@ -66,6 +66,11 @@ class TcpProxy:
         """How many connections of clients are open."""
         return len(self._tasks)
 
+    @property
+    def stranded(self) -> int:
+        """How many connections are stranded whose words have not come to their end."""
+        return sum(line.stranded for line in self._lines.copy())
+
     def hold(self) -> None:
         """Let nothing pass in either direction; connections stay open."""
         self._now(self._may_pass_up.clear, self._may_pass_down.clear)
