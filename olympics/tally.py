@@ -41,13 +41,13 @@ class Tally:
         sport: str,
         unit: str,
         news: Sequence[Latest],
-        changes: dict[bytes, bytes],
+        changes: dict[bytes, bytes] | None = None,
     ) -> None:
         """Join *news*, results of the unit with *key*, in any order.
 
         *sport* and the faculties must be of the catalogue. What survives and was not there before
-        is put into *changes*, encoded, under the unit's key, a NUL and the competitor: no text of
-        a result contains one.
+        is put into *changes*, if somebody wants it, encoded, under the unit's key, a NUL and the
+        competitor: no text of a result contains one.
         """
         ranked = self._units.get(key)
         if ranked is not None:
@@ -61,11 +61,13 @@ class Tally:
             if known is None and len(news) == 1:
                 new = news[0]
                 self._count_alone(sport, new, +1)
-                self._alone[key] = changes[b"%b\0%b" % (key, new.competitor.encode())] = (
-                    encode_latest(new)
-                )
+                encoded = self._alone[key] = encode_latest(new)
+                if changes is not None:
+                    changes[b"%b\0%b" % (key, new.competitor.encode())] = encoded
                 return
             changed = self._meet(key, sport, unit, known, news)
+        if changes is None:
+            return
         prefix = key + b"\0"
         for survivor in changed:
             changes[prefix + survivor.competitor.encode()] = encode_latest(survivor)

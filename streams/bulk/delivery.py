@@ -15,15 +15,17 @@ class Batch:
     """Records of one partition, in the order of their offsets; never empty.
 
     ``end`` is the offset after the last one, ``assignment`` the ownership under which they
-    were fetched.
+    were fetched. To make one is to deliver it.
     """
 
-    __slots__ = ("assignment", "end", "records")
+    __slots__ = ("assignment", "delivered", "end", "records")
 
     def __init__(self, records: Sequence[LightRecord], assignment: Assignment) -> None:
         self.records = records
         self.end = records[-1].offset + 1
         self.assignment = assignment
+        #: finished when what it stands for may be committed
+        self.delivered: Range = assignment.deliver(self.end)
 
     @property
     def partition(self) -> int:
@@ -56,7 +58,7 @@ class BulkMessage(ConsumerMessage):
             tp,
             generation_id=generation_id,
         )
-        self.delivered: Range = batch.assignment.deliver(batch.end)
+        self.delivered = batch.delivered
 
 
 class BulkSchema(faust.Schema[Any, Any]):

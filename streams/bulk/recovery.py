@@ -13,8 +13,8 @@ from faust.types import TP
 
 from streams.bulk.assignment import Assignment
 from streams.bulk.fatal import end_process
+from streams.bulk.held import Held
 from streams.bulk.light import lighten
-from streams.bulk.state import LocalState
 from streams.bulk.table import TAG_SIZE, BulkTable
 from streams.bulk.topics import TopicProblem, describe
 
@@ -68,13 +68,13 @@ class Recovery(faust.tables.recovery.Recovery):
         app = self.bulk_app
         starts = await self._starts(consumer, assignments)
         positions = dict(starts)
-        restored: list[tuple[BulkTable[Any], Assignment, Any]] = []
+        restored: list[tuple[BulkTable[Any], Assignment, Held[Any]]] = []
         try:
             for table in app.bulk_tables:
                 owned = [a for a in assignments if a.tp.topic == table.source]
-                states = {a.tp.partition: table.new_state(a) for a in owned}
-                restored += [(table, a, states[a.tp.partition]) for a in owned]
-                if owned and not await self._read_changelog(table, states, still):
+                held = {a.tp.partition: table.hold(a) for a in owned}
+                restored += [(table, a, held[a.tp.partition]) for a in owned]
+                if owned and not await self._read_changelog(table, held, still):
                     return False
             # Last of all: the log may have grown while a former owner went on, and neither its
             # commits nor its changes may then look as if they were of another log.
@@ -82,17 +82,16 @@ class Recovery(faust.tables.recovery.Recovery):
             if not still():
                 return False
             _check_commits(assignments, ends)
-            for _table, assignment, state in restored:
+            for _table, assignment, one in restored:
                 tp = assignment.tp
-                positions[tp] = min(positions[tp], state.restored(starts[tp], ends[tp]))
+                positions[tp] = min(positions[tp], one.state.restored(starts[tp], ends[tp]))
             # Nothing is awaited from here on: all of it is served, or nothing.
             while restored:
-                table, assignment, state = restored.pop()
-                table.own(assignment, state)
+                _table, assignment, one = restored.pop()
+                one.assignment = assignment
         finally:
-            for _table, _assignment, state in restored:
-                if isinstance(state, LocalState):
-                    state.close()
+            for table, assignment, _one in restored:
+                table.drop((assignment.tp.partition,))
         consumer.positions.update(positions)
         return True
 
@@ -126,12 +125,12 @@ class Recovery(faust.tables.recovery.Recovery):
         return starts
 
     async def _read_changelog(
-        self, table: BulkTable[Any], states: dict[int, Any], still: Callable[[], bool]
+        self, table: BulkTable[Any], held: dict[int, Held[Any]], still: Callable[[], bool]
     ) -> bool:
-        """Restore *states* by partition; return False if a rebalance has begun."""
+        """Restore what is *held* by partition; return False if a rebalance has begun."""
         began = time.monotonic()
         counters = self.bulk_app.counters
-        tps = {TopicPartition(table.changelog, partition): partition for partition in states}
+        tps = {TopicPartition(table.changelog, partition): partition for partition in held}
         total = 0
         reader = AIOKafkaConsumer(
             enable_auto_commit=False,
@@ -149,10 +148,8 @@ class Recovery(faust.tables.recovery.Recovery):
             ends = await reader.end_offsets(list(tps))
             reader.assign(list(tps))
             for tp, partition in tps.items():
-                start = beginnings[tp]
-                if isinstance(states[partition], LocalState):
-                    start = states[partition].start(f"{log}/{partition}", start, ends[tp])
-                reader.seek(tp, start)
+                name = f"{log}/{partition}"
+                reader.seek(tp, held[partition].start(name, beginnings[tp], ends[tp]))
             progressed = time.monotonic()
             while True:
                 remaining = await _remaining(reader, ends)
@@ -168,14 +165,12 @@ class Recovery(faust.tables.recovery.Recovery):
                 if not still():
                     return False
                 for tp, records in fetched.items():
-                    state = states[tps[tp]]
-                    state.restore(
+                    values = [
                         (record.key[:-TAG_SIZE], record.value)
                         for record in records
                         if record.key is not None and record.value is not None
-                    )
-                    if isinstance(state, LocalState):
-                        state.keep_restored(records[-1].offset + 1)
+                    ]
+                    held[tps[tp]].restore(values, records[-1].offset + 1)
                     total += len(records)
                     progressed = time.monotonic()
                 if time.monotonic() - progressed > STALLED_AFTER:
@@ -188,18 +183,16 @@ class Recovery(faust.tables.recovery.Recovery):
         if not still():
             return False
         for tp, partition in tps.items():
-            state = states[partition]
-            if isinstance(state, LocalState):
-                # Behind gaps at the end, too: the next write follows upon the log's end.
-                state.keep_restored(ends[tp])
+            # Behind gaps at the end, too: the next write follows upon the log's end.
+            held[partition].complete(ends[tp])
         seconds = time.monotonic() - began
-        counters.restored_partitions += len(states)
+        counters.restored_partitions += len(held)
         counters.restored_records += total
         counters.restore_seconds += seconds
         logger.info(
             "table_restored changelog=%s partitions=%d records=%d seconds=%.3f",
             table.changelog,
-            len(states),
+            len(held),
             total,
             seconds,
         )

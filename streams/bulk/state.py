@@ -8,7 +8,10 @@ from streams.bulk.producer import Written
 
 
 class PartitionState(Protocol):
-    """The state of one partition, made anew for each assignment.
+    """The state of one partition.
+
+    It is made when the partition is assigned; when the partition comes back with a later
+    assignment it may be kept, and is restored again.
 
     ``restore`` is called for every value that the changelog has for a key, in any order, also
     repeatedly, and also with values that an earlier owner wrote late: it must *join* them. It
@@ -19,7 +22,7 @@ class PartitionState(Protocol):
         """Join (key, value) records of the changelog into the state."""
 
     def restored(self, committed: int, end: int) -> int:
-        """Note that the changelog was read whole, and return where the source shall continue.
+        """Note that the changelog was read to its end, and return where the source shall continue.
 
         That is *committed*, the offset that the group had committed before the changelog was
         read, or less. *end* is the end of the source's partition then; a state that knows of

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from faust.types import TP, EventT
@@ -12,8 +12,8 @@ from faust.types import TP, EventT
 from streams.bulk.assignment import Assignment
 from streams.bulk.delivery import Batch
 from streams.bulk.fatal import end_process
-from streams.bulk.producer import Written
-from streams.bulk.state import LocalState, PartitionState
+from streams.bulk.held import Held
+from streams.bulk.state import PartitionState
 
 if TYPE_CHECKING:
     from streams.bulk.app import BulkApp
@@ -45,7 +45,8 @@ class BulkTable(Generic[StateT]):
         self.source = source
         self.changelog = changelog
         self._make_state = make_state
-        self._owned: dict[int, _Owned[StateT]] = {}
+        #: by partition: what is served, is being restored, or may be wanted again
+        self._held: dict[int, Held[StateT]] = {}
 
     async def process(
         self,
@@ -95,16 +96,21 @@ class BulkTable(Generic[StateT]):
             task.add_done_callback(under_way.discard)
 
     def state_of(self, batch: Batch) -> StateT | None:
-        """Return the state that *batch* belongs to; None if its assignment is over."""
-        owned = self._owned.get(batch.partition)
-        if owned is None or owned.assignment is not batch.assignment:
+        """Return the state that *batch*, which is about to be applied, belongs to.
+
+        None if its assignment is over.
+        """
+        held = self._held.get(batch.partition)
+        if held is None or held.assignment is not batch.assignment:
             return None
-        return owned.state
+        held.begin(batch.delivered)
+        return held.state
 
     def owned(self) -> Iterator[tuple[int, StateT]]:
         """Yield (partition, state) of every partition that this process owns and has restored."""
-        for partition, owned in list(self._owned.items()):
-            yield partition, owned.state
+        for partition, held in list(self._held.items()):
+            if held.assignment is not None:
+                yield partition, held.state
 
     async def publish(self, batch: Batch, changes: Mapping[bytes, bytes]) -> None:
         """Write *changes* (key → encoded value) and return when they are durable.
@@ -114,10 +120,10 @@ class BulkTable(Generic[StateT]):
         """
         if not changes:
             return
-        owned = self._owned.get(batch.partition)
-        local = None
-        if owned is not None and owned.assignment is batch.assignment:
-            local = owned.keeps(changes)
+        held = self._held.get(batch.partition)
+        publication = None
+        if held is not None and held.assignment is batch.assignment:
+            publication = held.publishing(changes)
         tag = batch.assignment.tag
         counters = self.app.counters
         began = time.monotonic()
@@ -131,74 +137,40 @@ class BulkTable(Generic[StateT]):
             raise
         except Exception as exc:
             end_process(f"the changelog {self.changelog} could not be written", exc)
-        if owned is not None and local is not None:
+        if held is not None and publication is not None:
             try:
-                owned.durable(local, written)
+                held.durable(publication, written)
             except Exception as exc:
                 end_process(f"the local store of {self.changelog} could not be written", exc)
         counters.published_records += len(changes)
         counters.publications += 1
         counters.publish_seconds += time.monotonic() - began
 
-    def new_state(self, assignment: Assignment) -> StateT:
-        """Make the empty state of the assignment's partition. Called by the recovery."""
-        return self._make_state(assignment.tp.partition)
+    def hold(self, assignment: Assignment) -> Held[StateT]:
+        """Return the partition's state, kept or empty, to be restored. Called by the recovery."""
+        partition = assignment.tp.partition
+        held = self._held.get(partition)
+        if held is None:
+            held = self._held[partition] = Held(partial(self._make_state, partition))
+        return held
 
-    def own(self, assignment: Assignment, state: StateT) -> None:
-        """Begin to serve a restored partition. Called by the recovery."""
-        self._owned[assignment.tp.partition] = _Owned(assignment, state)
+    def drop(self, partitions: Iterable[int]) -> None:
+        """Forget the states of *partitions*, whose restore was interrupted, if they are on disk.
 
-    def clear(self) -> None:
-        """Forget all state: every assignment begins with a restore. Called by the consumer."""
-        for owned in self._owned.values():
-            owned.close()
-        self._owned.clear()
+        What is in memory goes on where it was. Called by the recovery.
+        """
+        for partition in partitions:
+            held = self._held.get(partition)
+            if held is not None and not held.leave():
+                del self._held[partition]
 
-    def drop(self, revoked: Iterable[TP]) -> None:
-        """Forget the state of partitions that are given up. Called by the consumer."""
-        for tp in revoked:
-            if tp.topic == self.source and (owned := self._owned.pop(tp.partition, None)):
-                owned.close()
+    def revoked(self, tps: Iterable[TP]) -> None:
+        """End what partitions that are given up were served with. Called by the consumer."""
+        self.drop(tp.partition for tp in tps if tp.topic == self.source)
 
-
-class _Kept:
-    """A publication, from its start until the local store has it."""
-
-    __slots__ = ("changes", "durable", "written")
-
-    def __init__(self, changes: Mapping[bytes, bytes]) -> None:
-        self.changes = changes
-        self.durable = False
-        self.written: Written | None = None
-
-
-class _Owned(Generic[StateT]):
-    """A partition that this process owns and has restored."""
-
-    __slots__ = ("_local", "_waiting", "assignment", "state")
-
-    def __init__(self, assignment: Assignment, state: StateT) -> None:
-        self.assignment = assignment
-        self.state = state
-        self._local: LocalState | None = state if isinstance(state, LocalState) else None
-        self._waiting: deque[_Kept] = deque()
-
-    def keeps(self, changes: Mapping[bytes, bytes]) -> _Kept | None:
-        """Note a publication that begins; None if there is no local store."""
-        if self._local is None:
-            return None
-        kept = _Kept(changes)
-        self._waiting.append(kept)
-        return kept
-
-    def durable(self, kept: _Kept, written: Written | None) -> None:
-        """Give the local store what is durable, in the order in which it was published."""
-        kept.durable, kept.written = True, written
-        local, waiting = self._local, self._waiting
-        while local is not None and waiting and waiting[0].durable:
-            first = waiting.popleft()
-            local.keep(first.written, first.changes.items())
-
-    def close(self) -> None:
-        if self._local is not None:
-            self._local.close()
+    def assigned(self, tps: Iterable[TP]) -> None:
+        """Forget all others; these have to be restored. Called by the consumer."""
+        self.drop(list(self._held))
+        kept = {tp.partition for tp in tps if tp.topic == self.source}
+        for partition in self._held.keys() - kept:
+            del self._held[partition]

@@ -192,14 +192,14 @@ class Consumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
         self._end(self.assignments)
         for table in self._bulk_app.bulk_tables:
-            table.drop(revoked)
+            table.revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         bulk = {TP(*tp) for tp in assigned if tp.topic in self._bulk_app.bulk_topics}
         self._end(self.assignments)
         self.assignments = {tp: Assignment(tp) for tp in bulk}
         for table in self._bulk_app.bulk_tables:
-            table.clear()
+            table.assigned(bulk)
         self._buffered_partitions.clear()
         self._epoch += 1
         self.owning = True

@@ -94,7 +94,52 @@ def test_an_idle_worker_is_not_stalled(make_lab: MakeLab) -> None:
     assert worker.stop() == 0
 
 
-def test_a_rebalance_during_a_restore_begins_it_anew(make_lab: MakeLab) -> None:
+def test_a_partition_that_stays_keeps_its_state(make_lab: MakeLab) -> None:
+    # given a worker that has all partitions, and has read nothing from the changelog
+    lab = make_lab(partitions=2)
+    records = [(f"key-{i}", i) for i in range(200)]
+    lab.write(records)
+    first = lab.start().wait_ready(2)
+    lab.wait_committed(200)
+    # when another joins
+    other = lab.start().wait_ready(1)
+    first.wait_ready(1)
+    # then the first has what it had of its part, and has not read it again
+    assert first.values() | other.values() == greatest(records)
+    assert first.counter("restored_records") == 0
+    assert other.counter("restored_records") == len(other.values())
+    # and when the other has gone, it reads what it did not keep, and no more
+    lost = len(other.values())
+    later = [(f"key-{i}", 1_000 + i) for i in range(200)]
+    lab.write(later)
+    lab.wait_committed(400)
+    other.kill()
+    first.wait_ready(2)
+    first.wait_values(greatest(later))
+    assert first.counter("restored_records") == 2 * lost
+
+
+def test_a_state_with_more_than_the_changelog_has_is_not_kept(make_lab: MakeLab) -> None:
+    # given a worker whose changes do not reach the changelog
+    lab = make_lab(partitions=2)
+    stuck = lab.start(drain_timeout=1.0).wait_ready(2)
+    stuck.faults.hold.touch()
+    records = [(f"key-{i}", i) for i in range(50)]
+    lab.write(records)
+    stuck.wait_values(greatest(records))
+    # when another joins, and what stays with the first is read again
+    other = lab.start().wait_ready(1)
+    stuck.wait_ready(1)
+    own = stuck.view()["partitions"]
+    stuck.wait_values({k: v for k, v in greatest(records).items() if lab.partition_of(k) in own})
+    wait_seconds(1)
+    # then it is not taken for done, and whoever comes next has all of it
+    stuck.kill()
+    other.kill()
+    lab.start().wait_ready(2).wait_values(greatest(records))
+
+
+def test_a_rebalance_during_a_restore_leads_to_the_right_parts(make_lab: MakeLab) -> None:
     # given a table to restore
     lab = make_lab(partitions=2)
     records = [(f"key-{i}", i) for i in range(200)]
