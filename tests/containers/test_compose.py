@@ -131,7 +131,7 @@ def test_the_programs_accept_their_settings(project: dict[str, Any]) -> None:
             assert seconds(service["stop_grace_period"]) > settings.drain_timeout
 
 
-def test_prometheus_looks_for_services_that_there_are(project: dict[str, Any]) -> None:
+def test_prometheus_looks_for_services_that_there_are(with_weather: dict[str, Any]) -> None:
     (configuration,) = load_all((ROOT / "prometheus/compose.yml").read_text("utf-8"))
     found = {
         (name, it["port"])
@@ -143,8 +143,12 @@ def test_prometheus_looks_for_services_that_there_are(project: dict[str, Any]) -
     assert found == {
         ("gateway", GatewaySettings().http_port),
         ("worker", WorkerSettings().worker_port),
+        *(
+            (name, int(with_weather["services"][name]["environment"]["MEDALLERO_WORKER_PORT"]))
+            for name in WEATHER
+        ),
     }
-    service = project["services"]["prometheus"]
+    service = with_weather["services"]["prometheus"]
     assert "--config.file=/etc/prometheus/compose.yml" in service["command"]
 
 

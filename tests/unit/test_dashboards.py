@@ -159,7 +159,11 @@ def test_data_sources_and_transformations_are_those_that_exist() -> None:
 
 def test_every_metric_that_is_asked_for_exists() -> None:
     existing: set[str] = set()
-    for metric in (*metrics_reference.gateway_metrics(), *metrics_reference.worker_metrics()):
+    for metric in (
+        *metrics_reference.gateway_metrics(),
+        *metrics_reference.worker_metrics(),
+        *metrics_reference.weather_metrics(),
+    ):
         existing.add(metric.name)
         if metric.kind == "histogram":
             existing |= {f"{metric.name}_{it}" for it in ("bucket", "sum", "count")}
@@ -211,12 +215,15 @@ def test_every_panel_that_was_asked_for_is_in_the_table_and_exists() -> None:
         for name, dashboard in dashboards().items()
         for panel in panels(dashboard)
     }
-    tests = (ROOT / "tests" / "system" / "test_dashboards.py").read_text("utf-8")
+    system = ROOT / "tests" / "system"
+    games = (system / "test_dashboards.py").read_text("utf-8")
+    weather = (system / "test_weather_dashboard.py").read_text("utf-8")
 
-    assert len(rows) >= 12
-    for dashboard, title, test in rows:
-        assert (dashboard, title) in titles
-        assert f"def {test}(" in tests
+    assert {dashboard for dashboard, _, _ in rows} == {"Standings", "Cluster", "Weather"}
+    for dashboard, panels_, test in rows:
+        for title in panels_.split(", "):
+            assert (dashboard, title) in titles
+        assert f"def {test}(" in (weather if dashboard == "Weather" else games)
 
 
 @pytest.mark.parametrize("name", generate.files())
