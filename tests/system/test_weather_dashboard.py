@@ -141,10 +141,12 @@ def test_reports_are_shown_over_time(shown: Shown) -> None:
 
 
 def test_municipalities_have_means_extremes_and_conditions(shown: Shown) -> None:
-    overall = shown.redis.overall("temperature")
-    assert overall is not None
-    assert shown.says("Mean temperature") == f"{overall.mean:.2f} °C"
-    assert shown.says("Highest temperature") == f"{overall.highest / 10:.1f} °C"
+    for measure, unit in (("temperature", " °C"), ("humidity", "%")):
+        overall = shown.redis.overall(measure)
+        assert overall is not None
+        assert shown.says(f"Mean {measure}") == f"{overall.mean:.2f}{unit}"
+        assert shown.says(f"Lowest {measure}") == f"{overall.lowest / 10:.1f}{unit}"
+        assert shown.says(f"Highest {measure}") == f"{overall.highest / 10:.1f}{unit}"
     seen = {it["Municipality"]: it for it in rows(shown.panels["Municipalities"])}
     assert [*seen] == [place for place, _ in shown.redis.top("municipality")]
     for (measure, kind, place), it in shown.redis.measured.items():
