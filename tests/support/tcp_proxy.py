@@ -85,10 +85,11 @@ class TcpProxy:
         self._now(self._reset_all)
 
     def strand(self, seconds: float) -> None:
-        """Pass nothing on the open connections, and reset them for their clients after *seconds*.
+        """Keep back what clients say on the open connections, and reset these after *seconds*.
 
-        What clients say meanwhile is delivered by ``heal``, however late, as a network may: they
-        cannot know, and say it again on new connections, which pass. Returns at once.
+        Answers to what was said before pass, as else many a client would say nothing new. ``heal``
+        delivers what was kept back, however late, as a network may: clients cannot know, and say
+        it again on new connections, which pass. Returns at once.
         """
         self._now(lambda: self._strand(seconds))
 
@@ -220,7 +221,7 @@ class TcpProxy:
                 if self.rate:
                     await asyncio.sleep(len(piece) / self.rate)
                 await may_pass.wait()
-                if line.stranded:
+                if line.stranded and up:
                     stranded.append(piece)
                 else:
                     await pass_on(piece)
