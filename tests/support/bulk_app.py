@@ -7,9 +7,11 @@ greatest number of each key. What it is told to suffer, it reads from files in i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -79,6 +81,14 @@ class Faults:
         return self.directory / "hold-restore"
 
     @property
+    def full_disk(self) -> Path:
+        """No file of the process may become larger than the bytes that stand here, from its start.
+
+        Writing fails then as it does on a full disk, without a disk.
+        """
+        return self.directory / "full-disk"
+
+    @property
     def stale_commit(self) -> Path:
         """Before the next seek the group commits this offset of partition 0."""
         return self.directory / "stale-commit"
@@ -93,6 +103,9 @@ def run(settings: BulkAppSettings) -> None:
     logging.getLogger("streams").setLevel(logging.INFO)
     asyncio.set_event_loop(asyncio.new_event_loop())
     faults = Faults(settings.directory)
+    if faults.full_disk.exists():
+        limit = int(faults.full_disk.read_text())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     _disturb_producers(settings.changelog, faults)
     _disturb_restore(faults)
     app, look = _stock(settings) if settings.backend == "stock" else _bulk(settings)
@@ -280,5 +293,7 @@ def _disturb_seek(app: Any, source: str, faults: Faults) -> None:
 
 def _show(directory: Path, view: dict[str, Any]) -> None:
     new = directory / "view.new"
-    new.write_text(json.dumps(view))
-    new.replace(directory / "view.json")
+    # A disk that is full is the table's affair here, not ours.
+    with contextlib.suppress(OSError):
+        new.write_text(json.dumps(view))
+        new.replace(directory / "view.json")

@@ -6,6 +6,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import time
 import uuid
@@ -87,6 +88,11 @@ class LabWorker:
     def signal(self, number: signal.Signals) -> None:
         assert self._process.pid is not None
         os.kill(self._process.pid, number)
+
+    def fill_disk(self, largest: int) -> None:
+        """From now on no file of it may become larger: writing fails as it does on a full disk."""
+        assert self._process.pid is not None
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (largest, largest))
 
     def kill(self) -> None:
         """End it as a power failure would."""
