@@ -291,7 +291,13 @@ class Hurting(ABC):
         return "brokers", undone
 
     def _wait(self, condition: Callable[[], bool], what: str, pause: float = 0.05) -> None:
-        wait_until(condition, timeout=self._patience, pause=pause, what=what)
+        """Wait for it, and start whatever ends meanwhile."""
+
+        def met() -> bool:
+            self.revive()
+            return condition()
+
+        wait_until(met, timeout=self._patience, pause=pause, what=what)
 
 
 class HurtingOurs(Hurting):
