@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.model.page import PAGE, written_page
-from tests.model.protocol import CORRECT, MUTANTS, Mutant
+from tests.model.protocol import MUTANTS, Mutant
 from tests.model.search import Found, explore, wander
 from tests.model.story import counted, tell
 from tests.model.world import Model
@@ -64,7 +64,7 @@ class _Search:
             self._say(model, setting.name, found, counted(found) + end)
 
     def random(self, histories: int) -> None:
-        with world_of(WILD, self._redis_url, CORRECT) as model:
+        with world_of(WILD, self._redis_url) as model:
             with self._bar("random histories") as bar:
                 found = wander(model, self._seed, histories, self._length, bar)
             self._say(model, "random histories", found, f"{found.steps:,} steps")

@@ -27,6 +27,9 @@ class Protocol(NamedTuple):
     reads: tuple[Reading, ...] = ("committed", "changelog")
     #: 10: a restore begins no later than where its rules have come, whatever was committed
     marker: bool = True
+    #: 5: whether an owner whose partition comes back keeps its state: never, only if all of its
+    #: changes have landed, or always
+    keeps: Literal["never", "landed", "always"] = "never"
     #: 6: silent after a restore until all offsets that the changelog knows of are passed
     quiet: bool = True
     #: 6: a tally is published when a partition was taken over, even if nothing is new
@@ -57,6 +60,9 @@ CORRECT = Protocol()
 BY_COMMIT = CORRECT._replace(marker=False)
 #: The same with a changelog that is read step by step, while others write and the broker compacts.
 STEP_BY_STEP = CORRECT._replace(reads=("committed", "changelog-end", "changelog", "again"))
+#: The same with workers that keep the state of a partition that comes back.
+KEEPING = CORRECT._replace(keeps="landed")
+KEEPING_BY_COMMIT = BY_COMMIT._replace(keeps="landed")
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
@@ -108,6 +114,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "the changelog is read to the end that it had at first, however it changes meanwhile",
         CORRECT._replace(reads=("committed", "changelog-end", "changelog")),
         "versions",
+    ),
+    Mutant(
+        "a state kept that the changelog lacks",
+        "an owner whose partition comes back keeps its state also while changes are under way, and "
+        "the state does not know by itself how far it has come",
+        KEEPING_BY_COMMIT._replace(keeps="always"),
+        "kept",
     ),
     Mutant(
         "no quiet period after a restore",

@@ -66,6 +66,8 @@ class _Recipe(NamedTuple):
     committed: int
     end: int
     ends: tuple[int, ...]
+    #: the state that was kept, into which all this is restored; OTHER_LOG: none
+    kept: int
 
 
 class Records:
@@ -109,11 +111,20 @@ class Records:
         return known
 
     def restored(
-        self, partition: int, rules: int, pairs: Iterable[Pair], committed: int, end: int
+        self,
+        partition: int,
+        rules: int,
+        pairs: Iterable[Pair],
+        committed: int,
+        end: int,
+        kept: int = OTHER_LOG,
     ) -> int:
-        """Return the state that is restored from *pairs* of the changelog, or OTHER_LOG."""
+        """Return the state that is restored from *pairs* of the changelog, or OTHER_LOG.
+
+        Into the state *kept*, if there is one.
+        """
         restored = tuple(sorted(set(pairs)))
-        recipe = _Recipe(partition, rules, restored, committed, end, ())
+        recipe = _Recipe(partition, rules, restored, committed, end, (), kept)
         number = self._states.get(recipe)
         if number is None:
             try:
@@ -234,7 +245,10 @@ class Records:
 
     def _restore(self, recipe: _Recipe) -> Standings:
         catalogue = self.catalogues[recipe.rules]
-        standings = Standings(recipe.partition, self.partitions, catalogue)
+        if recipe.kept == OTHER_LOG:
+            standings = Standings(recipe.partition, self.partitions, catalogue)
+        else:
+            standings = self._make(self._recipes[recipe.kept])
         standings.restore((self._keys[k], self._values[v]) for k, v in recipe.restored)
         if not self._marker:
             standings.restore(self._markers_of_the_end(recipe.partition, catalogue))
@@ -262,7 +276,7 @@ class Records:
             self._recipes.append(recipe)
             tally = tally_of(standings, epoch=1, rules="", worker="", at=0.0)
             content: Content = (
-                tuple(tally.rows),
+                tuple((sport, faculty, Counts(*row)) for sport, faculty, row in tally.rows),
                 tally.results,
                 tally.provisional,
                 tally.rejected,

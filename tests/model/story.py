@@ -41,6 +41,8 @@ def _sentence(model: Model, world: World, label: Label) -> str:
                 with_rules = ", with the older rules" if rules == 0 else ", with the newer rules"
             former = f"; owner {i} is not told" if i else ""
             return f"Owner {i + 1} gets the partition{where}{with_rules}{former}."
+        case "come back", [i, former]:
+            return f"The partition{where} comes back to owner {former + 1}, now owner {i + 1}."
         case "read", [i, "committed"]:
             return f"Owner {i + 1} reads the committed offset: {part.committed}."
         case "read", [i, "changelog"]:

@@ -6,6 +6,8 @@ What each action stands for, by the numbers of docs/protocol.md (the code beside
 - *assign*: the group gives the partition to a process, which makes a new tag (3;
   ``streams/bulk/assignment.py``). The former owner is not told: it becomes a zombie, which may do
   everything it did before, late or never. A process that dies is one that does nothing any more.
+- *come back*: the same, and the process is the one that was the owner before; it keeps its state,
+  if the protocol says so, and restores into it (5; ``streams/bulk/held.py``).
 - *read*: a new owner's next look at the committed offset, the changelog, the end of the log (5;
   ``streams/bulk/recovery.py``). After the last it serves.
 - *apply*: it applies a batch; the changes are under way (4; ``Worker.keep_standings``).
@@ -51,6 +53,8 @@ class Owner(NamedTuple):
     #: how many of the readings are done; after the last it serves
     reads: int
     rules: int
+    #: the state that it has kept from an earlier assignment
+    kept: int = OTHER_LOG
     #: readings; of no meaning any more when it serves
     committed: int = -1
     log_end: int = -1
@@ -107,13 +111,15 @@ class Worker:
 
     def steps(self, part: Partition) -> Iterator[Step]:
         """Yield (label, state after it, what is wrong with it) of every step that can be next."""
-        p, bounds = self.number, self.bounds
+        p, bounds, protocol = self.number, self.bounds, self.protocol
         if part.end < self.size:
             yield ("append", p), part._replace(end=part.end + 1), None
         if len(part.owners) < bounds.owners:
             for rules in range(self.newest + 1):
                 owners = (*part.owners, Owner(0, rules))
                 yield ("assign", p, len(part.owners), rules), part._replace(owners=owners), None
+            if protocol.keeps != "never":
+                yield from self._come_back(part)
         for i, owner in enumerate(part.owners):
             if owner.state >= 0:
                 yield from self._serve(part, i, owner)
@@ -162,6 +168,15 @@ class Worker:
         """Return what is left when only the last value of a key is kept, and no tombstone."""
         last = {(change.key, change.tag): change for change in changelog}
         return tuple(c for c in changelog if c is last[c.key, c.tag] and c.value != TOMBSTONE)
+
+    def _come_back(self, part: Partition) -> Iterator[Step]:
+        for i, owner in enumerate(part.owners):
+            landed = not owner.under_way
+            if owner.state >= 0 and (landed or self.protocol.keeps == "always"):
+                # What else the former assignment may do is what a zombie may.
+                owners = (*part.owners, Owner(0, owner.rules, kept=owner.state))
+                label = ("come back", self.number, len(part.owners), i)
+                yield label, part._replace(owners=owners), None
 
     def _serve(self, part: Partition, i: int, owner: Owner) -> Iterator[Step]:
         p, bounds, protocol = self.number, self.bounds, self.protocol
@@ -222,7 +237,8 @@ class Worker:
         state = OTHER_LOG
         if owner.committed <= owner.log_end:
             state = self.records.restored(
-                self.number, owner.rules, owner.restored, owner.committed, owner.log_end
+                *(self.number, owner.rules, owner.restored, owner.committed, owner.log_end),
+                kept=owner.kept,
             )
         if state == OTHER_LOG:
             return owner, f"owner {i + 1} says that this is another log, which it is not"

@@ -327,6 +327,7 @@ class Model:
 #: How often a random history takes a kind of step, compared with the others (4).
 _WEIGHTS = {
     "assign": 1,
+    "come back": 1,
     "commit arrives": 3,
     "apply": 6,
     "land": 6,

@@ -8,7 +8,14 @@ from uuid import uuid4
 
 from olympics.catalogue import Catalogue, load_catalogue
 from tests.model.board import Boards, Script
-from tests.model.protocol import BY_COMMIT, CORRECT, STEP_BY_STEP, Protocol
+from tests.model.protocol import (
+    BY_COMMIT,
+    CORRECT,
+    KEEPING,
+    KEEPING_BY_COMMIT,
+    STEP_BY_STEP,
+    Protocol,
+)
 from tests.model.records import Records, Result
 from tests.model.worker import Bounds
 from tests.model.world import Limits, Model
@@ -51,6 +58,13 @@ SMALL: tuple[Setting, ...] = (
         "step by step", "the changelog is read while it changes", ((V1, V2),), _TWO, STEP_BY_STEP
     ),
     Setting(
+        "kept",
+        "a partition comes back, and its state was kept",
+        ((V1, V2),),
+        _TWO,
+        KEEPING_BY_COMMIT,
+    ),
+    Setting(
         "new rules",
         "an owner with older rules, which reject the second record, and one with newer ones",
         ((B, NEW),),
@@ -72,6 +86,13 @@ LARGE: tuple[Setting, ...] = (
     Setting("three versions", "a result corrected twice, two owners", ((V1, V2, V3),), _TWO),
     Setting("two zombies", "a result and its correction, three owners", ((V1, V2),), _THREE),
     Setting(
+        "kept, with another owner in between",
+        "a partition comes back, and its state was kept, three owners",
+        ((V1, V2),),
+        _THREE,
+        KEEPING_BY_COMMIT,
+    ),
+    Setting(
         "whole with a zombie",
         "two owners, a scoreboard and Redis together",
         ((V1,),),
@@ -85,6 +106,7 @@ WILD = Setting(
     "two partitions, everything",
     ((V1, OTHER, GARBAGE, V3, V2), (V2, B, V1, OTHER, GARBAGE)),
     Limits(worker=Bounds(owners=4, under_way=3, commits=3, batch=3), boards=3, tallies=10),
+    KEEPING,
 )
 
 _ALL = {setting.name: setting for setting in (*SMALL, *LARGE, WILD)}
