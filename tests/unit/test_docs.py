@@ -174,6 +174,29 @@ def test_both_languages_have_the_same_session() -> None:
     assert english == spanish
 
 
+def test_both_languages_have_the_same_chapters_commands_and_links() -> None:
+    english, spanish = ROOT / "README.md", ROOT / "README.es.md"
+
+    def depths(page: Path) -> list[int]:
+        return [len(it) for it in re.findall(r"^(#+) ", prose(page), re.MULTILINE)]
+
+    def typed_words(page: Path) -> list[str]:
+        return [
+            line.partition(" #")[0].rstrip() for line in "".join(blocks(page, "sh")).split("\n")
+        ]
+
+    def code(page: Path) -> set[str]:
+        return {it for it in _CODE.findall(prose(page)) if " " in it}
+
+    def links(page: Path) -> set[str]:
+        return {it for it in _LINK.findall(prose(page)) if not it.startswith("docs/pictures/")}
+
+    assert depths(english) == depths(spanish)
+    assert typed_words(english) == typed_words(spanish)
+    assert code(english) == code(spanish)
+    assert links(english) - {"README.es.md"} == links(spanish) - {"README.md"}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_target_of_make_that_a_page_mentions_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
