@@ -20,7 +20,7 @@ from tests.support.environment import forget_settings
 @click.option("--worker", type=click.Choice(WORKERS), default=WORKERS[0], help="Who counts.")
 @click.option("--minutes", type=click.FloatRange(0.5), default=10.0, help="How long faults come.")
 @click.option("--seed", type=int, default=1, help="The same seed gives the same faults, results.")
-@click.option("--rate", type=click.IntRange(50), default=200, help="Results a second at most.")
+@click.option("--rate", type=click.IntRange(50), default=100, help="Results a second at most.")
 @click.option(
     "--pause", type=click.FloatRange(0.5), default=3.0, metavar="SECONDS", help="Between faults."
 )
