@@ -166,6 +166,15 @@ $(STAMP): setup.cfg pyproject.toml requirements.lock
 lock: ## Pin the newest packages that setup.cfg allows
 	@.ci/lock-requirements
 
+# Not a part of the tests: it needs the world outside, and an advisory of today is nobody's change.
+.PHONY: audit-dependencies
+audit-dependencies: $(VENV)/.audit ## Look the pinned packages up in the advisories
+	@$(BIN)/python .ci/audit-dependencies $(BIN)/pip-audit
+
+$(VENV)/.audit: $(STAMP)
+	@$(PIP_INSTALL) --constraint requirements.lock --editable '.[audit]'
+	@touch $@
+
 .PHONY: deps-system
 deps-system: ## Install system packages that test-all needs (Debian, root)
 	@.ci/deps-system

@@ -84,10 +84,12 @@ def test_the_services_are_those_that_are_documented(project: dict[str, Any]) -> 
     assert {it for it in project["services"] if f"`{it}`" not in page} == set()
 
 
-def test_ports_are_open_to_this_machine_alone(project: dict[str, Any]) -> None:
+def test_ports_are_open_to_this_machine_alone_and_no_stores_are(
+    with_weather: dict[str, Any],
+) -> None:
     published = {
         name: {int(it["published"]): it.get("host_ip") for it in service.get("ports", [])}
-        for name, service in project["services"].items()
+        for name, service in with_weather["services"].items()
     }
 
     assert {host for ports in published.values() for host in ports.values()} == {"127.0.0.1"}

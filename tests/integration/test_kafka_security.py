@@ -8,15 +8,22 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
+import redis
 
 from contracts.topics import ensure_topics
+from gateway.tokens import digest_of, line_of, new_token
 from tests.integration.gateway_support import a_result, running, settings_for
 from tests.support.certificates import make_certificate
 from tests.support.secure_kafka import PASSWORD, SecureKafka, running_secure_kafka
 from tests.support.stack import Stack, StackFactory
+from tests.support.waiting import wait_until
+
+REDIS_PASSWORD: Final = "of-Redis-0815-and-of-nothing-else"
 
 pytestmark = pytest.mark.faults  # a broker of their own takes ten seconds
 
@@ -29,21 +36,61 @@ def secure_kafka(
         yield server
 
 
-def test_results_become_standings_and_the_commands_agree(
-    secure_kafka: SecureKafka, stack: StackFactory
+@pytest.fixture
+def redis_user(redis_url: str) -> Iterator[str]:
+    """URL of the Redis for a user with a password, who may do everything."""
+    user = f"user-{uuid4().hex[:8]}"
+    with redis.Redis.from_url(redis_url) as admin:
+        admin.execute_command("ACL", "SETUSER", user, "on", f">{REDIS_PASSWORD}", "~*", "+@all")
+        parts = urlsplit(redis_url)
+        yield parts._replace(netloc=f"{user}:{REDIS_PASSWORD}@{parts.netloc}").geturl()
+        admin.execute_command("ACL", "DELUSER", user)
+
+
+def test_results_become_standings_the_commands_agree_and_nobody_says_a_secret(
+    secure_kafka: SecureKafka, stack: StackFactory, redis_user: str, tmp_path: Path
 ) -> None:
-    system = stack(**secure_kafka.settings())
+    # given processes that know every kind of secret, and say all that they can
+    token, other = new_token(), new_token()
+    tokens = tmp_path / "tokens.toml"
+    tokens.write_text(line_of("timing", digest_of(token)) + "\n")
+    system = stack(
+        environment={"tokens_file": str(tokens), "redis": redis_user, "log_level": "debug"},
+        **secure_kafka.settings(),
+    )
 
-    status, answer = system.gateway.request("POST", "/v1/results", [a_result(phase="final")])
+    def send(presented: str) -> tuple[int, Any]:
+        bearer = {"Authorization": f"Bearer {presented}"}
+        return system.gateway.request("POST", "/v1/results", [a_result(phase="final")], bearer)
 
+    # when they work
+    assert send(other)[0] == 403
+    status, answer = send(token)
     assert (status, answer["accepted"]) == (202, 1)
     assert system.settled().sports["swimming"]["winners"] == 1
+    said = [str(send(other)[1])]
     for command in ("audit", "doctor"):
         done = _run(system, command)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert PASSWORD not in done.stdout + done.stderr
+        said += [done.stdout, done.stderr]
     for member in system.members:
-        assert PASSWORD not in member.log(1000)
+        said += [str(member.request("GET", path)[1]) for path in ("/metrics", "/readyz")]
+    # and when Redis does not know them any more
+    with redis.Redis.from_url(system.settings.redis) as admin:
+        name = urlsplit(redis_user).username
+        admin.execute_command("ACL", "SETUSER", name, "resetpass", ">another")
+        admin.execute_command("CLIENT", "KILL", "USER", name)
+    worker = system.workers[0]
+    wait_until(lambda: "mirror_not_written" in worker.log(1_000), what=worker.log)
+    said += [_run(system, "doctor").stdout, str(worker.request("GET", "/readyz")[1])]
+    for member in system.members:
+        member.stop()
+        said.append(member.log(100_000))
+
+    # then nobody has said one of them
+    assert "request_accepted" in said[-2]
+    for secret in (PASSWORD, REDIS_PASSWORD, token, other):
+        assert [text for text in said if secret in text] == []
 
 
 def test_a_renewed_password_in_the_file_is_used_from_the_next_connection_on(
