@@ -55,6 +55,8 @@ class Owner(NamedTuple):
     rules: int
     #: the state that it has kept from an earlier assignment
     kept: int = OTHER_LOG
+    #: what its state has of the changelog, and is not read again (only with states that are kept)
+    has: tuple[Pair, ...] = ()
     #: readings; of no meaning any more when it serves
     committed: int = -1
     log_end: int = -1
@@ -174,7 +176,7 @@ class Worker:
             landed = not owner.under_way
             if owner.state >= 0 and (landed or self.protocol.keeps == "always"):
                 # What else the former assignment may do is what a zombie may.
-                owners = (*part.owners, Owner(0, owner.rules, kept=owner.state))
+                owners = (*part.owners, Owner(0, owner.rules, kept=owner.state, has=owner.has))
                 label = ("come back", self.number, len(part.owners), i)
                 yield label, part._replace(owners=owners), None
 
@@ -191,7 +193,10 @@ class Worker:
             first = owner.under_way[0]
             change = first.changes[0]
             left = (Batch(first.end, first.changes[1:]), *owner.under_way[1:])
-            landed = _with(part, i, _settled(owner._replace(under_way=left)))
+            has = owner.has
+            if protocol.keeps != "never":
+                has = tuple(sorted({*has, (change.key, change.value)}))
+            landed = _with(part, i, _settled(owner._replace(under_way=left, has=has)))
             landed = landed._replace(changelog=self._appended(part.changelog, change))
             yield ("land", p, i, *change), landed, None
             if not protocol.idempotent and not part.again:
@@ -222,7 +227,10 @@ class Worker:
             restored = {*owner.restored, *self._pairs(left)}
             owner = owner._replace(noted=(), restored=tuple(sorted(restored)))
         else:
-            owner = owner._replace(restored=self._pairs(part.changelog))
+            pairs = self._pairs(part.changelog)
+            if owner.has:
+                pairs = tuple(pair for pair in pairs if pair not in owner.has)
+            owner = owner._replace(restored=pairs)
         if "log" not in reads and owner.reads == len(reads) - 1:
             # Read later, the end of the log could only be larger.
             owner = owner._replace(log_end=part.end)
@@ -246,6 +254,8 @@ class Worker:
         served = Owner(
             reads=owner.reads, rules=owner.rules, state=state, durable=start, sent=owner.committed
         )
+        if self.protocol.keeps != "never":
+            served = served._replace(has=tuple(sorted({*owner.has, *owner.restored})))
         if not self.protocol.on_assignment:
             served = served._replace(told=start)
         if not self.protocol.keep:
