@@ -144,6 +144,7 @@ function medalTable(caption, sport) {
   });
   const pages = make("p", { class: "pages" });
   const rows = new Map();
+  let high = 0; // a row of the big screen, in pixels
 
   function row(faculty) {
     const bar = make("span", { class: "bar", "aria-hidden": "true" },
@@ -178,9 +179,11 @@ function medalTable(caption, sport) {
     if (kiosk) {
       const listed = some.length ? some : lines;
       // As many rows as fit, and then as high that they fill the screen.
-      const height = innerHeight - body.getBoundingClientRect().top - rem(1.2);
-      const room = Math.max(3, Math.min(listed.length, Math.floor(height / rem(3.5))));
-      table.style.setProperty("--row", `${Math.min(height / room, rem(9))}px`);
+      const height = table.closest(".first").getBoundingClientRect().bottom
+        - body.getBoundingClientRect().top;
+      const room = Math.max(2, Math.min(listed.length, Math.floor(height / rem(3.5))));
+      high = Math.min(height / room, rem(12));
+      table.style.setProperty("--row", `${high}px`);
       const count = Math.min(3, Math.ceil(listed.length / room));
       const page = turn % count;
       say(pages, count > 1 ? word("page", { page: page + 1, pages: count }) : "");
@@ -211,8 +214,20 @@ function medalTable(caption, sport) {
       if (body.children[place] !== it.node) body.insertBefore(it.node, body.children[place] ?? null);
       fill(it, line, most);
     });
+    if (kiosk) enlarge();
     for (const [key, it] of rows) moved(it.node, before.get(key));
     return turns;
+  }
+
+  // Few rows are written as large as their height allows and no name is cut off.
+  function enlarge() {
+    const cut = () => [...rows.values()].some((it) => it.name.scrollWidth > it.name.clientWidth);
+    let scale = Math.max(1, Math.min(2.2, high / rem(3.5)));
+    table.style.setProperty("--scale", scale);
+    while (scale > 1 && cut()) {
+      scale = Math.max(1, scale - 0.15);
+      table.style.setProperty("--scale", scale);
+    }
   }
   return { node: make("div", { class: "table" }, table, more, pages), update };
 }
@@ -270,6 +285,16 @@ function sportsList(current) {
       it.split.update(counts);
       list.append(it.node);
     }
+    if (kiosk) leaveOutWhatDoesNotFit();
+  }
+
+  // Of the big screen; the smallest sports first, and never the one that is shown.
+  function leaveOutWhatDoesNotFit() {
+    const side = list.closest(".side");
+    const nodes = [...list.children];
+    nodes.forEach((it, place) => { it.hidden = place >= 8 && !it.classList.contains("current"); });
+    const others = nodes.filter((it) => !it.hidden && !it.classList.contains("current"));
+    while (others.length && side.scrollHeight > side.clientHeight) others.pop().hidden = true;
   }
   return { node: make("section", {}, make("h2", {}, word("sports")), list), update };
 }
@@ -281,7 +306,10 @@ function rateLine() {
   const line = make("path", { class: "line" });
   const svg = make("svg", { viewBox: "0 0 600 100", preserveAspectRatio: "none", role: "img" },
     area, line);
+  const node = make("section", { class: "rate" }, make("h2", {}, word("rate")),
+    make("p", {}, now, most), svg);
   function update() {
+    node.hidden = rates.length === 0; // not told yet, or the stream is full: that is not zero
     const last = rates.length ? rates[rates.length - 1] : [0, 0];
     const peak = Math.max(0, ...rates.map((it) => it[1]));
     say(now, number(last[1]));
@@ -296,11 +324,7 @@ function rateLine() {
     line.setAttribute("d", path);
     area.setAttribute("d", path && `${path}L600 100L${points[0].split(" ")[0]} 100Z`);
   }
-  return {
-    node: make("section", { class: "rate" }, make("h2", {}, word("rate")),
-      make("p", {}, now, most), svg),
-    update,
-  };
+  return { node, update };
 }
 
 function totals() {
@@ -346,16 +370,23 @@ function tableView(sport) {
   return {
     title, turns: 1,
     update() {
-      for (const part of parts.slice(1)) part.update();
+      // In the end the sports: of the big screen's side they get what the others leave.
+      for (const part of parts.slice(1).reverse()) part.update();
       this.turns = table.update();
     },
   };
 }
 
 function emptyView() {
+  // Names of the catalogue in force: what is copied from here must be accepted.
+  const [faculty] = titles.faculties.keys();
+  const [sport] = titles.sports.keys();
+  const entry = { student: "Ana", age: 20, faculty: faculty ?? "Ingeniería", discipline: sport ?? 1 };
+  const body = Object.entries(entry)
+    .map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`).join(", ");
   const example = `curl ${location.origin}${location.pathname}v1/entries \\\n`
     + "  -H 'Content-Type: application/json' \\\n"
-    + "  -d '{\"student\": \"Ana\", \"age\": 20, \"faculty\": \"Ingeniería\", \"discipline\": 1}'";
+    + `  -d '{${body.replaceAll("'", "'\\''")}}'`;
   main.replaceChildren(make("section", { class: "empty" }, heading(word("empty")),
     make("p", {}, word("emptyWhat")),
     ...(kiosk ? [] : [make("p", {}, word("emptyHow")),
@@ -554,7 +585,10 @@ function tellState() {
     unreadable: "unreadableNotice" };
   const notice = document.getElementById("notice");
   say(notice, state in notices ? word(notices[state]) : "");
+  const was = notice.classList.contains("on");
   notice.classList.toggle("on", state in notices);
+  // The big screen has more or less room now.
+  if (kiosk && view && was !== state in notices) view.update();
 }
 
 let told = ""; // who was announced to lead

@@ -13,6 +13,7 @@ export function follow({ onStandings, onRates, onAlive, onCatalogue, onConnectio
   let pause = FIRST_PAUSE;
   let retry = null;
   let unseen = null;
+  let named = false; // whether the catalogue has come
 
   function open() {
     clearTimeout(retry);
@@ -51,6 +52,7 @@ export function follow({ onStandings, onRates, onAlive, onCatalogue, onConnectio
       if (source !== null && source.readyState === EventSource.OPEN) return;
       onConnection("delayed");
       onStandings(standings);
+      if (!named) await fetchCatalogue();
     } catch {
       if (source === null || source.readyState !== EventSource.OPEN) onConnection("lost");
     }
@@ -59,7 +61,9 @@ export function follow({ onStandings, onRates, onAlive, onCatalogue, onConnectio
   async function fetchCatalogue() {
     try {
       const answer = await fetch("v1/catalogue", { cache: "no-store" });
-      if (answer.ok) onCatalogue(await answer.json());
+      if (!answer.ok) return;
+      onCatalogue(await answer.json());
+      named = true;
     } catch {
       // Until the next connection the plain names do.
     }

@@ -74,8 +74,16 @@ class Chromium:
 
         Further arguments are those of Playwright's ``new_context``. *lasting*: the gateway is
         taken away in between, so failed requests are no fault of the page.
+
+        Unless told otherwise the page is asked for no motion: to draw what moves, sixty times a
+        second without a graphics card, costs more than all the rest.
         """
-        options = {"locale": "en-GB", "viewport": {"width": width, "height": height}, **context}
+        options = {
+            "locale": "en-GB",
+            "viewport": {"width": width, "height": height},
+            "reduced_motion": "reduce",
+            **context,
+        }
         screen = Screen(self, self.wait(self.browser.new_context(**options)), url)
         try:
             screen.goto(url)

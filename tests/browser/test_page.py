@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import shlex
 from typing import Any
 from urllib.parse import quote
 
@@ -113,7 +115,7 @@ def test_a_sport_has_its_own_table_and_its_winners_and_losers(
 
 
 def test_a_result_moves_the_table_without_a_reload(chromium: Chromium, paris: Stack) -> None:
-    with chromium.opened(paris.gateway.url) as screen:
+    with chromium.opened(paris.gateway.url, reduced_motion="no-preference") as screen:
         screen.until("document.querySelectorAll('main tbody tr').length > 30")
         screen.run("window.unmoved = document.querySelector('[data-faculty=USA]')")
 
@@ -213,6 +215,7 @@ def test_old_data_is_told_and_forgotten_when_the_worker_is_back(
 
             screen.until_text("#notice", "these standings are old")
             assert screen.text("#state") == "Old data"
+            assert screen.violations() == []
             assert len(screen.rows()) > 30  # what was known stays
         finally:
             paris.workers[0].start()
@@ -225,13 +228,14 @@ def test_old_data_is_told_and_forgotten_when_the_worker_is_back(
 def test_a_lost_connection_is_told_and_comes_back_by_itself(
     chromium: Chromium, paris: Stack
 ) -> None:
-    with chromium.opened(paris.gateway.url, lasting=True) as screen:
+    with chromium.opened(paris.gateway.url, lasting=True, color_scheme="dark") as screen:
         screen.until("document.documentElement.dataset.state === 'live'")
         screen.run("window.same = true")
         try:
             assert paris.gateway.stop() == 0
 
             screen.until_text("#notice", "The connection is gone")
+            assert screen.violations() == []
         finally:
             paris.gateway.start()
             paris.gateway.wait_ready()
@@ -332,11 +336,7 @@ def test_the_big_screen_shows_one_thing_after_the_other_and_nothing_to_press(
         assert not screen.visible("nav")
         screen.until_text(".pages", "2 of 3")
         screen.until_text("h1", "Swimming")
-        assert screen.run("document.documentElement.scrollHeight <= innerHeight")
-        assert screen.run(
-            "[...document.querySelectorAll('main tbody tr')]"
-            ".every(it => it.getBoundingClientRect().bottom <= innerHeight)"
-        )
+        assert cut_off(screen) == []
         screen.until_text("h1", "Boxing")
         screen.until_text("h1", "Medal table")
 
@@ -344,22 +344,52 @@ def test_the_big_screen_shows_one_thing_after_the_other_and_nothing_to_press(
         screen.until("!document.documentElement.classList.contains('kiosk')")
 
 
-@pytest.mark.parametrize("place", ["", "#/sports/boxing", f"#/units/swimming/{FREESTYLE}"])
+def cut_off(screen: Screen) -> list[str]:
+    """Return what a screen that nobody can scroll does not show to its end."""
+    cut: list[str] = screen.run(
+        "[...document.querySelectorAll('main *')].filter(it => it.getClientRects().length)"
+        ".filter(it => it.getBoundingClientRect().bottom > innerHeight"
+        " || it.getBoundingClientRect().right > innerWidth"
+        " || (it.className === 'name' && it.scrollWidth > it.clientWidth))"
+        ".map(it => it.outerHTML)"
+    )
+    return cut
+
+
+@pytest.mark.parametrize("size", [(1024, 768), (1080, 1920), (3840, 2160)])
+def test_nothing_is_cut_off_on_whatever_big_screen(
+    chromium: Chromium, paris: Stack, size: tuple[int, int]
+) -> None:
+    width, height = size
+    url = f"{paris.gateway.url}/?kiosk=600&lang=es"
+    with chromium.opened(url, width=width, height=height) as screen:
+        screen.until("document.querySelector('.rate .line').getAttribute('d')")
+        screen.until("document.querySelectorAll('main tbody tr').length > 5")
+
+        assert cut_off(screen) == []
+
+
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_nothing_is_wider_than_the_narrowest_phone(
-    chromium: Chromium, paris: Stack, place: str, language: str
+    chromium: Chromium, paris: Stack, language: str
 ) -> None:
-    url = f"{paris.gateway.url}/?lang={language}{place}"
+    url = f"{paris.gateway.url}/?lang={language}"
     with chromium.opened(url, width=320, height=640) as screen:
-        screen.until("document.querySelectorAll('main tbody tr').length > 0")
+        for place, row in (
+            ("#/", ".medals tbody tr"),
+            ("#/sports/boxing", ".summary + .table tbody tr"),
+            (f"#/units/swimming/{FREESTYLE}", "table.unit tbody tr"),
+        ):
+            screen.goto(url + place)
+            screen.until(f"document.querySelectorAll('{row}').length > 0")
 
-        assert screen.run("document.documentElement.scrollWidth") == 320
-        # The names of the views may be swept sideways; nothing else is cut off.
-        cut = screen.run(
-            "[...document.querySelectorAll('main *')].filter(it => "
-            "it.getBoundingClientRect().right > 320.5).map(it => it.outerHTML)"
-        )
-        assert cut == []
+            assert screen.run("document.documentElement.scrollWidth") == 320
+            # The names of the views may be swept sideways; nothing else is cut off.
+            cut = screen.run(
+                "[...document.querySelectorAll('main *')].filter(it => "
+                "it.getBoundingClientRect().right > 320.5).map(it => it.outerHTML)"
+            )
+            assert cut == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -369,9 +399,7 @@ def test_nothing_is_wider_than_the_narrowest_phone(
 def test_axe_finds_nothing_that_shuts_anybody_out(
     chromium: Chromium, paris: Stack, theme: Any, place: str
 ) -> None:
-    # Colours that are on their way to other ones are nobody's contrast.
-    calm = {"color_scheme": theme, "reduced_motion": "reduce"}
-    with chromium.opened(f"{paris.gateway.url}/{place}", **calm) as screen:
+    with chromium.opened(f"{paris.gateway.url}/{place}", color_scheme=theme) as screen:
         screen.until("document.querySelectorAll('main tbody tr').length > 0")
         screen.until("document.querySelector('.dot') && document.title !== ''")
 
@@ -396,6 +424,17 @@ def test_too_many_viewers_still_see_the_standings(chromium: Chromium, paris: Sta
         screen.until_text("#notice", "Many are watching")
 
         assert len(screen.rows()) > 30
+        # Names come from the catalogue, here too; and what is not told is not zero.
+        screen.until("!document.body.innerText.includes('USA')")
+        assert "Swimming" in screen.text(".sports")
+        assert not screen.visible(".rate")
+
+    url = f"{full.url}/?kiosk=600"
+    with chromium.opened(url, width=1920, height=1080, lasting=True) as screen:
+        screen.until_text("#notice", "Many are watching")
+
+        screen.until("document.querySelectorAll('main tbody tr').length > 3")
+        assert cut_off(screen) == []  # although the notice takes some of its room
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -404,10 +443,13 @@ def test_before_the_first_result_it_says_what_to_do(
 ) -> None:
     empty = paris.add_gateway(redis_prefix="nothing-here:")
     empty.wait_ready()
-    calm = {"color_scheme": theme, "reduced_motion": "reduce"}
-    with chromium.opened(empty.url, width=320, **calm) as screen:
+    with chromium.opened(empty.url, width=320, color_scheme=theme) as screen:
         screen.until_text("h1", "No results yet")
 
-        assert f"curl {empty.url}/v1/entries" in screen.text("pre")
+        words = shlex.split(screen.text("pre").replace("\\\n", ""))
+        assert words[:2] == ["curl", f"{empty.url}/v1/entries"]
+        # Whoever copies it is not told that there is no such sport or faculty.
+        answer = empty.request("POST", "/v1/entries", json.loads(words[-1]))
+        assert answer[0] == 202, answer
         assert screen.run("document.documentElement.scrollWidth") == 320
         assert screen.violations() == []
