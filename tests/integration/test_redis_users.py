@@ -73,3 +73,14 @@ def test_the_reader_can_do_nothing_else(users: dict[str, str]) -> None:
             # Redis 6 and 7 say it in different words.
             with pytest.raises(ResponseError, match=r"can't (run|access)|permission"):
                 reader.eval("return redis.call(unpack(ARGV))", 0, *words)
+
+
+def test_the_worker_writes_under_its_prefix_alone(users: dict[str, str]) -> None:
+    forbidden = ("HSET other epoch 9", "DEL other", "XADD other * a 1", "KEYS *", "CONFIG GET *")
+    with redis.Redis.from_url(users["medallero-worker"]) as worker:
+        for command in (*forbidden, "FLUSHALL", "ACL WHOAMI", "DEBUG JMAP"):
+            words = command.split()
+            with pytest.raises(NoPermissionError):
+                worker.execute_command(*words)
+            with pytest.raises(ResponseError, match=r"can't (run|access)|permission|not allowed"):
+                worker.eval("return redis.call(unpack(ARGV))", 0, *words)
