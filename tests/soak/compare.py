@@ -38,7 +38,7 @@ from tests.support.environment import forget_settings
     type=click.FloatRange(1),
     default=90.0,
     metavar="SECONDS",
-    help="How long each recovery may take; then all workers are started anew.",
+    help="How long nothing may be committed; then all workers are started anew.",
 )
 @click.option("--json", "json_file", type=click.Path(dir_okay=False), help="Write the report here.")
 @click.option("--keep", is_flag=True, help="Keep logs and data.")
@@ -66,8 +66,8 @@ def command(
     but as many as there is time for. Every result is sent once, unless a client cannot know
     whether it was accepted; so what is on the topic, record by record, is what Redis should show.
     Redis never loses what it has here: after that, increments are wrong for ever. A worker that
-    ends is started again; one that does not get right again within the patience is killed,
-    with all the others, and started again, and that is counted.
+    ends is started again; where nothing goes on for longer than the patience, all workers are
+    killed and started again, and that is counted.
 
     \b
     Examples:

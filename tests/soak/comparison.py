@@ -133,8 +133,9 @@ class Report(NamedTuple):
 def compare(worker: str, plan: Plan, directory: Path, progress: Progress) -> Report:
     """Run *plan* with these workers; servers' data and logs go to *directory*.
 
-    ``plan.patience`` is how long each recovery may take; when that is over all workers are killed
-    and started again, as somebody would who is called, and the run goes on.
+    ``plan.patience`` is how long they may commit nothing although there is something; when that is
+    over all workers are killed and started again, as somebody would who is called, and the run
+    goes on.
     """
     others = None
     if worker in GUARANTEES:
@@ -346,10 +347,15 @@ class _Run:
         return Strike(*(fault.number, fault.kind, target, at - self._began, waiting, undone, right))
 
     def _caught_up(self, ends: Mapping[int, int]) -> bool:
-        """Wait until all below *ends* is committed; return whether it ever was."""
-        give_up = time.monotonic() + self._plan.patience
-        while self._hurting.behind(ends) != 0:
-            if time.monotonic() > give_up:
+        """Wait until all below *ends* is committed; return false if they do not go on.
+
+        To be slow is not to stop: they have the patience for each step.
+        """
+        least, since = sum(ends.values()) + 1, time.monotonic()
+        while (behind := self._hurting.behind(ends)) != 0:
+            if behind is not None and behind < least:
+                least, since = behind, time.monotonic()
+            elif time.monotonic() > since + self._plan.patience:
                 return False
             self._check_senders()
             self._hurting.revive()
