@@ -49,6 +49,10 @@ PICTURES: Final = (
     Picture("phone-dark", "paris", f"#/units/swimming/{_FINAL}", (390, 780), "dark", 1.5),
     Picture("course", "course", "?lang=es", (1280, 800), "dark"),
     Picture("course-kiosk", "course", "?kiosk=600&lang=es", (1920, 1080), "dark"),
+    Picture("course-light", "course", "?lang=es", (1280, 800), "light"),
+    Picture("course-kiosk-light", "course", "?kiosk=600&lang=es", (1920, 1080), "light"),
+    Picture("course-phone", "course", "?lang=es", (390, 780), "light", 1.5),
+    Picture("course-phone-dark", "course", "?lang=es", (390, 780), "dark", 1.5),
 )
 
 
