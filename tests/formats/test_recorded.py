@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
@@ -75,6 +78,23 @@ def standings_of(recording: Recording, partition: int) -> Standings:
     return Standings(partition, recording.partitions, recording.catalogue)
 
 
+def restored(recording: Recording, partition: int) -> Standings:
+    """Return what the recorded changelog makes of a partition."""
+    standings = standings_of(recording, partition)
+    with readable(recording):
+        standings.restore(recording.state(partition))
+    return standings
+
+
+@contextmanager
+def readable(recording: Recording) -> Iterator[None]:
+    """Say what is to be done if something within cannot be decoded."""
+    try:
+        yield
+    except msgspec.MsgspecError as error:
+        raise AssertionError(UNREADABLE.format(recording.name)) from error
+
+
 def assert_right(standings: Standings, recording: Recording) -> None:
     expected, rejected = oracle(recording, standings.partition)
     tally = standings.tally
@@ -89,9 +109,8 @@ def assert_right(standings: Standings, recording: Recording) -> None:
 
 def test_its_state_is_restored_and_nothing_is_counted_anew(recording: Recording) -> None:
     for partition in range(recording.partitions):
-        standings = standings_of(recording, partition)
+        standings = restored(recording, partition)
         end = len(recording.log(partition))
-        standings.restore(recording.state(partition))
         begin = standings.restored(end, end)
         if str(standings.revision) == recording.redis["meta"]["revision"]:
             assert begin == end, UNREADABLE.format(recording.name)
@@ -103,9 +122,8 @@ def test_its_state_is_restored_and_nothing_is_counted_anew(recording: Recording)
 def test_its_results_are_read_again_on_top_of_its_state(recording: Recording) -> None:
     # What a commit that came too late, or other rules, make necessary.
     for partition in range(recording.partitions):
-        standings = standings_of(recording, partition)
+        standings = restored(recording, partition)
         log = recording.log(partition)
-        standings.restore(recording.state(partition))
         standings.restored(0, len(log))
         standings.apply(log)
         assert_right(standings, recording)
@@ -227,8 +245,9 @@ def test_the_mirror_is_written_as_it_was_recorded(newest: Recording, redis_url: 
 def board_of(recording: Recording) -> Board:
     """A scoreboard that has heard the recorded tallies."""
     board = Board(recording.epoch, recording.partitions, recording.catalogue)
-    for it in recording.tallies:
-        board.hear(decode_tally(it.value or b""))
+    with readable(recording):
+        for it in recording.tallies:
+            board.hear(decode_tally(it.value or b""))
     assert board.complete, UNREADABLE.format(recording.name)
     return board
 
