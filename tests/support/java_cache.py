@@ -2,7 +2,7 @@
 
 The Java runtime that PyPI brings has no class data of its own to share, so that each start of Kafka
 reads and links some thousand classes anew: 11 seconds of processor time, format included, where 5
-are enough; and a run of all tests starts some sixty. Java's ahead-of-time cache keeps them. It is
+are enough; and a run of all tests starts some thirty. Java's ahead-of-time cache keeps them. It is
 made once for each virtual environment, by a broker that is started for it and stopped. Whatever is
 started later finds it by the environment; without it, or if it does not fit, Java does as always.
 """
