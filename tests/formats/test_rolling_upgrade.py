@@ -16,7 +16,7 @@ from contracts.settings import CommonSettings
 from olympics.catalogue import load_catalogue
 from olympics.latest import Latest
 from olympics.result import encode, key_of
-from tests.formats.games import games, unreadable
+from tests.formats.games import Sent, games, unreadable
 from tests.formats.record import read_topic
 from tests.formats.version_two import encode2
 from tests.support.oracle import Watcher, assert_standings_equal_the_oracle, write_records
@@ -101,14 +101,11 @@ class Flow:
     def _write(self) -> None:
         while not self._stop.wait(0.1):
             results = games(CATALOGUE, 60, seed=self._rounds)
-            write_records(
-                self._running.settings,
-                [
-                    (key_of(it.sport, it.unit), encode2(it, "-0.3") if number % 3 else encode(it))
-                    for number, it in enumerate(results)
-                ],
-            )
-            write_records(self._running.settings, unreadable()[:2], partition=self._rounds % 3)
+            records: list[Sent] = [
+                (key_of(it.sport, it.unit), encode2(it, "-0.3") if number % 3 else encode(it))
+                for number, it in enumerate(results)
+            ]
+            write_records(self._running.settings, [*records, *unreadable()[:2]])
             self._rounds += 1
 
 
