@@ -21,6 +21,7 @@ let language = choice("lang", Object.keys(WORDS)) ?? preferredLanguage();
 let theme = choice("theme", ["light", "dark"]);
 let standings = null;
 let rates = [];
+let catalogue = ""; // as it was told last
 let titles = { sports: new Map(), faculties: new Map() };
 let known = { age: null, at: 0 }; // the data's age, and when we were told
 let connection = "connecting"; // … live, delayed, lost
@@ -28,6 +29,7 @@ let readable = true;
 let view = null; // what is shown: {update, kind}
 let all = false; // whether faculties without medals are listed
 let turn = 0; // of the big screen
+let lastUnit = { path: null, told: null }; // of which a view that is built anew has to show at once
 
 // ---------------------------------------------------------------- small tools
 
@@ -424,6 +426,7 @@ function unitView(sport, unit) {
   const note = make("p", { class: "aside" }, word("loading"));
   main.replaceChildren(make("section", { class: "first unit" }, title, where, note, table));
   table.hidden = true;
+  const path = [sport, unit].map(encodeURIComponent).join("/");
   let shown = null; // what was asked last: a view that was left must not answer
   let asking = false;
   let again = false;
@@ -436,7 +439,6 @@ function unitView(sport, unit) {
     asking = true;
     again = false;
     try {
-      const path = [sport, unit].map(encodeURIComponent).join("/");
       const answer = await fetch(`v1/units/${path}`, { cache: "no-store" });
       if (answer.status === 404) tell(word("noUnit"));
       else if (!answer.ok) tell(word("unitAway"));
@@ -458,6 +460,7 @@ function unitView(sport, unit) {
 
   function fill(told) {
     shown = told;
+    lastUnit = { path, told };
     note.hidden = true;
     table.hidden = false;
     where.replaceChildren(make("a", { href: toSport(told.sport) }, sportTitle(told.sport)),
@@ -485,6 +488,7 @@ function unitView(sport, unit) {
         it.medal ? make("span", {}, word(it.medal)) : null));
   }
 
+  if (lastUnit.path === path) fill(lastUnit.told);
   const self = { title: unitTitle(unit), update: ask };
   return self;
 }
@@ -679,6 +683,9 @@ follow({
     tellState();
   },
   onCatalogue(news) {
+    const text = JSON.stringify(news);
+    if (text === catalogue) return; // nobody loses what he is typing
+    catalogue = text;
     titles = { sports: new Map(news.sports.map((it) => [it.name, it])),
       faculties: new Map(news.faculties.map((it) => [it.name, it])) };
     show({ anew: true });

@@ -152,6 +152,11 @@ def test_a_unit_is_shown_by_link_and_follows_corrections(chromium: Chromium, par
         screen.until_text("main tbody tr", "Eva Paz")
         assert screen.rows()[0] == ["1", "Eva Paz8", "Italy", "25.050", "Gold"]
 
+        # In another language it is there at once, not after a look at "Loading".
+        shown = "document.querySelectorAll('main tbody tr').length"
+        assert screen.run(f"(document.getElementById('language').click(), {shown})") == 3
+        assert screen.text(".where") == "Natación · Final"
+
 
 def test_a_unit_is_found_by_its_code(chromium: Chromium, paris: Stack) -> None:
     with chromium.opened(f"{paris.gateway.url}/#/sports/swimming") as screen:
@@ -230,6 +235,10 @@ def test_a_lost_connection_is_told_and_comes_back_by_itself(
 ) -> None:
     with chromium.opened(paris.gateway.url, lasting=True, color_scheme="dark") as screen:
         screen.until("document.documentElement.dataset.state === 'live'")
+        screen.goto(f"{paris.gateway.url}/#/sports/boxing")
+        screen.until("document.querySelector('#unit')")
+        screen.click("#unit")
+        screen.type("BOXW")
         screen.run("window.same = true")
         try:
             assert paris.gateway.stop() == 0
@@ -242,6 +251,8 @@ def test_a_lost_connection_is_told_and_comes_back_by_itself(
 
         screen.until("document.documentElement.dataset.state === 'live'")
         assert screen.run("window.same")
+        assert screen.run("document.getElementById('unit').value") == "BOXW"
+        screen.goto(f"{paris.gateway.url}/#/")
         post(paris, unit=a_unit(), faculty="AFG", mark="20.00")
         screen.until("document.querySelector('[data-faculty=AFG]')")
 
