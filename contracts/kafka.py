@@ -1,7 +1,12 @@
 """How every process of ours finds Kafka and says who it is."""
 
 import ssl
+from collections.abc import Awaitable
+from functools import wraps
 from typing import Any
+
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from contracts.settings import CommonSettings
 
@@ -13,6 +18,7 @@ def kafka_options(settings: CommonSettings) -> dict[str, Any]:
 
     :raises OSError: a file that was there when the settings were read is not there any more.
     """
+    _know_closed_connections()
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka,
         "security_protocol": settings.kafka_security,
@@ -26,6 +32,31 @@ def kafka_options(settings: CommonSettings) -> dict[str, Any]:
     if settings.kafka_security.endswith("SSL"):
         options["ssl_context"] = ssl.create_default_context(cafile=settings.kafka_ca)
     return options
+
+
+def _know_closed_connections() -> None:
+    """Have aiokafka notice on uvloop, too, that a connection is closed.
+
+    To write to a transport that has just been closed is an OSError on asyncio's loop, and that
+    is what aiokafka 0.14 expects; on uvloop it is a RuntimeError (aiokafka's issue 1038). It
+    ended the task that sends batches, and whoever waited for one waited for ever.
+    """
+    send = AIOKafkaConnection.send
+    if hasattr(send, "__wrapped__"):
+        return
+
+    @wraps(send)
+    def send_or_close(self: AIOKafkaConnection, *args: Any, **kwargs: Any) -> Awaitable[Any]:
+        try:
+            answer: Awaitable[Any] = send(self, *args, **kwargs)
+        except KafkaError:  # these are RuntimeErrors, too
+            raise
+        except RuntimeError as error:
+            self.close(reason=CloseReason.CONNECTION_BROKEN)
+            raise KafkaConnectionError(f"{self.host}:{self.port} is closed: {error}") from error
+        return answer
+
+    AIOKafkaConnection.send = send_or_close
 
 
 def _password(settings: CommonSettings) -> str:
