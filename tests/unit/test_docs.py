@@ -277,7 +277,8 @@ def test_every_test_that_a_page_of_promises_names_exists(page: str) -> None:
 
 def test_every_metric_that_operations_watch_exists() -> None:
     sources = "".join(
-        (ROOT / it).read_text("utf-8") for it in ("gateway/metrics.py", "streams/metrics.py")
+        (ROOT / it).read_text("utf-8")
+        for it in ("gateway/metrics.py", "streams/metrics.py", "streams/weather/metrics.py")
     )
     # A counter's name gets its ending from the client library.
     existing = {it.removesuffix("_total") for it in re.findall(r'"(medallero_[a-z_]+)"', sources)}
