@@ -8,7 +8,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import aiokafka
-from aiokafka.errors import ConsumerStoppedError, IllegalStateError
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    IllegalStateError,
+    NoError,
+    UnknownMemberIdError,
+)
+from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 from faust.types.transports import TPorTopicSet
@@ -26,6 +32,9 @@ if TYPE_CHECKING:
     from streams.bulk.app import BulkApp
 
 logger = logging.getLogger("streams.bulk")
+
+#: Of Kafka's protocol; aiokafka does not know it.
+_FENCED_INSTANCE_ID = 82
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -327,20 +336,37 @@ class Consumer(driver.Consumer):
 
 
 def _end_when_replaced(coordinator: Any) -> None:
-    """End the process when the group no longer knows this static member.
+    """End the process when another one has taken the name of this static member.
 
-    It was silent for longer than its session, or another process has taken its name. aiokafka
-    does not send the name with a heartbeat, so Kafka cannot fence it: the two would take the
-    name from each other for ever.
+    aiokafka does not send the name with a heartbeat, so Kafka cannot fence it: it says that it does
+    not know the member, as it does to one that was silent for longer than its session. aiokafka
+    would join as a new member, and two processes would take the name from each other for ever. So
+    we ask to join under our old id first. If the name is another one's by now, Kafka fences us;
+    if it is nobody's, Kafka does not know us, and we join as aiokafka does.
     """
-    reset = coordinator.reset_generation
+    reset, send = coordinator.reset_generation, coordinator._send_req
+    former = ""
 
-    def reset_or_end() -> None:
+    def reset_and_remember() -> None:
+        nonlocal former
         if coordinator.generation > 0 and not coordinator._closing.done():
-            end_process("the group does not know this worker any more: its name was taken over")
+            former = coordinator.member_id
         reset()
 
-    coordinator.reset_generation = reset_or_end
+    async def send_as_former(request: Any) -> Any:
+        nonlocal former
+        if former and isinstance(request, JoinGroupRequest):
+            request._member_id = former
+        response = await send(request)
+        if isinstance(request, JoinGroupRequest | SyncGroupRequest):
+            if response.error_code == _FENCED_INSTANCE_ID:
+                end_process("another process has taken the name of this worker")
+            if response.error_code in (NoError.errno, UnknownMemberIdError.errno):
+                former = ""
+        return response
+
+    coordinator.reset_generation = reset_and_remember
+    coordinator._send_req = send_as_former
 
 
 class Transport(driver.Transport):

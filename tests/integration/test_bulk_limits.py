@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -66,6 +67,51 @@ def test_a_stuck_batch_does_not_hold_up_a_rebalance_for_ever(make_lab: MakeLab) 
     lab.wait_committed(50)
     wait_until(lambda: stuck.counter("acks_dropped") > 0)
     assert "batches_abandoned" in stuck.log()
+
+
+def test_a_worker_whose_name_another_one_has_taken_ends(make_lab: MakeLab) -> None:
+    # given
+    lab = make_lab(partitions=2)
+    first = lab.start(name="worker").wait_ready(2)
+    # when another begins under the same name
+    second = lab.start(name="worker")
+    # then the older one knows that it is not itself any more, and the newer one goes on
+    assert first.wait_exit() == EXIT_CODE
+    assert "has taken the name" in first.log()
+    second.wait_ready(2)
+    lab.write([("key", 1)])
+    second.wait_values({"key": 1})
+    assert second.exit_code is None
+
+
+def test_a_named_worker_that_the_group_has_forgotten_joins_again(make_lab: MakeLab) -> None:
+    # given two workers with names, and something in the state of each
+    lab = make_lab(partitions=2)
+    records = [(f"key-{i}", i) for i in range(100)]
+    lab.write(records)
+    sleeper, other = lab.start(name="sleeper"), lab.start(name="other")
+    sleeper.wait_ready(1)
+    other.wait_ready(1)
+    # when one is silent until the other has everything
+    sleeper.signal(signal.SIGSTOP)
+    other.wait_ready(2).wait_values(greatest(records))
+    more = [(f"key-{i}", 1_000 + i) for i in range(100)]
+    lab.write(more)
+    other.wait_values(greatest(more))
+    sleeper.signal(signal.SIGCONT)
+    # then it has its share again, whole, as the process that it was
+    other.wait_ready(1)
+    wait_until(
+        lambda: (
+            sleeper.values() | other.values() == greatest(more)
+            and not sleeper.values().keys() & other.values().keys()
+        ),
+        timeout=60,
+        what=lab.logs,
+    )
+    assert sleeper.exit_code is None
+    lab.write([(f"key-{i}", 2_000 + i) for i in range(100)])
+    lab.wait_committed(300)
 
 
 def test_a_stalled_worker_ends(make_lab: MakeLab) -> None:

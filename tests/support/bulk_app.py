@@ -52,6 +52,8 @@ class BulkAppSettings:
     batch_records: int = 200
     drain_timeout: float = 20.0
     stall_timeout: float = 60.0
+    #: of the group's static member
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -212,6 +214,7 @@ def _options(settings: BulkAppSettings, scheme: str) -> dict[str, Any]:
     return {
         "broker": f"{scheme}://{settings.kafka}",
         "broker_session_timeout": 6.0,
+        "consumer_group_instance_id": settings.name,
         "broker_heartbeat_interval": 1.0,
         "broker_commit_interval": settings.commit_interval,
         "broker_max_poll_records": settings.batch_records,

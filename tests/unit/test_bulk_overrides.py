@@ -17,6 +17,7 @@ import aiokafka.consumer.fetcher
 import aiokafka.consumer.group_coordinator
 import aiokafka.producer.message_accumulator as accumulator
 import aiokafka.protocol.api
+import aiokafka.protocol.group
 import faust
 import faust.agents
 import faust.app.base
@@ -39,6 +40,7 @@ RECOVERY = faust.tables.recovery.Recovery
 TABLES = faust.tables.manager.TableManager
 APP = faust.app.base.App
 COORDINATOR = aiokafka.consumer.group_coordinator.GroupCoordinator
+JOINING = aiokafka.consumer.group_coordinator.CoordinatorGroupRebalance
 FETCHER = aiokafka.consumer.fetcher.Fetcher
 
 READ: list[tuple[Callable[..., Any], str]] = [
@@ -117,6 +119,16 @@ READ: list[tuple[Callable[..., Any], str]] = [
     (COORDINATOR.reset_generation, "537aa37c531b"),
     (COORDINATOR._do_heartbeat, "dc1d6632aaa6"),
     (COORDINATOR._maybe_leave_group, "016cd88a16e6"),
+    (COORDINATOR._send_req, "fa4b12e914ce"),
+    (
+        JOINING.perform_group_join,
+        "ff2c2109b2e9",
+    ),
+    (
+        JOINING._send_sync_group_request,
+        "7429ca078ddf",
+    ),
+    (aiokafka.protocol.group.JoinGroupRequest.build, "0cdd03808309"),
     # aiokafka's clients
     (FETCHER.fetched_records, "be4348896b9b"),
     (FETCHER._create_fetch_waiter, "61d840568746"),
