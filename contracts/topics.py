@@ -141,6 +141,9 @@ async def check_topics(
             )
             for response in responses:
                 for resource in response.resources:
+                    if resource[0]:  # another broker answers, which has not heard of it yet
+                        problems.append(TopicError(spec.name, _ABSENT))
+                        continue
                     config = {entry[0]: entry[1] for entry in resource[4]}
                     for key, wanted in spec.config.items():
                         if config.get(key) != wanted:
