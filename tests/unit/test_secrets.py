@@ -87,6 +87,7 @@ def test_no_file_of_the_repository_has_a_secret() -> None:
         "KAFKA_PASSWORD=" + "x9Kd82mQpLw03nVbTz51",
         'api_key: "' + 'x9Kd82mQpLw03nVbTz51"',
     ],
+    ids=range(10),
 )
 def test_a_secret_would_be_found(text: str) -> None:
     assert [*found_in(f"first line\n{text}\n")]
