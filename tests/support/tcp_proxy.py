@@ -46,7 +46,8 @@ class TcpProxy:
         self.passed_up = 0
         self.passed_down = 0
         self._cut = False
-        self._loop = asyncio.new_event_loop()
+        # Whatever loop others have made the default: uvloop's sockets cannot be reset when closed.
+        self._loop = asyncio.SelectorEventLoop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tcp-proxy")
         self._may_pass_up = asyncio.Event()
         self._may_pass_down = asyncio.Event()
