@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, Protocol
 
@@ -90,6 +91,8 @@ class RecordIntake(ABC):
         self._log = log
         self._metrics = metrics
         self._stopping = False
+        # To ask the metric for a caller's counter costs as much as to count.
+        self._counter_of = lru_cache(maxsize=256)(metrics.caller_records.labels)
 
     @property
     def problem(self) -> str | None:
@@ -188,7 +191,7 @@ class RecordIntake(ABC):
         for kind, count in draft.by_kind.items():
             self._metrics.accepted_of[kind].inc(count)
         if draft.caller.name:
-            self._metrics.caller_records.labels(draft.caller.name).inc(outcome.accepted)
+            self._counter_of(draft.caller.name).inc(outcome.accepted)
         return outcome
 
     def _reject(
