@@ -42,7 +42,7 @@ class Kept(Tally):
         sport: str,
         unit: str,
         news: Sequence[Latest],
-        changes: dict[bytes, bytes],
+        changes: dict[bytes, bytes] | None = None,
     ) -> None:
         changed: dict[bytes, bytes] = {}
         super().put(key, sport, unit, news, changed)
