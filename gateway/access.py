@@ -54,7 +54,8 @@ class Access:
         """
         if not self._tokens:
             return ANYONE
-        token = self._proved.get(authorization or "") or self._prove(authorization or "")
+        header = authorization or ""
+        token = self._proved.get(header) or self._prove(header)
         if token.expires is not None and time.time() >= token.expires:
             raise Refused(Reason.WRONG_TOKEN, f"the token {token.caller.name} has expired")
         return token.caller

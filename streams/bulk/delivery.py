@@ -39,7 +39,7 @@ class Batch:
 class BulkMessage(ConsumerMessage):
     """What Faust passes around for a batch; its offset is that of the first record."""
 
-    __slots__ = ("delivered",)
+    __slots__ = ()
 
     def __init__(self, tp: TP, batch: Batch, generation_id: int) -> None:
         first = batch.records[0]
@@ -58,7 +58,6 @@ class BulkMessage(ConsumerMessage):
             tp,
             generation_id=generation_id,
         )
-        self.delivered = batch.delivered
 
 
 class BulkSchema(faust.Schema[Any, Any]):

@@ -166,10 +166,10 @@ class Consumer(driver.Consumer):
                 return False
             message.acked = True
             self._unacked_messages.discard(message)
-            assignment = cast(Batch, message.value).assignment
-            if assignment.over:
+            batch = cast(Batch, message.value)
+            if batch.assignment.over:
                 self._bulk_app.counters.acks_dropped += 1
-            assignment.finish(message.delivered)
+            batch.assignment.finish(batch.delivered)
             notify(self._waiting_for_ack)
             return True
 

@@ -10,7 +10,7 @@ import pytest
 
 from streams.bulk.fatal import EXIT_CODE
 from tests.support.bulk_app import Backend
-from tests.support.bulk_lab import Lab, greatest, wait_seconds
+from tests.support.bulk_lab import Lab, LabWorker, greatest, wait_seconds
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -52,11 +52,7 @@ def test_a_slow_agent_stops_the_fetching_and_memory_stays_bounded(make_lab: Make
 def test_a_stuck_batch_does_not_hold_up_a_rebalance_for_ever(make_lab: MakeLab) -> None:
     # given a worker that can finish nothing
     lab = make_lab(partitions=2)
-    stuck = lab.start(drain_timeout=1.0).wait_ready(2)
-    stuck.faults.hold.touch()
-    records = [(f"key-{i}", i) for i in range(50)]
-    lab.write(records)
-    stuck.wait_values(greatest(records))
+    stuck, records = _stuck(lab)
     # when another joins
     other = lab.start().wait_ready(1)
     # then it gets its part, which was not committed, and works on it
@@ -168,11 +164,7 @@ def test_a_partition_that_stays_keeps_its_state(make_lab: MakeLab) -> None:
 def test_a_state_with_more_than_the_changelog_has_is_not_kept(make_lab: MakeLab) -> None:
     # given a worker whose changes do not reach the changelog
     lab = make_lab(partitions=2)
-    stuck = lab.start(drain_timeout=1.0).wait_ready(2)
-    stuck.faults.hold.touch()
-    records = [(f"key-{i}", i) for i in range(50)]
-    lab.write(records)
-    stuck.wait_values(greatest(records))
+    stuck, records = _stuck(lab)
     # when another joins, and what stays with the first is read again
     other = lab.start().wait_ready(1)
     stuck.wait_ready(1)
@@ -287,3 +279,13 @@ def test_a_rocksdb_store_of_another_log_is_thrown_away(make_lab: MakeLab) -> Non
     # then
     other.wait_values({"new": 2})
     assert "local_state_dropped" in other.log()
+
+
+def _stuck(lab: Lab) -> tuple[LabWorker, list[tuple[str, int]]]:
+    """Start a worker that has applied some records, and can publish none of the changes."""
+    stuck = lab.start(drain_timeout=1.0).wait_ready(2)
+    stuck.faults.hold.touch()
+    records = [(f"key-{i}", i) for i in range(50)]
+    lab.write(records)
+    stuck.wait_values(greatest(records))
+    return stuck, records
