@@ -6,22 +6,25 @@ what several owners wrote. The numbers are checked against the oracle before any
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 import click
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from redis import Redis
 
 from contracts.settings import CommonSettings
 from olympics.catalogue import load_catalogue
 from tests.formats.games import sent, unreadable
-from tests.formats.recording import Recording, Written, compacted
+from tests.formats.recording import Recording, compacted
 from tests.support.environment import forget_settings
-from tests.support.oracle import assert_standings_equal_the_oracle, write_records
+from tests.support.oracle import (
+    TopicRecord,
+    assert_standings_equal_the_oracle,
+    topic_records,
+    write_records,
+)
 from tests.support.servers import running_kafka, running_redis
 from tests.support.stack import Stack, unique_settings
 
@@ -51,12 +54,10 @@ def main(directory: Path, results: int) -> None:
             directory,
             settings.partitions,
             settings.epoch,
-            asyncio.run(read_topic(settings, settings.results_topic, settings.partitions)),
-            compacted(
-                asyncio.run(read_topic(settings, settings.changelog_topic, settings.partitions))
-            ),
-            compacted(asyncio.run(read_topic(settings, settings.tallies_topic, 1))),
-            asyncio.run(read_topic(settings, settings.rejected_topic, 1)),
+            _recorded(settings),
+            compacted(_recorded(settings, settings.changelog_topic)),
+            compacted(_recorded(settings, settings.tallies_topic, 1)),
+            _recorded(settings, settings.rejected_topic, 1),
             redis_content(settings),
         )
     recording.write(files("olympics").joinpath("catalogue.toml").read_text("utf-8"))
@@ -101,21 +102,11 @@ def _play(stack: Stack, results: int) -> None:
     assert_standings_equal_the_oracle(stack, stack.settled())
 
 
-async def read_topic(settings: CommonSettings, topic: str, partitions: int) -> tuple[Written, ...]:
+def _recorded(
+    settings: CommonSettings, topic: str | None = None, partitions: int | None = None
+) -> tuple[TopicRecord, ...]:
     """Return all that a topic holds, by partition and offset."""
-    tps = [TopicPartition(topic, number) for number in range(partitions)]
-    found: list[Written] = []
-    async with AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka, auto_offset_reset="earliest"
-    ) as consumer:
-        consumer.assign(tps)
-        ends = await consumer.end_offsets(tps)
-        await consumer.seek_to_beginning(*tps)
-        behind = [tp for tp in tps if ends[tp]]
-        while behind:
-            for tp, records in (await consumer.getmany(timeout_ms=500)).items():
-                found += [Written(tp.partition, it.offset, it.key, it.value) for it in records]
-            behind = [tp for tp in behind if await consumer.position(tp) < ends[tp]]
+    found = topic_records(settings, topic, partitions)
     return tuple(sorted(found, key=lambda it: (it.partition, it.offset)))
 
 

@@ -7,25 +7,17 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from olympics.catalogue import Catalogue, load_catalogue
 from streams.bulk.table import TAG_SIZE
+from tests.support.oracle import TopicRecord
 
 RECORDINGS: Final = Path(__file__).parents[1] / "data/formats"
 
 _ABOUT: Final = "about.json"
 _CATALOGUE: Final = "catalogue.toml"
 _REDIS: Final = "redis.json"
-
-
-class Written(NamedTuple):
-    """A record of a topic."""
-
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
 
 
 @dataclass(frozen=True)
@@ -40,10 +32,10 @@ class Recording:
     directory: Path
     partitions: int
     epoch: int
-    results: tuple[Written, ...]
-    changelog: tuple[Written, ...]
-    tallies: tuple[Written, ...]
-    rejected: tuple[Written, ...]
+    results: tuple[TopicRecord, ...]
+    changelog: tuple[TopicRecord, ...]
+    tallies: tuple[TopicRecord, ...]
+    rejected: tuple[TopicRecord, ...]
     redis: dict[str, Any]
 
     @property
@@ -55,7 +47,7 @@ class Recording:
         """The catalogue of that time."""
         return load_catalogue(self.directory / _CATALOGUE)
 
-    def log(self, partition: int) -> list[Written]:
+    def log(self, partition: int) -> list[TopicRecord]:
         """Return the records of a partition of the results topic, in order."""
         return [it for it in self.results if it.partition == partition]
 
@@ -91,7 +83,7 @@ def recordings() -> list[Path]:
     return sorted(RECORDINGS.iterdir(), key=lambda it: int(it.name.removeprefix("version-")))
 
 
-def compacted(records: Iterable[Written]) -> tuple[Written, ...]:
+def compacted(records: Iterable[TopicRecord]) -> tuple[TopicRecord, ...]:
     """Return what compaction leaves: the last record of each key, in the log's order."""
     last = {(it.partition, it.key): it for it in records}
     return tuple(sorted(last.values(), key=lambda it: (it.partition, it.offset)))
@@ -100,15 +92,17 @@ def compacted(records: Iterable[Written]) -> tuple[Written, ...]:
 _TOPICS: Final = ("results", "changelog", "tallies", "rejected")
 
 
-def _records(file: Path) -> tuple[Written, ...]:
+def _records(file: Path) -> tuple[TopicRecord, ...]:
     return tuple(_read(json.loads(line)) for line in file.read_text("utf-8").splitlines())
 
 
-def _read(line: dict[str, Any]) -> Written:
-    return Written(line["partition"], line["offset"], _bytes(line["key"]), _bytes(line["value"]))
+def _read(line: dict[str, Any]) -> TopicRecord:
+    return TopicRecord(
+        line["partition"], line["offset"], _bytes(line["key"]), _bytes(line["value"])
+    )
 
 
-def _line(record: Written) -> str:
+def _line(record: TopicRecord) -> str:
     line = {
         "partition": record.partition,
         "offset": record.offset,

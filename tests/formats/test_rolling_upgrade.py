@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,9 +16,13 @@ from olympics.catalogue import load_catalogue
 from olympics.latest import Latest
 from olympics.result import encode, key_of
 from tests.formats.games import Sent, games, unreadable
-from tests.formats.record import read_topic
 from tests.formats.version_two import encode2
-from tests.support.oracle import Watcher, assert_standings_equal_the_oracle, write_records
+from tests.support.oracle import (
+    Watcher,
+    assert_standings_equal_the_oracle,
+    topic_records,
+    write_records,
+)
 from tests.support.stack import Member, Stack, StackFactory
 from tests.support.waiting import wait_until
 
@@ -69,7 +72,7 @@ def become(worker: Member, number: int) -> None:
 
 def lengths(settings: CommonSettings) -> set[int]:
     """Return how many fields the results in the changelog have."""
-    records = asyncio.run(read_topic(settings, settings.changelog_topic, settings.partitions))
+    records = topic_records(settings, settings.changelog_topic)
     return {
         len(msgspec.msgpack.decode(it.value))
         for it in records

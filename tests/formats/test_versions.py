@@ -25,8 +25,8 @@ from streams.settings import WorkerSettings
 from streams.standings import Standings
 from streams.tallies import encode_tally
 from tests.formats.games import games, unreadable
-from tests.formats.recording import Written
 from tests.formats.version_two import WRITER, encode2, installed
+from tests.support.oracle import TopicRecord
 from tests.support.stack import unique_settings
 
 CATALOGUE = load_catalogue()
@@ -46,7 +46,7 @@ def as_installed() -> Any:
     return streams.worker
 
 
-def a_log(size: int = 150) -> list[Written]:
+def a_log(size: int = 150) -> list[TopicRecord]:
     """A partition's records: results of either version, and such as nobody can read."""
     records: list[tuple[bytes | None, bytes | None]] = [*unreadable()]
     for number, result in enumerate(games(CATALOGUE, size, seed=2)):
@@ -54,7 +54,7 @@ def a_log(size: int = 150) -> list[Written]:
         records.append((key_of(result.sport, result.unit), value))
         if number == size // 2:
             records += unreadable()
-    return [Written(0, offset, key, value) for offset, (key, value) in enumerate(records)]
+    return [TopicRecord(0, offset, key, value) for offset, (key, value) in enumerate(records)]
 
 
 def own(changelog: Sequence[tuple[bytes, bytes]], begin: int, end: int) -> Standings:
@@ -76,7 +76,7 @@ def numbers(standings: Standings) -> dict[str, Any]:
     }
 
 
-def right(log: Sequence[Written]) -> dict[str, Any]:
+def right(log: Sequence[TopicRecord]) -> dict[str, Any]:
     """The oracle's numbers; what is no result is what the log's makers put there as such."""
     nobodys = set(unreadable())
     results = [it.value for it in log if (it.key, it.value) not in nobodys]
@@ -174,7 +174,7 @@ def test_a_note_of_a_rejected_record_keeps_its_fields() -> None:
         assert long == {**short, "writer": WRITER}
 
 
-def _tally(partition: int, number: int, log: Sequence[Written]) -> bytes:
+def _tally(partition: int, number: int, log: Sequence[TopicRecord]) -> bytes:
     """The tally of a log, as version *number* publishes it for *partition*."""
     with version(number):
         standings = own([], 0, 0)

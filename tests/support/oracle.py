@@ -22,7 +22,7 @@ from tests.support.stack import SnapshotReader, Stack
 
 
 class TopicRecord(NamedTuple):
-    """A record of the results topic."""
+    """A record as it lies on a topic."""
 
     partition: int
     offset: int
@@ -56,12 +56,15 @@ def write_records(
     asyncio.run(write())
 
 
-def topic_records(settings: CommonSettings) -> list[TopicRecord]:
-    """Read the whole results topic."""
+def topic_records(
+    settings: CommonSettings, topic: str | None = None, partitions: int | None = None
+) -> list[TopicRecord]:
+    """Read the whole results topic, or another."""
+    topic = topic or settings.results_topic
 
     async def read() -> list[TopicRecord]:
         found: list[TopicRecord] = []
-        tps = [TopicPartition(settings.results_topic, p) for p in range(settings.partitions)]
+        tps = [TopicPartition(topic, p) for p in range(partitions or settings.partitions)]
         # Assigning starts a look-up of the position that this names, whatever is sought after it.
         async with AIOKafkaConsumer(
             bootstrap_servers=settings.kafka, auto_offset_reset="earliest"
