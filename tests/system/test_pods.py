@@ -214,9 +214,12 @@ def test_the_port_named_grpc_serves_grpc(gateway: Pod) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{gateway.ports['grpc']}") as channel:
         health = health_pb2_grpc.HealthStub(channel)
 
-        answer = health.Check(health_pb2.HealthCheckRequest(), timeout=30)
+        def serves() -> bool:
+            answer = health.Check(health_pb2.HealthCheckRequest(), timeout=30)
+            return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
-    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        # As a probe does: on a loaded machine Kafka may be late once, and health says so.
+        wait_until(serves, what=gateway.log)
 
 
 def test_a_gateway_ends_within_its_grace_and_loses_nothing(games: Games) -> None:
