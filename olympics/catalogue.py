@@ -11,6 +11,7 @@ A catalogue is a TOML file (``olympics/catalogue.toml`` is the packaged one)::
     number = 1                          # optional: another way to name the sport
     aliases = ["Aquatics"]              # optional
     order = "lower"                     # better marks are lower, higher, or head-to-head
+    times = true                        # optional: where lower is better, marks are times
     two_bronzes = false                 # optional: both losing semi-finalists take bronze
     events = [                          # optional: units that rank otherwise, first match
       { units = "SWM?PLUNGE*", order = "higher" },
@@ -63,6 +64,8 @@ class Sport(msgspec.Struct, frozen=True):
     two_bronzes: bool
     #: pairs of a language (ISO 639, two letters) and the title in it
     titles: tuple[tuple[str, str], ...] = ()
+    #: where lower is better, marks are times, and are shown as such
+    times: bool = False
 
     def order_of(self, unit: str) -> Order:
         """Return how ``unit`` ranks: by the first pattern that matches it, else as the sport does.
@@ -130,11 +133,14 @@ class Catalogue:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """A short hash of the whole content: equal catalogues have equal ones, in any order."""
+        """A short hash of the content but for ``times``, which changes nothing but how marks look.
+
+        Equal catalogues have equal ones, in any order.
+        """
         content = msgspec.json.encode(
             [
                 self.revision,
-                sorted(self.sports.values(), key=lambda sport: sport.name),
+                [_counted_by(sport) for _, sport in sorted(self.sports.items())],
                 sorted(self.faculties.values(), key=lambda faculty: faculty.name),
             ]
         )
@@ -227,6 +233,7 @@ class _RawSport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     aliases: tuple[str, ...] = ()
     events: tuple[_RawEvent, ...] = ()
     two_bronzes: bool = False
+    times: bool = False
 
 
 class _RawFaculty(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -270,7 +277,14 @@ def _sport(name: str, raw: _RawSport, file: str) -> Sport:
         order=raw.order,
         events=tuple((event.units, event.order) for event in raw.events),
         two_bronzes=raw.two_bronzes,
+        times=raw.times,
     )
+
+
+def _counted_by(sport: Sport) -> dict[str, Any]:
+    content = msgspec.structs.asdict(sport)
+    del content["times"]
+    return content
 
 
 def _faculty(name: str, raw: _RawFaculty, file: str) -> Faculty:

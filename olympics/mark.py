@@ -48,6 +48,25 @@ def format_mark(thousandths: int) -> str:
     return f"{'-' if thousandths < 0 else ''}{whole}.{decimals:03d}"
 
 
+def shown_mark(thousandths: int, *, time: bool) -> str:
+    """Return a mark as lists of results print it: ``62410`` as a *time* is ``"1:02.41"``.
+
+    Two decimals, three if the third is not zero; none in a time of whole seconds from an hour on.
+    """
+    whole, decimals = divmod(abs(thousandths), 1000)
+    fraction = f".{decimals:03d}" if decimals % 10 else f".{decimals // 10:02d}"
+    text = str(whole)
+    if time and whole >= 60:
+        minutes, seconds = divmod(whole, 60)
+        text = f"{minutes}:{seconds:02d}"
+        if minutes >= 60:
+            hours, minutes = divmod(minutes, 60)
+            text = f"{hours}:{minutes:02d}:{seconds:02d}"
+            if not decimals:
+                fraction = ""
+    return f"{'-' if thousandths < 0 else ''}{text}{fraction}"
+
+
 @lru_cache(maxsize=65_536)
 def thousandths_of(text: str) -> int | None:
     """Return the thousandths of a canonical mark; None if ``format_mark`` cannot have made it.

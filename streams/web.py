@@ -7,7 +7,7 @@ from mode import Service
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from contracts.partitioning import partition_of
-from olympics.mark import format_mark
+from olympics.mark import format_mark, shown_mark
 from olympics.result import key_of
 from olympics.unit import Unit, status_name
 from streams import metrics
@@ -96,20 +96,22 @@ class PrivateWeb(Service):
                 unit = state.tally.unit(key, sport, name)
                 if unit is None:
                     return web.json_response({"error": "no such unit"}, status=404)
-                return web.json_response(_standings(unit, state.offset))
+                times = unit.lower_is_better and worker.catalogue.sports[sport].times
+                return web.json_response(_standings(unit, state.offset, times=times))
         return web.json_response(
             {"error": "another worker owns this unit", "partition": partition}, status=421
         )
 
 
-def _standings(unit: Unit, offset: int) -> dict[str, Any]:
+def _standings(unit: Unit, offset: int, *, times: bool) -> dict[str, Any]:
     rows = [
         {
             "rank": place.rank,
             "competitor": place.competitor,
             "name": place.latest.name,
             "faculty": place.latest.faculty,
-            "mark": None if place.latest.mark is None else format_mark(place.latest.mark),
+            "mark": None if mark is None else format_mark(mark),
+            "mark_text": None if mark is None else shown_mark(mark, time=times),
             "outcome": place.latest.outcome,
             "irm": place.latest.irm,
             "medal": place.medal,
@@ -118,6 +120,7 @@ def _standings(unit: Unit, offset: int) -> dict[str, Any]:
             "version": place.latest.version,
         }
         for place in unit.places()
+        for mark in (place.latest.mark,)
     ]
     return {
         "sport": unit.sport,

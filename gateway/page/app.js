@@ -471,7 +471,8 @@ function unitView(sport, unit) {
   }
 
   function line(it) {
-    const outcome = [it.mark, it.outcome ? word(it.outcome) : null, it.irm]
+    // A worker of an earlier version says no text.
+    const outcome = [it.mark_text ?? it.mark, it.outcome ? word(it.outcome) : null, it.irm]
       .filter((text) => text !== null).join(" · ");
     const named = it.name ?? it.competitor;
     const mark = it.status === "official" ? null

@@ -130,9 +130,10 @@ def test_a_result_moves_the_table_without_a_reload(chromium: Chromium, paris: St
 
 
 def test_a_unit_is_shown_by_link_and_follows_corrections(chromium: Chromium, paris: Stack) -> None:
-    unit = "50 m / butterfly"
-    post(paris, unit=unit, competitor={"id": "7", "name": "Ana Ruiz"}, faculty="FRA", mark="25.10")
-    post(paris, unit=unit, competitor={"id": "8", "name": "Eva Paz"}, faculty="ITA", mark="25.20")
+    unit = "100 m / butterfly"
+    ana, eva = {"id": "7", "name": "Ana Ruiz"}, {"id": "8", "name": "Eva Paz"}
+    post(paris, unit=unit, competitor=ana, faculty="FRA", mark="1:05.10")
+    post(paris, unit=unit, competitor=eva, faculty="ITA", mark="1:05.20")
     post(paris, unit=unit, competitor={"id": "9"}, faculty="USA", irm="DSQ")
     paris.settled()
 
@@ -141,16 +142,15 @@ def test_a_unit_is_shown_by_link_and_follows_corrections(chromium: Chromium, par
         assert screen.text("h1") == unit
         assert screen.text(".where") == "Swimming · Final"
         assert screen.rows() == [
-            ["1", "Ana Ruiz7", "France", "25.100", "Gold"],
-            ["2", "Eva Paz8", "Italy", "25.200", "Silver"],
+            ["1", "Ana Ruiz7", "France", "1:05.10", "Gold"],
+            ["2", "Eva Paz8", "Italy", "1:05.20", "Silver"],
             ["–", "9", "United States", "DSQ", ""],
         ]
 
-        post(paris, unit=unit, competitor={"id": "8", "name": "Eva Paz"}, faculty="ITA",
-             mark="25.05", version=2)  # fmt: skip
+        post(paris, unit=unit, competitor=eva, faculty="ITA", mark="59.05", version=2)
 
         screen.until_text("main tbody tr", "Eva Paz")
-        assert screen.rows()[0] == ["1", "Eva Paz8", "Italy", "25.050", "Gold"]
+        assert screen.rows()[0] == ["1", "Eva Paz8", "Italy", "59.05", "Gold"]
 
         # In another language it is there at once, not after a look at "Loading".
         shown = "document.querySelectorAll('main tbody tr').length"

@@ -331,7 +331,7 @@ def test_the_standings_of_a_unit_are_asked_of_its_owner(stack: StackFactory) -> 
             },
             CATALOGUE,
         )
-        for number, mark in enumerate(["50.10", "49.99", "50.10"])
+        for number, mark in enumerate(["1:00.10", "59.99", "1:00.10"])
     ]
     write_results(running.settings, results)
     running.settled()
@@ -343,6 +343,11 @@ def test_the_standings_of_a_unit_are_asked_of_its_owner(stack: StackFactory) -> 
         (1, "1", "gold"),
         (2, "0", "silver"),
         (2, "2", "silver"),
+    ]
+    assert [(row["mark"], row["mark_text"]) for row in rows] == [
+        ("59.990", "59.99"),
+        ("60.100", "1:00.10"),
+        ("60.100", "1:00.10"),
     ]
     unknown = [worker.request("GET", "/units/swimming/nothing")[0] for worker in running.workers]
     assert sorted(unknown) == [404, 421]

@@ -134,6 +134,13 @@ def test_the_fingerprint_tells_content_not_order() -> None:
     assert one.fingerprint == same.fingerprint != other.fingerprint
 
 
+def test_how_marks_look_is_not_in_the_fingerprint() -> None:
+    one = make_catalogue(SMALL)
+    timed = make_catalogue(SMALL.replace('order = "lower"', 'order = "lower"\ntimes = true', 1))
+    assert one != timed
+    assert one.fingerprint == timed.fingerprint
+
+
 @pytest.mark.parametrize(
     ("old", "new", "place", "expected"),
     [

@@ -10,6 +10,7 @@ from olympics.mark import (
     MARK_LIMIT,
     format_mark,
     parse_mark,
+    shown_mark,
     thousandths_of,
 )
 
@@ -81,6 +82,27 @@ def test_what_is_no_exact_mark_is_refused(value: object) -> None:
 def test_the_canonical_text_has_three_decimals(thousandths: int, text: str) -> None:
     assert format_mark(thousandths) == text
     assert thousandths_of(text) == thousandths
+
+
+@pytest.mark.parametrize(
+    ("thousandths", "time", "number"),
+    [
+        (55_780, "55.78", "55.78"),
+        (59_999, "59.999", "59.999"),
+        (60_000, "1:00.00", "60.00"),
+        (62_410, "1:02.41", "62.41"),
+        (190_615, "3:10.615", "190.615"),
+        (3_599_990, "59:59.99", "3599.99"),
+        (7_586_000, "2:06:26", "7586.00"),
+        (7_586_500, "2:06:26.50", "7586.50"),
+        (0, "0.00", "0.00"),
+        (-61_005, "-1:01.005", "-61.005"),
+    ],
+)
+def test_people_read_times_as_times(thousandths: int, time: str, number: str) -> None:
+    assert shown_mark(thousandths, time=True) == time
+    assert shown_mark(thousandths, time=False) == number
+    assert parse_mark(number) == thousandths
 
 
 @pytest.mark.parametrize(
