@@ -2,46 +2,44 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
 from bench.builds import Missing
+from bench.command import (
+    HELP,
+    Say,
+    among,
+    console_of_bench,
+    header,
+    out_option,
+    quick_option,
+    saying,
+)
 from bench.gateway import report
-from bench.gateway.compare import Comparison, Say, Sizes, call, compare
+from bench.gateway.compare import Comparison, Sizes, call, compare
 from bench.gateway.generators import Load
 from bench.gateway.overload import measure_overload
 from bench.gateway.peers import OURS, Peer, peers
 from bench.gateway.workloads import CALLS, WORKLOADS, Workload
-from bench.machine import describe_machine
-from bench.report import WIDTH, load
+from bench.report import load
 from bench.stack import Stack, started_stack
 
 _SECTIONS: Final = ("compare", "grpc", "overload")
-_OUT: Final = Path(__file__).parent.parent / "out"
 _FULL: Final = Sizes(seconds=10.0, warm_up=2.0, rounds=3)
 _QUICK: Final = Sizes(seconds=2.0, warm_up=1.0, rounds=1)
 _OVERLOAD_MINUTES: Final = 3.0
 _OVERLOAD_QUICK: Final = 0.2
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--quick",
-    is_flag=True,
-    default=lambda: os.environ.get("QUICK", "") not in ("", "0"),
-    help="A rough answer within five minutes: short runs, one of each; also by QUICK=1.",
-)
+@click.command(context_settings=HELP)
+@quick_option("within five minutes: short runs, one of each")
 @click.option(
     "--only",
     "sections",
@@ -65,9 +63,7 @@ _OVERLOAD_QUICK: Final = 0.2
     help=f"Length of each overload; default {_OVERLOAD_MINUTES:g}, "
     f"with --quick {_OVERLOAD_QUICK:g}.",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=_OUT, show_default=True
-)
+@out_option
 def main(
     quick: bool,
     sections: tuple[str, ...],
@@ -83,35 +79,21 @@ def main(
     Needs wrk and Go (`make deps-bench`). Writes gateway.json, gateway.txt, gateway.md and
     gateway.png. docs/bench-gateway.md says what the figures mean.
     """
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=WIDTH)
+    console = console_of_bench()
     base = _QUICK if quick else _FULL
     sizes = Sizes(seconds or base.seconds, base.warm_up, rounds or base.rounds)
     minutes = overload_minutes or (_OVERLOAD_QUICK if quick else _OVERLOAD_MINUTES)
     build_dir = out.absolute() / "build"
     every = peers(build_dir)
-    if unknown := set(chosen) - {peer.name for peer in every}:
-        known = ", ".join(peer.name for peer in every)
-        raise click.BadParameter(f"{', '.join(sorted(unknown))}; known: {known}", param_hint="peer")
-    among = [peer for peer in every if not chosen or peer.name in chosen]
+    wanted = among(every, chosen)
     under = [it for it in WORKLOADS if not names or it.name in names]
     found = load(out / "gateway.json")
-    found.update(
-        machine=describe_machine(),
-        when=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=shlex.join(["python", "-m", "bench.gateway", *sys.argv[1:]]),
-        quick=quick,
-    )
-    began = time.monotonic()
-
-    def say(line: str) -> None:
-        console.print(f"{time.monotonic() - began:6.1f} s  {escape(line)}", highlight=False)
-
+    found |= header("bench.gateway") | {"quick": quick}
+    say = saying(console)
     with started_stack(console) as stack:
         if "compare" in (sections or _SECTIONS):
             try:
-                _compare(stack, among, under, sizes, found, say)
+                _compare(stack, wanted, under, sizes, found, say)
             except Missing as missing:
                 raise click.ClickException(str(missing)) from None
             report.save(out, found)
@@ -132,13 +114,13 @@ def main(
 
 def _compare(
     stack: Stack,
-    among: Sequence[Peer],
+    wanted: Sequence[Peer],
     under: Sequence[Workload],
     sizes: Sizes,
     found: dict[str, Any],
     say: Say,
 ) -> None:
-    comparison = compare(stack, among, under, sizes, say)
+    comparison = compare(stack, wanted, under, sizes, say)
     found["workloads"] = {it.name: it.title for it in under}
     found["sizes"] = asdict(sizes)
     found["peers"] = {
@@ -148,7 +130,7 @@ def _compare(
             "does": peer.does,
             **comparison.to_json(peer.name),
         }
-        for peer in among
+        for peer in wanted
     }
     found["ratios"] = comparison.ratios()
 

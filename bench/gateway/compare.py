@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from bench import figures
 from bench.builds import Missing
+from bench.command import Say
 from bench.gateway.generators import GeneratorFailed, Load, need_wrk, wrk
 from bench.gateway.peers import NOTHING, OURS, PRODUCER, Peer
 from bench.gateway.serving import PeerFailed, Server, empty_topic, serving
@@ -18,8 +19,6 @@ from bench.gateway.workloads import Calls, Workload, write_bodies, write_message
 from bench.stack import Stack
 
 _PRODUCER_BATCH: Final = 500
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

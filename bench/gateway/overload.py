@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from bench.gateway.compare import Say
+from bench.command import Say
 from bench.gateway.generators import Load
 from bench.gateway.peers import Peer
 from bench.gateway.serving import Server, serving

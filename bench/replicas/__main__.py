@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import sys
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
-from rich.markup import escape
 
 from bench.builds import Missing
+from bench.command import HELP, console_of_bench, header, out_option, quick_option, saying
 from bench.gateway.generators import need_wrk
-from bench.machine import describe_machine
 from bench.replicas import report
 from bench.replicas.balancer import need_balancer
 from bench.replicas.measure import LOADS, measure, measure_bytes, started_system
-from bench.report import WIDTH
 from bench.stack import started_stack
 
-_OUT: Final = Path(__file__).parent.parent / "out"
 _SECONDS: Final = 10.0
 _QUICK_SECONDS: Final = 3.0
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--quick",
-    is_flag=True,
-    default=lambda: os.environ.get("QUICK", "") not in ("", "0"),
-    help="A rough answer within two minutes; also by QUICK=1.",
-)
+@click.command(context_settings=HELP)
+@quick_option("within two minutes")
 @click.option(
     "--gateways", type=click.IntRange(1, 16), default=2, show_default=True, help="At most so many."
 )
@@ -49,9 +35,7 @@ _QUICK_SECONDS: Final = 3.0
     help="Of the results topic: what workers can share.",
 )
 @click.option("--seconds", type=click.FloatRange(min=1), help="Length of a measurement.")
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=_OUT, show_default=True
-)
+@out_option
 def main(
     quick: bool, gateways: int, workers: int, partitions: int, seconds: float | None, out: Path
 ) -> None:
@@ -61,9 +45,7 @@ def main(
     replicas.json, replicas.txt, replicas.md and replicas.png. docs/replicas.md says what the
     figures mean.
     """
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=WIDTH)
+    console = console_of_bench()
     try:
         need_wrk()
         need_balancer()
@@ -73,19 +55,13 @@ def main(
         raise click.BadParameter("more workers than partitions would idle", param_hint="workers")
     lasting = seconds or (_QUICK_SECONDS if quick else _SECONDS)
     found: dict[str, Any] = {
-        "machine": describe_machine(),
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", "-m", "bench.replicas", *sys.argv[1:]]),
+        **header("bench.replicas"),
         "seconds": lasting,
         "partitions": partitions,
         "loads": {load.name: load.title for load in LOADS},
         "systems": [],
     }
-    began = time.monotonic()
-
-    def say(line: str) -> None:
-        console.print(f"{time.monotonic() - began:6.1f} s  {escape(line)}", highlight=False)
-
+    say = saying(console)
     with started_stack(console) as stack:
         for number_of_workers in range(1, workers + 1):
             for number_of_gateways in range(1, gateways + 1):

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import logging
-import os
-import shlex
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 from redis import Redis
 from rich.console import Console
 from rich.table import Table
 
-from bench.machine import describe_machine
-from bench.report import WIDTH, load, machine_line, save, shown
+from bench.command import HELP, console_of_bench, header, out_option, quick_option
+from bench.report import load, machine_line, save, shown
 from bench.weather.measure import SECTIONS, Bench
 from medallero.terminal import quiet_libraries
 from tests.soak.weather import servers
 from tests.support.environment import forget_settings
 
-_OUT: Final = Path(__file__).parent.parent / "out"
 
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.command(context_settings=HELP | {"show_default": True})
 @click.option(
     "--only",
     multiple=True,
@@ -38,14 +32,8 @@ _OUT: Final = Path(__file__).parent.parent / "out"
 @click.option(
     "--reports", type=click.IntRange(min=100), default=200_000, help="Of a backlog, or of a store."
 )
-@click.option(
-    "--quick",
-    is_flag=True,
-    default=lambda: os.environ.get("QUICK", "") not in ("", "0"),
-    show_default=False,
-    help="A rough answer: 3 seconds, 20,000 reports; also by QUICK=1.",
-)
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=_OUT)
+@quick_option("with 3 seconds and 20,000 reports")
+@out_option
 def main(only: tuple[str, ...], seconds: float, reports: int, quick: bool, out: Path) -> None:
     """Measure the ways of the weather reports beside one another.
 
@@ -57,19 +45,11 @@ def main(only: tuple[str, ...], seconds: float, reports: int, quick: bool, out: 
     forget_settings()
     quiet_libraries()
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=WIDTH)
+    console = console_of_bench()
     if quick:
         seconds, reports = 3.0, 20_000
     report = load(out / "weather.json")
-    report |= {
-        "machine": describe_machine(),
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", "-m", "bench.weather", *sys.argv[1:]]),
-        "seconds": seconds,
-        "reports": reports,
-    }
+    report |= header("bench.weather") | {"seconds": seconds, "reports": reports}
     report.setdefault("sections", {})
     with tempfile.TemporaryDirectory(prefix="medallero-bench-") as scratch:
         directory = Path(scratch)

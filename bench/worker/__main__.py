@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
-import time
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
-from bench.machine import describe_machine
-from bench.report import WIDTH
+from bench.command import (
+    HELP,
+    Say,
+    among,
+    console_of_bench,
+    header,
+    out_option,
+    quick_option,
+    saying,
+)
 from bench.stack import Stack, started_stack
 from bench.worker import report
-from bench.worker.compare import Say, Sizes, compare
+from bench.worker.compare import Sizes, compare
 from bench.worker.latency import measure_latency
 from bench.worker.peers import OURS, peers
 from bench.worker.recovery import measure_recovery
@@ -28,20 +32,12 @@ from bench.worker.workloads import WORKLOADS
 from olympics.catalogue import load_catalogue
 
 _SECTIONS: Final = ("compare", "scaling", "recovery", "latency")
-_OUT: Final = Path(__file__).parent.parent / "out"
-
-
 _FULL: Final = Sizes(count=300_000, medium=300_000, slow=20_000, rounds=3)
 _QUICK: Final = Sizes(count=200_000, medium=16_000, slow=3_000, rounds=1)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--quick",
-    is_flag=True,
-    default=lambda: os.environ.get("QUICK", "") not in ("", "0"),
-    help="A rough answer within five minutes: fewer records, one run; also by QUICK=1.",
-)
+@click.command(context_settings=HELP)
+@quick_option("within five minutes: fewer records, one run")
 @click.option(
     "--only",
     "sections",
@@ -56,9 +52,7 @@ _QUICK: Final = Sizes(count=200_000, medium=16_000, slow=3_000, rounds=1)
 )
 @click.option("--count", type=click.IntRange(min=1_000), help="Records of a workload.")
 @click.option("--rounds", type=click.IntRange(min=1), help="Runs of each peer and workload.")
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=_OUT, show_default=True
-)
+@out_option
 def main(
     quick: bool,
     sections: tuple[str, ...],
@@ -72,43 +66,26 @@ def main(
 
     Writes worker.json, worker.txt and worker.png. docs/bench.md says what the figures mean.
     """
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=WIDTH)
+    console = console_of_bench()
     base = _QUICK if quick else _FULL
     sizes = replace(base, count=count or base.count, rounds=rounds or base.rounds)
     sections = sections or (("compare",) if quick else _SECTIONS)
     every = peers(out.absolute() / "build")
-    if unknown := set(chosen) - {peer.name for peer in every}:
-        known = ", ".join(peer.name for peer in every)
-        raise click.BadParameter(f"{', '.join(sorted(unknown))}; known: {known}", param_hint="peer")
+    wanted = among(every, chosen)
     found = report.load(out / "worker.json")
-    found.update(
-        machine=describe_machine(),
-        when=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=shlex.join(["python", "-m", "bench.worker", *sys.argv[1:]]),
-        quick=quick,
-    )
-    began = time.monotonic()
-
-    def say(line: str) -> None:
-        console.print(f"{time.monotonic() - began:6.1f} s  {escape(line)}", highlight=False)
-
+    found |= header("bench.worker") | {"quick": quick}
+    say = saying(console)
     with started_stack(console) as stack:
         if "compare" in sections:
             comparison = compare(
                 stack,
-                [peer for peer in every if not chosen or peer.name in chosen],
+                wanted,
                 [WORKLOADS[name] for name in workloads or WORKLOADS],
                 sizes=sizes,
                 catalogue=load_catalogue(),
                 say=say,
             )
-            found["commands"] = {
-                peer.name: shlex.join(peer.argv())
-                for peer in every
-                if not chosen or peer.name in chosen
-            }
+            found["commands"] = {peer.name: shlex.join(peer.argv()) for peer in wanted}
             found["workloads"] = {name: WORKLOADS[name].title for name in comparison.workloads}
             found["sizes"] = asdict(sizes)
             found["peers"] = {
@@ -118,8 +95,7 @@ def main(
                     "does": peer.does,
                     **comparison.to_json(peer.name),
                 }
-                for peer in every
-                if not chosen or peer.name in chosen
+                for peer in wanted
             }
             found["ratios"] = comparison.ratios()
             found["warm_ratios"] = comparison.ratios("warm_rate")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from redis import Redis
 
 from bench import figures
 from bench.builds import Missing
+from bench.command import Say
 from bench.kafka import create_topic, fill
 from bench.proc import peak_memory_of
 from bench.stack import Stack
@@ -25,8 +26,6 @@ from olympics.catalogue import Catalogue
 PARTITIONS: Final = 4
 _GRACE: Final = 20.0
 _AGREE_SECONDS: Final = 3.0
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

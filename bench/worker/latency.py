@@ -16,8 +16,9 @@ import msgspec
 from redis.asyncio import Redis
 
 from bench import figures
+from bench.command import Say
 from bench.stack import Stack
-from bench.worker.compare import PARTITIONS, Say
+from bench.worker.compare import PARTITIONS
 from bench.worker.peers import Run, peers, worker_environment
 from bench.worker.watching import PeerFailed
 from bench.worker.workers import fresh_run, start_worker

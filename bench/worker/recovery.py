@@ -10,9 +10,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from bench.command import Say
 from bench.kafka import Record, delete_topics, fill
 from bench.stack import Stack
-from bench.worker.compare import PARTITIONS, Say
+from bench.worker.compare import PARTITIONS
 from bench.worker.peers import Run, peers
 from bench.worker.watching import snapshot_progress, watch
 from bench.worker.workers import fresh_run, running, start_worker

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench import figures
+from bench.command import Say
 from bench.kafka import fill, filler
 from bench.stack import Stack
 from bench.worker import rates
-from bench.worker.compare import PARTITIONS, Job, Say, make_job, measure
+from bench.worker.compare import PARTITIONS, Job, make_job, measure
 from bench.worker.peers import OURS, Peer, Run, peers
 from bench.worker.rates import Sample
 from bench.worker.watching import PeerFailed, snapshot_progress, watch
