@@ -56,6 +56,7 @@ def run(settings: GatewaySettings, place: Place | None = None) -> None:
 
 
 async def _serve(settings: GatewaySettings, place: Place | None) -> None:
+    parent = os.getppid()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
@@ -76,7 +77,7 @@ async def _serve(settings: GatewaySettings, place: Place | None) -> None:
     await stop.wait()
     await gateway.stop()
     if siblings is not None:
-        await siblings.close()
+        await siblings.close(orphaned=os.getppid() != parent)
 
 
 def _stop_with_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

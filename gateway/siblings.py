@@ -7,6 +7,7 @@ what it is, where a sum over all processes would seem to have fallen.
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -51,9 +52,14 @@ class Siblings:
         path.unlink(missing_ok=True)  # of the process whose place this one takes
         self._server = await asyncio.start_unix_server(self._tell, path)
 
-    async def close(self) -> None:
+    async def close(self, *, orphaned: bool) -> None:
+        """Stop; *orphaned*: nobody else is left who would remove the directory."""
         if self._server is not None:
             self._server.close()
+        if orphaned:
+            socket_of(self._directory, self._number).unlink(missing_ok=True)
+            with suppress(OSError):  # the last one succeeds
+                self._directory.rmdir()
 
     async def expose(self) -> bytes:
         """Return the metrics of all processes in Prometheus' text format.

@@ -224,12 +224,16 @@ def test_processes_whose_parent_is_killed_end_too(
     try:
         several.wait_ready()
         pids = several.pids()
+        commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids]
     finally:
         several.popen.kill()
         several.popen.wait()
 
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), timeout=30)
     assert len(pids) == PROCESSES
+    shared = {Path(os.fsdecode(command.split(b"\0")[-2])) for command in commands}
+    assert len(shared) == 1
+    assert not shared.pop().exists()
 
 
 def _run(settings: GatewaySettings) -> subprocess.CompletedProcess[str]:
