@@ -8,6 +8,7 @@ guess. Whatever ``parse_result`` and ``encode`` make, ``decode`` returns as the 
 import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeVar
+from unicodedata import is_normalized
 
 import msgspec
 
@@ -140,7 +141,11 @@ def decode(data: bytes, catalogue: Catalogue) -> Result:
     mark = result.mark
     # One look at the texts together: a space at an end, or a double one, makes a double one here.
     texts = f" {unit} {identity} {identity if name is None else name} "
-    if not texts.isascii() or not texts.isprintable() or "  " in texts:
+    if (
+        "  " in texts
+        or not texts.isprintable()
+        or not (texts.isascii() or is_normalized("NFC", texts))
+    ):
         _require_canonical(unit, identity, name)
     if len(unit) == RSC_LENGTH and unit[:3] != sport.code:
         _refuse_contradiction(sport, unit, catalogue)
