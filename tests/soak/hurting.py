@@ -27,6 +27,8 @@ from tests.support.waiting import wait_until
 _SESSION: Final = 8.0
 #: Within so long a worker that has woken has spoken with its group.
 _HEARTBEAT: Final = 6.0
+#: Longest time for a process to end in order, seconds.
+_GRACE: Final = 60.0
 _LOOK: Final = 1.0
 #: No file of a broker with a full disk can grow beyond so many bytes: every log is longer at once.
 _FULL: Final = 64 * 2**10
@@ -352,7 +354,8 @@ class HurtingOurs(Hurting):
 
     def stop(self, member: Member) -> None:
         """Stop it in order."""
-        code = member.stop()
+        # To be killed does no harm; but who has not ended by then hangs, however busy the machine is.
+        code = member.stop(grace=_GRACE)
         if code == EXIT_CODE:
             self.ended[member.name] += 1  # by itself, just before
         elif code != 0:

@@ -51,12 +51,15 @@ def started_system(
         running_redis(directory) as redis,
         TcpProxy(_host_and_port(redis.address)) as redis_proxy,
     ):
+        names = directory / "names"  # where they are, an earlier run is resumed
         settings = unique_settings(
             cluster.address,
             f"redis://{redis_proxy.address}/0",
+            name=names.read_text() if names.exists() else None,
             replication=REPLICAS,
             partitions=plan.partitions,
         )
+        names.write_text(settings.topic_prefix.removesuffix("-"))
         stack = Stack(settings, directory, {"session_timeout": "6", "kafka_timeout": "10"})
         if plan.without is not None:
             stack.worker_program = (sys.executable, "-m", "tests.soak.unsafe", plan.without)

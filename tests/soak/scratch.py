@@ -16,21 +16,25 @@ from tests.soak.verifier import Violation
 
 
 @contextmanager
-def scratch(console: Console, seed: int, kept: str, *, keep: bool) -> Iterator[Path]:
+def scratch(
+    console: Console, seed: int, kept: str, *, keep: bool, resumed: Path | None = None
+) -> Iterator[Path]:
     """Yield a new directory; say what is wrong, and where *kept* is then, and end the process.
 
     Exit code 1 where something was not right, 130 where it was interrupted, also by SIGTERM. A
-    directory of which all is well is removed, unless it is to be kept.
+    directory of which all is well is removed, unless it is to be kept. One that is *resumed* is
+    yielded in the place of a new one, and kept if it is interrupted.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    directory = Path(tempfile.mkdtemp(prefix="medallero-soak-"))
+    directory = resumed or Path(tempfile.mkdtemp(prefix="medallero-soak-"))
     right = False
     try:
         yield directory
         right = True
     except KeyboardInterrupt:
         console.print("Stopped before its end.")
-        shutil.rmtree(directory, ignore_errors=True)
+        if resumed is None:
+            shutil.rmtree(directory, ignore_errors=True)
         raise SystemExit(130) from None
     except AssertionError as failure:
         what = "A view of the mirror is wrong" if isinstance(failure, Violation) else "Not right"

@@ -157,7 +157,8 @@ class _Run:
         strikes: list[Strike] = []
         with self._watcher, self._foreigner, self._senders as senders:
             self._began = time.monotonic()
-            self._until(lambda: senders.accepted > self._plan.rate, "results are accepted")
+            begin = senders.accepted + self._plan.rate
+            self._until(lambda: senders.accepted > begin, "results are accepted")
             for fault in faults:
                 strike = self._strike(fault)
                 if strike is None:

@@ -61,6 +61,13 @@ _WITHOUT: Final = 10.0
     help="Take this safety out of the workers: the run must fail then, within ten minutes. Its own "
     "faults, if no other --kind is given; the topic is recounted after each of them.",
 )
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIRECTORY",
+    help="Start everything anew on what an earlier run has left, and go on. In the end what was "
+    "accepted in all of its parts is looked for. Take another seed.",
+)
 @click.option("--json", "json_file", type=click.Path(dir_okay=False), help="Write the report here.")
 @click.option("--keep", is_flag=True, help="Keep logs and data also when all is well.")
 def command(
@@ -74,6 +81,7 @@ def command(
     faults: int,
     patience: float,
     without: str | None,
+    resume: Path | None,
     json_file: str | None,
     keep: bool,
 ) -> None:
@@ -91,6 +99,7 @@ def command(
       python -m tests.soak.whole --minutes 5
       python -m tests.soak.whole --minutes 120 --seed 7 --json soak.json
       python -m tests.soak.whole --faults 6 --kind broker-controller --kind redis-empty
+      python -m tests.soak.whole --minutes 30 --seed 8 --resume /tmp/medallero-soak-abc
 
     \b
     Exit code: 0 all is right and faults struck work in flight, 1 not so; schedule, logs and data
@@ -109,7 +118,9 @@ def command(
         each=each,
         without=without,
     )
-    with scratch(console, seed, "The schedule, logs and data", keep=keep) as directory:
+    with scratch(
+        console, seed, "The schedule, logs and data", keep=keep, resumed=resume
+    ) as directory:
         console.print(f"Seed {seed}. Three brokers, Redis, gateways and workers are started.")
         report = run(plan, directory, Said(console))
     if json_file is not None:

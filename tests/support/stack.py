@@ -30,9 +30,11 @@ from tests.support.waiting import wait_until
 _HOST: Final = "127.0.0.1"
 
 
-def unique_settings(kafka: str, redis: str, **fields: Any) -> CommonSettings:
-    """Return settings whose topics and keys no other test uses."""
-    name = uuid.uuid4().hex[:8]
+def unique_settings(
+    kafka: str, redis: str, name: str | None = None, **fields: Any
+) -> CommonSettings:
+    """Return settings whose topics and keys no other test uses; with *name*, those of that name."""
+    name = name or uuid.uuid4().hex[:8]
     return CommonSettings(
         kafka=kafka,
         redis=redis,
@@ -78,9 +80,9 @@ class Member:
     def resume(self) -> None:
         self.process.send(signal.SIGCONT)
 
-    def stop(self) -> int:
-        """Stop it in order; return its exit code."""
-        stop_all([self.process], self.service.grace)
+    def stop(self, grace: float | None = None) -> int:
+        """Stop it in order; return its exit code. It is killed after its *grace* in seconds."""
+        stop_all([self.process], grace or self.service.grace)
         code = self.process.exit_code
         assert code is not None
         return code
