@@ -354,7 +354,7 @@ class HurtingOurs(Hurting):
 
     def stop(self, member: Member) -> None:
         """Stop it in order."""
-        # To be killed does no harm; but who has not ended by then hangs, however busy the machine is.
+        # To be killed does no harm; but who has not ended by then hangs, on a busy machine too.
         code = member.stop(grace=_GRACE)
         if code == EXIT_CODE:
             self.ended[member.name] += 1  # by itself, just before
