@@ -386,7 +386,7 @@ class FastConnection(asyncio.Protocol):
         """
         self._refuse(refused)
         transport, lane = self._transport, self._lane
-        if transport is None or transport.is_closing():
+        if transport is None:
             return
         self._resting = True
         self.deadline = _NEVER
@@ -395,13 +395,11 @@ class FastConnection(asyncio.Protocol):
 
     def _rested(self) -> None:
         self._resting = False
-        transport, lane = self._transport, self._lane
-        if transport is None or transport.is_closing():
-            return
-        transport.resume_reading()
-        self._paused = False
-        self.deadline = lane.loop.time() + lane.body_timeout
-        self._advance()
+        if self._transport is not None:
+            self._transport.resume_reading()
+            self._paused = False
+            self.deadline = self._lane.loop.time() + self._lane.body_timeout
+            self._advance()
 
     def _end(self, answer: Answer) -> None:
         lane, transport = self._lane, self._transport
