@@ -27,12 +27,3 @@ def test_whatever_is_hurt_no_accepted_result_is_lost_and_every_number_is_right(
     assert report.lost == 0
     assert report.records >= report.accepted > 500
     assert report.snapshots > len(KINDS)
-
-    # And all of it is looked for again, when everything was off and goes on where it was.
-    plan = Plan(seed=2, faults=1, kinds=("worker-kill",), rate=500, pause=1.0)
-
-    resumed = run(plan, tmp_path, Progress())
-
-    assert resumed.lost == 0
-    assert resumed.accepted > report.accepted
-    assert resumed.records >= report.records + resumed.accepted - report.accepted
