@@ -166,7 +166,7 @@ def test_a_unit_is_found_by_its_code(chromium: Chromium, paris: Stack) -> None:
 
         screen.until("document.querySelectorAll('table.unit tbody tr').length === 8")
         assert screen.text("h1") == "SWM M 50MFR FNL 000100"
-        assert screen.rows()[0] == ["1", "Australia1946161", "Australia", "21.250", "Gold"]
+        assert screen.rows()[0] == ["1", "Australia1946161", "Australia", "21.25", "Gold"]
 
 
 def test_a_unit_without_results_is_shown_as_soon_as_it_has_some(
