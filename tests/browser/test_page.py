@@ -117,6 +117,8 @@ def test_a_sport_has_its_own_table_and_its_winners_and_losers(
 def test_a_result_moves_the_table_without_a_reload(chromium: Chromium, paris: Stack) -> None:
     with chromium.opened(paris.gateway.url, reduced_motion="no-preference") as screen:
         screen.until("document.querySelectorAll('main tbody tr').length > 30")
+        # All rows are made anew once, when the catalogue's titles come.
+        screen.until_text("main tbody tr[data-faculty=USA]", "United States")
         screen.run("window.unmoved = document.querySelector('[data-faculty=USA]')")
 
         for number in range(9):
