@@ -102,6 +102,7 @@ class FastConnection(asyncio.Protocol):
         "_paused",
         "_pieces",
         "_request_id",
+        "_resting",
         "_skip",
         "_started",
         "_transport",
@@ -123,6 +124,7 @@ class FastConnection(asyncio.Protocol):
         self._skip = 0  # bytes of a refused request's body, which nobody reads
         self._paused = False  # the client sends too far ahead
         self._blocked = False  # the client does not read its answers
+        self._resting = False  # the client's next bytes wait, since there was no room for its last
         # The request.
         self._head: PlainHead | None = None  # None: no request is being served
         self._busy = False  # its body is complete
@@ -170,7 +172,7 @@ class FastConnection(asyncio.Protocol):
             self._pieces.clear()
             self._awaited = 0
         self._data = self._data + data if self._data else data
-        if not self._busy and not self._blocked:
+        if not self._held_up():
             self._advance()
         elif len(self._data) > _AHEAD and not self._paused:
             self._paused = True
@@ -206,7 +208,7 @@ class FastConnection(asyncio.Protocol):
         """Do all that can be done with what has come."""
         # While pieces of a body are awaited there is nothing to do, whoever asks.
         more = not self._awaited
-        while more and self._transport is not None and not self._busy and not self._blocked:
+        while more and self._transport is not None and not self._held_up():
             if self._paused:
                 self._paused = False
                 self._transport.resume_reading()
@@ -216,6 +218,9 @@ class FastConnection(asyncio.Protocol):
                 more = self._drop_body()
             else:
                 more = self._take_head()
+
+    def _held_up(self) -> bool:
+        return self._busy or self._blocked or self._resting
 
     def _take_head(self) -> bool:
         """Whether the next request's head was there and is plain."""
@@ -249,14 +254,20 @@ class FastConnection(asyncio.Protocol):
         try:
             caller = self._caller = head.records.caller(head.authorization)
             self._client = head.records.admit(caller, self._network)
+        except Refused as refused:
+            self._skip = head.length
+            self._refuse(refused)
+            return
+        except Exception as error:
+            self._skip = head.length
+            self._refuse(lane.api.fault(self._request_id, error))
+            return
+        try:
             # What is only announced is not held: slow clients would hold all there is.
             lane.budget.check(head.length)
         except Refused as refused:
             self._skip = head.length
-            self._refuse(refused)
-        except Exception as error:
-            self._skip = head.length
-            self._refuse(lane.api.fault(self._request_id, error))
+            self._refuse_and_rest(refused)
         else:
             self._head = head
             self._draft = Draft(caller, head.trace)
@@ -295,7 +306,7 @@ class FastConnection(asyncio.Protocol):
         except Refused as refused:
             self._skip, self._awaited = self._awaited, 0
             self._pieces.clear()
-            self._refuse(refused)
+            self._refuse_and_rest(refused)
             return False
         self._held += size
         return True
@@ -366,6 +377,31 @@ class FastConnection(asyncio.Protocol):
         seconds = time.perf_counter() - self._started
         self._lane.api.log.refused(self._request_id, self._caller, refused, seconds)
         self._end(answer_to(refused, self._request_id))
+
+    def _refuse_and_rest(self, refused: Refused) -> None:
+        """Refuse for want of room; read nothing more from the client until it may try again.
+
+        To refuse costs time too, and those who do not wait would take it from those who were let
+        in. Whoever does wait notices nothing.
+        """
+        self._refuse(refused)
+        transport, lane = self._transport, self._lane
+        if transport is None or transport.is_closing():
+            return
+        self._resting = True
+        self.deadline = _NEVER
+        transport.pause_reading()
+        lane.loop.call_later(refused.retry_after, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = False
+        transport, lane = self._transport, self._lane
+        if transport is None or transport.is_closing():
+            return
+        transport.resume_reading()
+        self._paused = False
+        self.deadline = lane.loop.time() + lane.body_timeout
+        self._advance()
 
     def _end(self, answer: Answer) -> None:
         lane, transport = self._lane, self._transport

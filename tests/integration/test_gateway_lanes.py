@@ -250,6 +250,31 @@ def test_what_is_refused_before_its_body_has_come_does_not_cost_the_connection(
     assert metric(gateway, "medallero_gateway_in_flight_bytes") == 0
 
 
+def test_whoever_does_not_wait_after_there_was_no_room_is_made_to(
+    gateway: RunningGateway,
+) -> None:
+    whole = request([a_result(id="x" * 700_000)])
+    with connected(gateway) as first, connected(gateway) as hasty, connected(gateway) as gone:
+        first.send(whole[:-1])
+        wait_until(lambda: metric(gateway, "medallero_gateway_in_flight_bytes") > 700_000)
+        for client in (hasty, gone):
+            client.send(whole[:300])
+        refused = [hasty.answer(), gone.answer()]
+        at = time.monotonic()
+        first.send(whole[-1:])
+        assert first.answer().status == 202
+        hasty.send(whole[300:] + request(a_result()) + request(a_result()))
+        gone.close()
+
+        answers = [hasty.answer(), hasty.answer()]
+        waited = time.monotonic() - at
+
+    assert [it.headers["Retry-After"] for it in refused] == ["1", "1"]
+    assert [it.status for it in answers] == [202, 202]
+    assert waited > 0.8
+    wait_until(lambda: connections(gateway) == {"fast": 0, "aiohttp": 0})
+
+
 def test_clients_that_vanish_leave_nothing_behind(gateway: RunningGateway) -> None:
     whole = request([a_result(unit=f"u{number}") for number in range(600)])
     for end in (10, 100, 300, len(whole) - 1, len(whole)):
