@@ -283,8 +283,13 @@ def test_a_lower_epoch_is_refused_and_a_higher_one_always_wins(stack: StackFacto
     # when the topics are recreated and a worker of epoch 2 begins with less
     second = stack(gateways=0, epoch=2, redis_prefix=running.settings.redis_prefix)
     write_results(second.settings, games(100, seed=18))
+    # then its snapshot takes the place of the other, which has more
+    wait_until(
+        lambda: (seen := second.snapshot()) is not None and seen.meta["epoch"] == 2,
+        what="the mirror is of epoch 2",
+    )
+    # and epoch 1, which still writes every second, is refused
     snapshot = second.settled()
-    # then epoch 1, which still writes every second, is refused
     assert snapshot.meta["epoch"] == 2
     assert snapshot.meta["snapshot"] < ahead.meta["snapshot"]
     wait_until(
