@@ -6,6 +6,7 @@ runs beside this one has its own. `stack` starts gateways and workers as process
 
 from __future__ import annotations
 
+import faulthandler
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,11 +22,15 @@ from tests.support.stack import Stack, StackFactory, unique_settings
 
 _MOST_PROCESSES: Final = 8
 
+_LONGEST_TEARDOWN: Final = 300.0
+
 _STACKS: Final = pytest.StashKey[list[Stack]]()
+_STDERR: Final = pytest.StashKey[int]()
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     forget_settings()
+    config.stash[_STDERR] = os.dup(2)  # before pytest captures what tests write to it
     # How long an example may take says more about who else uses the machine than about the code.
     hypothesis_settings.register_profile("patient", hypothesis_settings(), deadline=None)
     hypothesis_settings.load_profile("patient")
@@ -41,6 +46,7 @@ def pytest_xdist_auto_num_workers() -> int | None:
     return min((os.cpu_count() or 1) + 1, _MOST_PROCESSES)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests that share a fixture of their module in one process, in their order."""
     for item in items:
@@ -133,6 +139,19 @@ def stack(
     finally:
         for started in stacks:
             started.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Any:
+    """End the process, stacks and all, if what a test has started cannot be put away.
+
+    pytest's own timer is no longer set where the test has failed.
+    """
+    faulthandler.dump_traceback_later(_LONGEST_TEARDOWN, exit=True, file=item.config.stash[_STDERR])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -103,6 +103,7 @@ def build(root: Path) -> None:
         "HOME": str(root),
         **{name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "SSL_"))},
         **arguments,
+        **_pip_cache(),  # the one liberty: packages come from the cache of whoever runs the tests
     }
     directory = root
     for step in stage.steps:
@@ -113,7 +114,6 @@ def build(root: Path) -> None:
             case "ENV":
                 given = Stage("", "", [step]).variables()
                 environment |= {name: _moved(it, root, arguments) for name, it in given.items()}
-                # The one liberty: packages come from pip's cache.
                 environment.pop("PIP_NO_CACHE_DIR", None)
             case "COPY":
                 _copy(step.rest.split(), directory)
@@ -205,6 +205,13 @@ def _make_base(directory: Path) -> None:
         encoding="utf-8",
     )
     script.chmod(0o755)
+
+
+def _pip_cache() -> dict[str, str]:
+    asked = [sys.executable, "-m", "pip", "cache", "dir"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    # It fails where there is to be no cache.
+    return {} if done.returncode else {"PIP_CACHE_DIR": done.stdout.strip()}
 
 
 def _version(python: Path) -> tuple[int, ...]:

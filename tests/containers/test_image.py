@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from configparser import ConfigParser
 from importlib.metadata import Distribution
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from packaging.requirements import Requirement
@@ -33,33 +32,20 @@ from tests.kubernetes import tools
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.system
+# The first of them makes the image, which may have to fetch its packages.
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 _NOBODY = 65532
 
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[Path]:
-    """The root of what the first stage makes, which any user may enter.
-
-    It takes half a minute, so the processes of a run share it; the last one removes it.
-    """
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid4().hex)
-    root = Path(tempfile.gettempdir()) / f"medallero-image-{run}"
-    users = root / "users"
-    with tools.only_one("image"):
-        if not users.exists():
-            shutil.rmtree(root, ignore_errors=True)
-            root.mkdir(mode=0o755)
-            build(root)
-        with users.open("a") as file:
-            file.write("+")
+    """The root of what the first stage makes, which any user may enter."""
+    root = Path(tempfile.mkdtemp(prefix="medallero-image-"))
+    root.chmod(0o755)
+    build(root)
     yield root
-    with tools.only_one("image"):
-        left = users.read_text()[1:]
-        users.write_text(left)
-        if not left:
-            shutil.rmtree(root)
+    shutil.rmtree(root)
 
 
 @pytest.fixture

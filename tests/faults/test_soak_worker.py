@@ -8,7 +8,7 @@ import pytest
 
 from tests.soak.worker import Plan, Progress, soak
 
-pytestmark = [pytest.mark.integration, pytest.mark.faults]
+pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(600)]
 
 
 def test_kills_while_results_flow_leave_no_trace(
