@@ -17,6 +17,7 @@ class Tally:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._sports = catalogue.sports
+        self._faculties = catalogue.faculties
         #: the units that have had results of several competitors
         self._units: dict[bytes, Unit] = {}
         # Most units of a games with entries have one competitor for ever. Its counts follow from
@@ -71,6 +72,26 @@ class Tally:
         prefix = key + b"\0"
         for survivor in changed:
             changes[prefix + survivor.competitor.encode()] = encode_latest(survivor)
+
+    def restore(self, key: bytes, sport: str, values: Sequence[bytes]) -> int:
+        """Join *values*, encoded results of the unit with *key*; return the highest offset.
+
+        Those of faculties that the catalogue does not have are left out; -1 if that is all.
+        """
+        if len(values) == 1 and key not in self._alone and key not in self._units:
+            value = values[0]
+            new = decode_latest(value)
+            if new.faculty not in self._faculties:
+                return -1
+            self._count_alone(sport, new, +1)
+            self._alone[key] = value
+            return new.offset
+        faculties = self._faculties
+        news = [new for value in values if (new := decode_latest(value)).faculty in faculties]
+        if not news:
+            return -1
+        self.put(key, sport, key.partition(b"/")[2].decode(), news)
+        return max([new.offset for new in news])
 
     def settle(self) -> None:
         """Bring the counts of the units changed since the last call up to date."""

@@ -10,7 +10,7 @@ import msgspec
 
 from contracts.records import check_place, read_record
 from olympics.catalogue import Catalogue, rules_revision
-from olympics.latest import Latest, decode_latest, latest_of
+from olympics.latest import Latest, latest_of
 from olympics.result import ResultError, decode
 from olympics.tally import Tally
 
@@ -88,6 +88,7 @@ class Standings:
         self.rejected = 0
         self._partitions = partitions
         self._catalogue = catalogue
+        self._sports = {sport.encode(): sport for sport in catalogue.sports}
         self._revision = rules_revision(catalogue)
         #: no tally may be published before this offset: the state is ahead of ``offset`` until then
         self._quiet_until = 0
@@ -160,22 +161,24 @@ class Standings:
     def restore(self, records: Iterable[tuple[bytes, bytes]]) -> None:
         """Join values of the changelog, of this and of every earlier owner."""
         tally = self.tally
-        sports, faculties = self._catalogue.sports, self._catalogue.faculties
-        units: dict[bytes, list[Latest]] = {}
+        sports = self._sports
+        units: dict[bytes, list[bytes]] = {}
         for key, value in records:
-            if key[:1] == b"\0":
+            unit = key.partition(b"\0")[0]
+            if not unit:
                 self._restore_own(key, value)
-                continue
-            latest = decode_latest(value)
-            if latest.faculty in faculties:
-                units.setdefault(key[: key.index(b"\0")], []).append(latest)
-        for key, results in units.items():
-            sport, _, unit = key.decode().partition("/")
-            if sport in sports:
-                tally.put(key, sport, unit, results)
-                self._quiet_until = max(
-                    self._quiet_until, 1 + max(latest.offset for latest in results)
-                )
+            elif unit in units:
+                units[unit].append(value)
+            else:
+                units[unit] = [value]
+        end = self._quiet_until
+        for unit, values in units.items():
+            sport = sports.get(unit.partition(b"/")[0])
+            if sport is not None:
+                offset = tally.restore(unit, sport, values)
+                if offset >= end:
+                    end = offset + 1
+        self._quiet_until = end
         tally.settle()
 
     def restored(self, committed: int, end: int) -> int:

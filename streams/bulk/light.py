@@ -1,7 +1,15 @@
-"""Fetched records without aiokafka's dataclass around each: it costs more than reading them."""
+"""Fetched records as they come from the wire, a record batch at a time.
 
-from collections.abc import Container
+aiokafka takes them one by one through a generator and puts a dataclass around each, and both cost
+more than reading them.
+"""
+
+from collections.abc import Container, Iterator
+from functools import partial
 from typing import Any, Protocol
+from weakref import proxy
+
+from aiokafka.consumer.fetcher import FetchResult
 
 
 class LightRecord(Protocol):
@@ -27,11 +35,78 @@ def lighten(fetcher: Any, topics: Container[str]) -> None:
     fetcher's consumer must have no deserializers.
     """
     for tp, result in fetcher._records.items():
-        if tp.topic in topics:
-            records = getattr(result, "_partition_records", None)  # errors have none
-            if records is not None:
-                records._consumer_record = _as_it_is
+        # Others are errors.
+        if tp.topic in topics and type(result) is FetchResult and "getall" not in vars(result):
+            source = result._partition_records
+            source._records = _Batches(source._records)
+            source._consumer_record = _records_of
+            # Weakly, as it belongs to the result: megabytes must not wait for the collector.
+            result.getall = partial(_take, proxy(result), [])
 
 
-def _as_it_is(_tp: Any, record: Any) -> Any:
-    return record
+def _take(result: Any, left: list[LightRecord], max_records: int | None = None) -> Any:
+    """Do what ``FetchResult.getall`` does; *left* is what the last call has left of a batch."""
+    if not result.check_assignment(result._topic_partition) or not result.has_more():
+        return []
+    source = result._partition_records
+    taken: list[LightRecord] = []
+    while max_records is None or len(taken) < max_records:
+        if not left:
+            position = source.next_fetch_offset
+            batch = next(source, None)
+            if batch is None:
+                result._update_position()
+                result._partition_records = None
+                return taken
+            # The first batch of a fetch may begin before what was asked for.
+            left += (
+                batch
+                if batch[0].offset >= position
+                else [record for record in batch if record.offset >= position]
+            )
+        room = len(left) if max_records is None else max_records - len(taken)
+        taken += left[:room]
+        del left[:room]
+        # aiokafka throws away what is not where its consumer stands.
+        source.next_fetch_offset = taken[-1].offset + 1
+    result._update_position()
+    return taken
+
+
+class _Batches:
+    """A fetch's record batches, each of which has all of its records as one."""
+
+    def __init__(self, records: Any) -> None:
+        self.has_next = records.has_next
+        self._next_batch = records.next_batch
+
+    def next_batch(self) -> "_Batch":
+        return _Batch(self._next_batch())
+
+
+class _Batch:
+    def __init__(self, batch: Any) -> None:
+        self._batch = batch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def __iter__(self) -> Iterator["_Records"]:
+        records = _Records(self._batch)
+        if records:
+            yield records
+
+    def __next__(self) -> Any:
+        return next(self._batch)  # how aiokafka reads a transaction's marker
+
+
+class _Records(list[LightRecord]):
+    """A batch's records; ``offset`` is the last one's, by which aiokafka knows where it stands."""
+
+    @property
+    def offset(self) -> int:
+        return self[-1].offset
+
+
+def _records_of(_tp: Any, records: _Records) -> _Records:
+    return records

@@ -42,6 +42,8 @@ APP = faust.app.base.App
 COORDINATOR = aiokafka.consumer.group_coordinator.GroupCoordinator
 JOINING = aiokafka.consumer.group_coordinator.CoordinatorGroupRebalance
 FETCHER = aiokafka.consumer.fetcher.Fetcher
+FETCHED = aiokafka.consumer.fetcher.PartitionRecords
+RESULT = aiokafka.consumer.fetcher.FetchResult
 
 READ: list[tuple[Callable[..., Any], str]] = [
     # what we replace, or call around
@@ -133,8 +135,14 @@ READ: list[tuple[Callable[..., Any], str]] = [
     (FETCHER.fetched_records, "be4348896b9b"),
     (FETCHER._create_fetch_waiter, "61d840568746"),
     (FETCHER._proc_fetch_request, "59bf948fff47"),
-    (aiokafka.consumer.fetcher.PartitionRecords._unpack_records, "b803e6d46480"),
-    (aiokafka.consumer.fetcher.FetchResult.getall, "3e717e30de50"),
+    (FETCHED.__init__, "8ec1c2ae6ea1"),
+    (FETCHED.__next__, "63ac34a08c30"),
+    (FETCHED._unpack_records, "b803e6d46480"),
+    (FETCHED._contains_abort_marker, "17e9ad2322ef"),
+    (RESULT.check_assignment, "b5340df67e3f"),
+    (RESULT._update_position, "83fb1473bf10"),
+    (RESULT.getall, "3e717e30de50"),
+    (RESULT.has_more, "a25ee8ab9340"),
     (aiokafka.AIOKafkaConsumer.committed, "d8706147ab15"),
     (aiokafka.AIOKafkaProducer.create_batch, "c4efda4bb7a0"),
     (aiokafka.AIOKafkaProducer.send_batch, "bf42b0f0c5c0"),
