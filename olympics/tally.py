@@ -1,6 +1,6 @@
 """The counts of one partition, kept up to date as results arrive."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from olympics.catalogue import Catalogue
 from olympics.counts import Counts
@@ -17,7 +17,7 @@ class Tally:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._sports = catalogue.sports
-        self._faculties = catalogue.faculties
+        self._names = {sport.encode(): sport for sport in catalogue.sports}
         #: the units that have had results of several competitors
         self._units: dict[bytes, Unit] = {}
         # Most units of a games with entries have one competitor for ever. Its counts follow from
@@ -73,25 +73,32 @@ class Tally:
         for survivor in changed:
             changes[prefix + survivor.competitor.encode()] = encode_latest(survivor)
 
-    def restore(self, key: bytes, sport: str, values: Sequence[bytes]) -> int:
-        """Join *values*, encoded results of the unit with *key*; return the highest offset.
+    def restore(self, units: Mapping[bytes, Sequence[bytes]]) -> int:
+        """Join encoded results by the key of their unit; return their highest offset, or -1.
 
-        Those of faculties that the catalogue does not have are left out; -1 if that is all.
+        Those of sports and faculties that the catalogue does not have are left out.
         """
-        if len(values) == 1 and key not in self._alone and key not in self._units:
-            value = values[0]
-            new = decode_latest(value)
-            if new.faculty not in self._faculties:
-                return -1
-            self._count_alone(sport, new, +1)
-            self._alone[key] = value
-            return new.offset
-        faculties = self._faculties
-        news = [new for value in values if (new := decode_latest(value)).faculty in faculties]
-        if not news:
-            return -1
-        self.put(key, sport, key.partition(b"/")[2].decode(), news)
-        return max([new.offset for new in news])
+        names, faculties = self._names, self._catalogue.faculties
+        alone, ranked, count_alone = self._alone, self._units, self._count_alone
+        highest = -1
+        for key, values in units.items():
+            sport = names.get(key.partition(b"/")[0])
+            if sport is None:
+                continue
+            if len(values) == 1 and key not in alone and key not in ranked:
+                value = values[0]
+                new = decode_latest(value)
+                if new.faculty in faculties:
+                    count_alone(sport, new, +1)
+                    alone[key] = value
+                    if new.offset > highest:
+                        highest = new.offset
+                continue
+            news = [new for value in values if (new := decode_latest(value)).faculty in faculties]
+            if news:
+                self.put(key, sport, key.partition(b"/")[2].decode(), news)
+                highest = max(highest, *[new.offset for new in news])
+        return highest
 
     def settle(self) -> None:
         """Bring the counts of the units changed since the last call up to date."""

@@ -88,7 +88,6 @@ class Standings:
         self.rejected = 0
         self._partitions = partitions
         self._catalogue = catalogue
-        self._sports = {sport.encode(): sport for sport in catalogue.sports}
         self._revision = rules_revision(catalogue)
         #: no tally may be published before this offset: the state is ahead of ``offset`` until then
         self._quiet_until = 0
@@ -160,8 +159,6 @@ class Standings:
 
     def restore(self, records: Iterable[tuple[bytes, bytes]]) -> None:
         """Join values of the changelog, of this and of every earlier owner."""
-        tally = self.tally
-        sports = self._sports
         units: dict[bytes, list[bytes]] = {}
         for key, value in records:
             unit = key.partition(b"\0")[0]
@@ -171,15 +168,8 @@ class Standings:
                 units[unit].append(value)
             else:
                 units[unit] = [value]
-        end = self._quiet_until
-        for unit, values in units.items():
-            sport = sports.get(unit.partition(b"/")[0])
-            if sport is not None:
-                offset = tally.restore(unit, sport, values)
-                if offset >= end:
-                    end = offset + 1
-        self._quiet_until = end
-        tally.settle()
+        self._quiet_until = max(self._quiet_until, 1 + self.tally.restore(units))
+        self.tally.settle()
 
     def restored(self, committed: int, end: int) -> int:
         """Begin at *committed*, or before it, where these rules have not applied all before it.

@@ -26,7 +26,8 @@ logger = logging.getLogger("streams.bulk")
 
 #: Without a single record of the changelog for so long, the recovery is stuck: seconds.
 STALLED_AFTER = 120.0
-_CHUNK = 5_000
+#: Records that are joined in one go. What they are made of then fits the processor's cache.
+_CHUNK = 1_000
 
 
 class Recovery(faust.tables.recovery.Recovery):
@@ -166,9 +167,9 @@ class Recovery(faust.tables.recovery.Recovery):
                     return False
                 for tp, records in fetched.items():
                     values = [
-                        (record.key[:-TAG_SIZE], record.value)
+                        (key[:-TAG_SIZE], value)
                         for record in records
-                        if record.key is not None and record.value is not None
+                        if (key := record.key) is not None and (value := record.value) is not None
                     ]
                     held[tps[tp]].restore(values, records[-1].offset + 1)
                     total += len(records)
