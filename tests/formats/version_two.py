@@ -128,7 +128,6 @@ def installed() -> Iterator[None]:
         patch.multiple(
             streams.standings,
             latest_of=latest_of2,
-            decode_latest=decode_latest,
             _encode=encode_own,
             _RejectedCount=count2,
             _decode_rejected=msgspec.msgpack.Decoder(RejectedCount2).decode,
