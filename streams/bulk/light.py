@@ -6,10 +6,14 @@ more than reading them.
 
 from collections.abc import Container, Iterator
 from functools import partial
-from typing import Any, Protocol
+from itertools import chain, islice
+from typing import Any, Final, Protocol
 from weakref import proxy
 
 from aiokafka.consumer.fetcher import FetchResult
+
+# A megabyte of a well compressed batch may be millions of records, and each becomes an object.
+_AT_ONCE: Final = 1_000
 
 
 class LightRecord(Protocol):
@@ -53,16 +57,16 @@ def _take(result: Any, left: list[LightRecord], max_records: int | None = None) 
     while max_records is None or len(taken) < max_records:
         if not left:
             position = source.next_fetch_offset
-            batch = next(source, None)
-            if batch is None:
+            some = next(source, None)
+            if some is None:
                 result._update_position()
                 result._partition_records = None
                 return taken
             # The first batch of a fetch may begin before what was asked for.
             left += (
-                batch
-                if batch[0].offset >= position
-                else [record for record in batch if record.offset >= position]
+                some
+                if some[0].offset >= position
+                else [record for record in some if record.offset >= position]
             )
         room = len(left) if max_records is None else max_records - len(taken)
         taken += left[:room]
@@ -74,7 +78,7 @@ def _take(result: Any, left: list[LightRecord], max_records: int | None = None) 
 
 
 class _Batches:
-    """A fetch's record batches, each of which has all of its records as one."""
+    """A fetch's record batches, each of which has many of its records as one."""
 
     def __init__(self, records: Any) -> None:
         self.has_next = records.has_next
@@ -92,16 +96,17 @@ class _Batch:
         return getattr(self._batch, name)
 
     def __iter__(self) -> Iterator["_Records"]:
-        records = _Records(self._batch)
-        if records:
-            yield records
+        # aiokafka's own may be begun only once, and asked only once for what is beyond its end.
+        records = chain(self._batch)
+        while some := _Records(islice(records, _AT_ONCE)):
+            yield some
 
     def __next__(self) -> Any:
         return next(self._batch)  # how aiokafka reads a transaction's marker
 
 
 class _Records(list[LightRecord]):
-    """A batch's records; ``offset`` is the last one's, by which aiokafka knows where it stands."""
+    """Records of a batch; ``offset`` is the last one's, by which aiokafka knows where it stands."""
 
     @property
     def offset(self) -> int:

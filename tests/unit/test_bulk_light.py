@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -143,6 +143,43 @@ def test_what_a_transaction_has_taken_back_is_passed_over_alike(
     assert taken(as_batches, size, data, *more) == expected
     offsets = [offset for records, _ in expected for offset, *_ in records]
     assert offsets == [10, 11, 12, *([13, 14] if isolation == READ_UNCOMMITTED else []), 16, 17]
+
+
+@pytest.mark.parametrize("start", [0, 999, 1_000, 1_001])
+@pytest.mark.parametrize("size", [1, 700, 1_000, 1_700, None])
+def test_a_large_batch_is_given_whole(size: int | None, start: int) -> None:
+    data = a_batch(0, 2_600, [it for it in range(2_600) if it % 13])
+
+    expected = taken(as_they_come, size, data, start)
+
+    assert taken(as_batches, size, data, start) == expected
+    assert sum(len(records) for records, _ in expected) == sum(
+        1 for it in range(start, 2_600) if it % 13
+    )
+
+
+def test_of_a_batch_of_millions_only_a_part_is_read_at_a_time() -> None:
+    read = 0
+
+    class Millions:
+        is_control_batch, producer_id, next_offset = False, None, 5_000_000
+
+        def validate_crc(self) -> bool:
+            return True
+
+        def __iter__(self) -> Iterator[Any]:
+            nonlocal read
+            for read in range(5_000_000):
+                yield SimpleNamespace(offset=read)
+
+    partition = Partition(a_batch(0, 1, (0,)), 0, READ_UNCOMMITTED, [])
+    partition.result._partition_records._records = SimpleNamespace(
+        has_next=lambda: True, next_batch=Millions
+    )
+    as_batches(partition)
+
+    assert len(partition.result.getall(4_000)) == 4_000
+    assert 4_000 <= read + 1 <= 5_000
 
 
 def test_a_batch_that_is_damaged_is_an_error_and_nothing_of_it_is_given() -> None:
