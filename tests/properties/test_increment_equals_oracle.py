@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from olympics.latest import Latest, decode_latest, latest_of
+from olympics.latest import Latest, decode_latest, encode_latest, latest_of
 from olympics.recount import recount, unit_standings
 from olympics.result import Result, encode, key_of
 from olympics.tally import Tally
@@ -51,6 +51,16 @@ class Kept(Tally):
             assert name == key + b"\0" + competitor.encode()
             self.changelog[key, sport, unit, competitor] = encoded
 
+    def restore(self, units: Mapping[bytes, Sequence[bytes]]) -> int:
+        highest = super().restore(units)
+        for key in units:
+            sport, _, name = key.decode().partition("/")
+            unit = self.unit(key, sport, name)
+            assert unit is not None
+            for competitor, latest in unit.latest.items():
+                self.changelog[key, sport, name, competitor] = encode_latest(latest)
+        return highest
+
 
 def feed(tally: Tally, batch: Iterable[tuple[int, Result]]) -> None:
     units: dict[tuple[str, str], list[Latest]] = {}
@@ -64,12 +74,17 @@ def feed(tally: Tally, batch: Iterable[tuple[int, Result]]) -> None:
 
 def restored(tallies: Iterable[Kept], shuffle: st.DataObject | None = None) -> Kept:
     """A tally made of nothing but the encoded results that survive in others."""
-    stored = [item for tally in tallies for item in tally.changelog.items()]
+    stored = [(key, encoded) for tally in tallies for (key, *_), encoded in tally.changelog.items()]
+    size = len(stored) or 1
     if shuffle is not None:
         stored = shuffle.draw(st.permutations(stored))
+        size = shuffle.draw(st.integers(1, size))
     fresh = Kept()
-    for (key, sport, unit, _competitor), encoded in stored:
-        fresh.put(key, sport, unit, [decode_latest(encoded)], {})
+    for start in range(0, len(stored), size):
+        units: dict[bytes, list[bytes]] = {}
+        for key, encoded in stored[start : start + size]:
+            units.setdefault(key, []).append(encoded)
+        fresh.restore(units)
     fresh.settle()
     return fresh
 

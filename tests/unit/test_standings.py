@@ -115,6 +115,58 @@ def test_a_restore_from_any_mixture_of_owners_is_the_same_state() -> None:
     assert restored.tally.conflicts == whole.tally.conflicts
 
 
+@pytest.mark.parametrize("size", [1, 2, 7, 1_000])
+def test_a_restore_in_pieces_of_any_size_is_the_same_state(size: int) -> None:
+    # given units of one competitor and of several, with their older values, some of them twice
+    log = some_log(300)
+    whole = fresh()
+    changelog: list[tuple[bytes, bytes]] = []
+    for start in range(0, 300, 3):
+        changelog += whole.apply(log[start : start + 3])[0].items()
+    changelog += changelog[::5]
+    random.Random(4).shuffle(changelog)
+    # when
+    restored = Standings(0, 1, CATALOGUE)
+    for start in range(0, len(changelog), size):
+        restored.restore(changelog[start : start + size])
+    restored.restored(300, 300)
+    # then it is what it was, and finds nothing new in what it has read
+    for _ in range(2):
+        assert counts(restored) == counts(whole)
+        for number in ("results", "provisional", "conflicts"):
+            assert getattr(restored.tally, number) == getattr(whole.tally, number)
+        changes, _rejected = restored.apply(log)
+        assert [key for key in changes if not key.startswith(b"\0")] == []
+
+
+@pytest.mark.parametrize("size", [1, 1_000])
+def test_what_the_catalogue_has_no_more_is_left_out_of_a_restore(size: int) -> None:
+    # given results alone in their unit, and such that share it
+    left = [record(0, "u1"), record(1, "u2"), record(2, "u2", competitor={"id": "c2"})]
+    gone = [
+        record(3, "u2", competitor={"id": "c3"}, faculty="agronomy"),
+        record(4, "u3", faculty="agronomy"),
+        record(5, "u4", sport="boxing"),
+        record(6, "u5", sport="boxing"),
+        record(7, "u5", sport="boxing", competitor={"id": "c2"}),
+    ]
+    changes = list(fresh().apply([*left, *gone])[0].items())
+    smaller = dataclasses.replace(
+        CATALOGUE,
+        sports={name: it for name, it in CATALOGUE.sports.items() if name != "boxing"},
+        faculties={name: it for name, it in CATALOGUE.faculties.items() if name != "agronomy"},
+    )
+    # when
+    restored = Standings(0, 1, smaller)
+    for start in range(0, len(changes), size):
+        restored.restore(changes[start : start + size])
+    # then
+    expected = fresh(smaller)
+    expected.apply(left)
+    assert counts(restored) == counts(expected)
+    assert restored.tally.results == 3
+
+
 def test_after_a_restore_it_stays_silent_until_it_has_passed_what_the_changelog_saw() -> None:
     # given a changelog that is ahead of the committed offset
     log = [record(offset, competitor={"id": f"c{offset}"}) for offset in range(10)]
