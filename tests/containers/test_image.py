@@ -41,11 +41,11 @@ _NOBODY = 65532
 @pytest.fixture(scope="module")
 def image() -> Iterator[Path]:
     """The root of what the first stage makes, which any user may enter."""
-    root = Path(tempfile.mkdtemp(prefix="medallero-image-"))
-    root.chmod(0o755)
-    build(root)
-    yield root
-    shutil.rmtree(root)
+    with tempfile.TemporaryDirectory(prefix="medallero-image-") as name:
+        root = Path(name)
+        root.chmod(0o755)
+        build(root)
+        yield root
 
 
 @pytest.fixture
