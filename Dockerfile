@@ -6,8 +6,10 @@
 # A tag, so that building again takes in the base's security fixes. What must stay the same for
 # ever names a digest: --build-arg PYTHON=python:3.11-slim-bookworm@sha256:...
 ARG PYTHON=python:3.11-slim-bookworm
+# The same Python with a C compiler beside it, for the one module that is compiled.
+ARG BUILDER=python:3.11-bookworm
 
-FROM ${PYTHON} AS build
+FROM ${BUILDER} AS build
 # Files get this time and no other, so that the same sources give the same bytes; the seconds of
 # the commit, say: --build-arg SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 ARG SOURCE_DATE_EPOCH=1577836800

@@ -32,8 +32,14 @@ test: $(STAMP) ## Run the tests; ARGS="-k ties" passes flags
 	@$(PYTEST) -m "not system and not faults and not cluster and not soak" $(ARGS)
 
 .PHONY: test-all
-test-all: test deps-system $(VENV)/.browser $(VENV)/.system tools-kubernetes ## Run every test, also long ones and those that need system packages
+test-all: test deps-system compiled $(VENV)/.browser $(VENV)/.system tools-kubernetes ## Run every test, also long ones and those that need system packages
 	@$(PYTEST) -m "system or faults" $(ARGS)
+
+# Where the virtual environment was made before there was a compiler.
+.PHONY: compiled
+compiled: $(STAMP) deps-system
+	@ls streams/canonical.*.so >/dev/null 2>&1 || \
+	    $(PIP_INSTALL) --no-deps --force-reinstall --editable .
 
 # kubectl, kubeconform, schemas: a minute the first time, then they are in the cache.
 .PHONY: tools-kubernetes
@@ -150,7 +156,8 @@ venv: $(STAMP) ## Make the virtual environment in .venv
 # would take a third of the time.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
-$(STAMP): setup.cfg pyproject.toml requirements.lock
+$(STAMP): setup.cfg setup.py pyproject.toml requirements.lock streams/canonical.pyx
+	@rm -f streams/*.so
 	@python="$$(.ci/find-python $(PYTHON))"; \
 	echo "Making $(VENV) with $$("$$python" --version); the first time, this takes a minute ..."; \
 	"$$python" -m venv $(VENV)
@@ -161,6 +168,8 @@ $(STAMP): setup.cfg pyproject.toml requirements.lock
 	    echo "HTTPS_PROXY; another index is named by PIP_INDEX_URL. Then say make again."; \
 	    exit 1; \
 	} >&2
+	@ls streams/canonical.*.so >/dev/null 2>&1 || echo \
+	    "Nothing was compiled (a C compiler or Python's headers are missing): the worker will take half as many results a second."
 	@touch $@
 
 .PHONY: lock

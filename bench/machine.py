@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from medallero.embedded.lock import load_lock
+from streams.standings import COMPILED
 
 _LIBRARIES = ("aiokafka", "faust-streaming", "msgspec", "redis", "uvloop")
 
@@ -27,6 +28,7 @@ def describe_machine() -> dict[str, object]:
         "java": _first_line("java", "-version"),
         "go": _first_line("go", "version"),
         "libraries": {name: version(name) for name in _LIBRARIES},
+        "worker_compiled": COMPILED,
     }
 
 

@@ -36,11 +36,12 @@ def save(directory: Path, name: str, report: Mapping[str, Any], show: Show) -> N
 
 
 def machine_line(report: Mapping[str, Any]) -> str:
-    """Return processor, cores, memory and the time of the report."""
+    """Return processor, cores, memory and the time of the report, and if nothing was compiled."""
     machine = report["machine"]
     return (
         f"{machine['processor']}, {machine['cores']} cores, "
         f"{machine['memory_bytes'] / 2**30:.0f} GiB; {report['when']}"
+        + ("" if machine.get("worker_compiled", True) else "; our worker without compiled code")
     )
 
 

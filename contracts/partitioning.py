@@ -4,7 +4,8 @@ from typing import Final
 
 from murmurhash2 import murmurhash2
 
-_SEED: Final = 0x9747B28C
+#: of Kafka's murmur2
+SEED: Final = 0x9747B28C
 
 
 def partition_of(key: bytes, partitions: int) -> int:
@@ -13,4 +14,4 @@ def partition_of(key: bytes, partitions: int) -> int:
     librdkafka's default is another one (CRC32); records that it placed are found
     by comparing this number with the partition that they lie in.
     """
-    return (murmurhash2(key, _SEED) & 0x7FFFFFFF) % partitions
+    return (murmurhash2(key, SEED) & 0x7FFFFFFF) % partitions

@@ -131,24 +131,27 @@ class Tally:
         return Unit(self._sports[sport], unit, rows, {latest.competitor: latest})
 
     def _meet(
-        self, key: bytes, sport: str, unit: str, known: bytes | None, news: Iterable[Latest]
-    ) -> list[Latest]:
+        self, key: bytes, sport: str, unit: str, known: bytes | None, news: Sequence[Latest]
+    ) -> Sequence[Latest]:
         """Join *news* into a unit that has had one competitor or none; return what has changed."""
-        results: dict[str, Latest] = {}
-        old = None
-        if known is not None:
-            old = decode_latest(known)
-            results[old.competitor] = old
-        for new in news:
-            competitor = new.competitor
-            have = results.get(competitor)
-            results[competitor] = new if have is None else join(have, new)
-        changed = [result for result in results.values() if result is not old]
-        if not changed:
-            return changed
-        if old is not None:
-            self._count_alone(sport, old, -1)
-            del self._alone[key]
+        results = {new.competitor: new for new in news}
+        changed = news
+        if known is not None or len(results) < len(news):
+            results = {}
+            old = None
+            if known is not None:
+                old = decode_latest(known)
+                results[old.competitor] = old
+            for new in news:
+                competitor = new.competitor
+                have = results.get(competitor)
+                results[competitor] = new if have is None else join(have, new)
+            changed = [result for result in results.values() if result is not old]
+            if not changed:
+                return changed
+            if old is not None:
+                self._count_alone(sport, old, -1)
+                del self._alone[key]
         if len(results) == 1:
             self._count_alone(sport, changed[0], +1)
             self._alone[key] = encode_latest(changed[0])

@@ -86,17 +86,21 @@ class Unit:
             self._holder = self._first_of_official()
             phases = {self._holder.phase}
         self.set_phase(phases.pop() if phases else "round")
-        sign = 1 if self.lower_is_better else -1
         #: (mark, smaller is better; competitor) of the official results without IRM, in order
-        self.marks: list[tuple[int, str]] = sorted(
-            [
-                (sign * result.mark, result.competitor)
-                for result in official
-                if result.mark is not None and result.irm is None
-            ]
-        )
+        self.marks: list[tuple[int, str]] = []
+        marks, base = self.marks, self.base
+        sign = 1 if self.lower_is_better else -1
+        # As enter() does with one; all of a unit's come at once more often than not.
         for result in official:
-            self.count(result, +1)
+            if result.mark is not None and result.irm is None:
+                marks.append((sign * result.mark, result.competitor))
+            split, medal = base(result)
+            row = rows[result.faculty]
+            row[ENTRIES] += 1
+            row[split] += 1
+            if medal:
+                row[medal] += 1
+        marks.sort()
         #: those whose rank by mark changes a count
         self.head: Head = ()
         self.dirty = False

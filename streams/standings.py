@@ -3,7 +3,7 @@
 Everything here is pure: lists of records in, changes out. Delivery is the extension's business.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -13,6 +13,14 @@ from olympics.catalogue import Catalogue, rules_revision
 from olympics.latest import Latest, latest_of
 from olympics.result import ResultError, decode
 from olympics.tally import Tally
+
+try:
+    from streams.canonical import CanonicalReader
+except ImportError:  # nobody could compile it here
+    CanonicalReader = None  # type: ignore[assignment, misc]
+
+#: whether most records are read by compiled code
+COMPILED = CanonicalReader is not None
 
 # Keys of results end in the competitor, after a NUL that no text of ours contains; these begin
 # with it.
@@ -88,6 +96,7 @@ class Standings:
         self.rejected = 0
         self._partitions = partitions
         self._catalogue = catalogue
+        self._reader = CanonicalReader(catalogue, partition, partitions) if COMPILED else None
         self._revision = rules_revision(catalogue)
         #: no tally may be published before this offset: the state is ahead of ``offset`` until then
         self._quiet_until = 0
@@ -114,41 +123,24 @@ class Standings:
         """
         return self.offset >= self._quiet_until
 
-    def apply(self, records: Iterable[Record]) -> tuple[dict[bytes, bytes], list[Rejected]]:
+    def apply(self, records: Sequence[Record]) -> tuple[dict[bytes, bytes], list[Rejected]]:
         """Apply *records* in order; return the changes for the changelog, and what was refused.
 
         The changes map a key of the ``latest`` table to its encoded value; a competitor that
         changed several times appears once, with what survived.
         """
-        catalogue = self._catalogue
         #: key → sport, unit, its results in this batch
         units: dict[bytes, tuple[str, str, list[Latest]]] = {}
-        rejected: list[Rejected] = []
-        end = self.offset
-        for record in records:
-            key, value, offset = record.key, record.value, record.offset
-            end = offset + 1
-            try:
-                if value is None or key is None:
-                    raise self._explain(record)
-                result = decode(value, catalogue)
-                unit = units.get(key)
-                if unit is None or unit[1] != result.unit or unit[0] != result.sport:
-                    check_place(result, key, self.partition, self._partitions)
-                    unit = units[key] = (result.sport, result.unit, [])
-            except ResultError as error:
-                if offset >= self._rejected_end:
-                    self.rejected += 1
-                    self._rejected_end = offset + 1
-                rejected.append(Rejected(offset, key, value, error))
-                continue
-            unit[2].append(latest_of(result, value, offset))
+        # Their order does not matter, so those that are easy to read may come first.
+        others = records if self._reader is None else self._reader.read(records, units)
+        rejected = self._read(others, units)
         tally = self.tally
         changes: dict[bytes, bytes] = {}
         for key, (sport, name, results) in units.items():
             tally.put(key, sport, name, results, changes)
         tally.settle()
-        self.offset = max(self.offset, end)
+        if records:
+            self.offset = max(self.offset, records[-1].offset + 1)
         if rejected:
             changes[self._rejected_key] = _encode(_RejectedCount(self._rejected_end, self.rejected))
         if self.offset > self._rules_end:
@@ -182,6 +174,31 @@ class Standings:
         if self._quiet_until > end:
             raise OtherLogError(self.partition, self._quiet_until, end)
         return self.offset
+
+    def _read(
+        self, records: Iterable[Record], units: dict[bytes, tuple[str, str, list[Latest]]]
+    ) -> list[Rejected]:
+        """Put the results in *records* into *units*; return what is none, in order."""
+        catalogue = self._catalogue
+        rejected: list[Rejected] = []
+        for record in records:
+            key, value, offset = record.key, record.value, record.offset
+            try:
+                if value is None or key is None:
+                    raise self._explain(record)
+                result = decode(value, catalogue)
+                unit = units.get(key)
+                if unit is None or unit[1] != result.unit or unit[0] != result.sport:
+                    check_place(result, key, self.partition, self._partitions)
+                    unit = units[key] = (result.sport, result.unit, [])
+            except ResultError as error:
+                if offset >= self._rejected_end:
+                    self.rejected += 1
+                    self._rejected_end = offset + 1
+                rejected.append(Rejected(offset, key, value, error))
+                continue
+            unit[2].append(latest_of(result, value, offset))
+        return rejected
 
     def _restore_own(self, key: bytes, value: bytes) -> None:
         if key == self._rules_key:

@@ -22,7 +22,7 @@ from streams.mirror import Mirror
 from streams.probe import Probe
 from streams.rejects import rejected_records
 from streams.settings import WorkerSettings
-from streams.standings import Rejected, Standings
+from streams.standings import COMPILED, Rejected, Standings
 from streams.tallies import decode_tally, encode_tally, key_of_tally, tally_of
 from streams.web import PrivateWeb
 
@@ -59,6 +59,7 @@ class Worker:
         self.app.task(self.write_mirror)
         self.app.task(Probe(settings, self.app.kafka_settings).run)
         self.app.service(PrivateWeb.of(self))
+        log.info("worker_begins", compiled=COMPILED)
 
     async def check(self) -> None:
         """End the process if the topics are not what the protocol needs."""

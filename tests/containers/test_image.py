@@ -99,6 +99,7 @@ def test_the_context_is_the_packages_and_what_pip_needs() -> None:
         "pyproject.toml",
         "requirements.lock",
         "setup.cfg",
+        "setup.py",
     }
 
 
@@ -180,7 +181,30 @@ def test_the_image_says_what_it_is_and_runs_as_nobody() -> None:
         "org.opencontainers.image.version",
         "org.opencontainers.image.revision",
     } <= set(last.variables("LABEL"))
-    assert last.base == stages()[0].base
+    assert last.base == "${PYTHON}"
+
+
+def test_what_is_compiled_was_compiled_with_the_python_that_runs_it() -> None:
+    text = (ROOT / "Dockerfile").read_text("utf-8")
+    tags = dict(re.findall(r"^ARG (\w+)=python:(\S+)$", text, re.MULTILINE))
+
+    assert stages()[0].base == "${BUILDER}"
+    assert tags["PYTHON"] == tags["BUILDER"].replace("-", "-slim-")
+
+
+def test_the_worker_of_the_image_reads_in_compiled_code(image: Path, home: Path) -> None:
+    asked = "from streams.standings import COMPILED; print(COMPILED)"
+
+    said = subprocess.run(
+        as_user([str(installed(image) / "bin" / "python"), "-c", asked]),
+        cwd=home,
+        env=environment_of(image, home),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert said.stdout == "True\n"
 
 
 def test_gateway_and_worker_of_the_image_serve_until_they_are_told_to_end(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import random
 from pathlib import Path
 
 import pytest
@@ -105,6 +107,35 @@ def test_the_first_pattern_that_matches_decides() -> None:
     rowing = catalogue.sports["rowing"]
     assert rowing.order_of("erg 2000") == "higher"
     assert rowing.order_of("single scull") == "head-to-head"
+
+
+def test_every_list_of_patterns_means_what_the_patterns_mean_one_by_one() -> None:
+    pieces = ("*", "**", "?", "[ab]", "[!A]", "[B-", "a", "B", "c.", "é", "")
+    chance = random.Random(1)
+    for _ in range(500):
+        patterns = [
+            "".join(chance.choices(pieces, k=chance.randint(1, 4))) or "*"
+            for _ in range(chance.randint(0, 4))
+        ]
+        orders = chance.choices(("lower", "higher"), k=len(patterns))
+        listed = ", ".join(
+            f'{{units = "{pattern}", order = "{order}"}}'
+            for pattern, order in zip(patterns, orders, strict=True)
+        )
+        catalogue = make_catalogue(
+            SMALL.replace('order = "lower"', f'order = "head-to-head"\nevents = [{listed}]')
+        )
+        for _ in range(20):
+            unit = "".join(chance.choices("abBCc.É-", k=chance.randint(1, 5)))
+            expected = next(
+                (
+                    order
+                    for pattern, order in zip(patterns, orders, strict=True)
+                    if fnmatch.fnmatchcase(unit.lower(), pattern.lower())
+                ),
+                "head-to-head",
+            )
+            assert catalogue.sports["rowing"].order_of(unit) == expected, (patterns, unit)
 
 
 def test_boxing_is_head_to_head_and_gives_two_bronzes() -> None:

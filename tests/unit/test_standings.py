@@ -11,10 +11,17 @@ from olympics.catalogue import Catalogue, load_catalogue
 from olympics.counts import Counts
 from olympics.recount import recount
 from olympics.result import digest_of, encode, key_of, parse_result
-from streams.standings import OtherLogError, Standings
+from streams.standings import COMPILED, OtherLogError, Standings
 from streams.tallies import decode_tally, encode_tally, tally_of
 
 CATALOGUE = load_catalogue()
+
+
+@pytest.fixture(autouse=True, params=[True, False] if COMPILED else [False])
+def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Everything holds with the compiled reader and without it."""
+    monkeypatch.setattr("streams.standings.COMPILED", request.param)
+    return bool(request.param)
 
 
 class Record(NamedTuple):
