@@ -75,18 +75,18 @@ cdef class CanonicalReader:
         self._partition = partition
         self._partitions = partitions
 
-    def read(self, records, dict units):
-        """Put what is recognised of *records* into *units*, and return the others, in order.
+    def read(self, records):
+        """Return what is recognised of *records*, and the others, in their order.
 
-        *units* maps a record's key to (sport, unit, results of it in their order).
+        The former by key: (sport, unit, results of it in their order).
         """
+        # Made here, so that all keys in it are those of a unit, as they stand in JSON, and lie in
+        # their partition. Others' keys might mean another unit to those who know escapes.
+        cdef dict units = {}
         cdef list others = []
-        # Keys that were found to be those of a unit, and to lie in their partition. That one is in
-        # *units* says less: a caller's key may mean another unit if it is read without escapes.
-        cdef dict checked = {}
         cdef bytes last = None
         cdef list results = None
-        cdef object key, value, latest, unit, found
+        cdef object key, value, latest, unit
         for record in records:
             key = record.key
             value = record.value
@@ -98,17 +98,17 @@ cdef class CanonicalReader:
                 continue
             # Results of a unit often follow upon one another.
             if last is None or <bytes>key != last:
-                found = checked.get(key)
-                if found is None:
+                unit = units.get(key)
+                if unit is None:
                     unit = self._unit(<bytes>key)
                     if unit is None:
                         others.append(record)
                         continue
-                    found = checked[key] = units.setdefault(key, unit)[2]
-                results = <list>found
+                    units[key] = unit
+                results = <list>(<tuple>unit)[2]
                 last = <bytes>key
             results.append(latest)
-        return others
+        return units, others
 
     cdef object _unit(self, bytes key):
         """Return what *key* stands for, without results yet; None if it may stand for nothing."""
@@ -294,16 +294,12 @@ cdef inline bint _take(Cursor *cursor, const void *text, Py_ssize_t size) noexce
 
 
 cdef inline bint _skip_text(Cursor *cursor) noexcept:
-    """Move to the quote that ends a text; False if there is none, or an escape before it."""
-    cdef uint8_t c
-    while cursor.at < cursor.end:
-        c = cursor.at[0]
-        if c == 0x22:
-            return True
-        if c == 0x5C or c < 0x20 or c == 0x7F:
-            return False
-        cursor.at += 1
-    return False
+    """Move to the next quote; whether the text before it is one is ``_text``'s to say."""
+    cdef const uint8_t *quote = <const uint8_t *>memchr(cursor.at, b'"', cursor.end - cursor.at)
+    if quote == NULL:
+        return False
+    cursor.at = quote
+    return True
 
 
 cdef object _text(const uint8_t *begin, const uint8_t *end, Py_ssize_t longest):

@@ -129,18 +129,19 @@ class Standings:
         The changes map a key of the ``latest`` table to its encoded value; a competitor that
         changed several times appears once, with what survived.
         """
+        end = records[-1].offset + 1 if records else 0
         #: key → sport, unit, its results in this batch
         units: dict[bytes, tuple[str, str, list[Latest]]] = {}
-        # Their order does not matter, so those that are easy to read may come first.
-        others = records if self._reader is None else self._reader.read(records, units)
-        rejected = self._read(others, units)
+        if self._reader is not None:
+            # The order of results does not matter, so those that are easy to read may come first.
+            units, records = self._reader.read(records)
+        rejected = self._read(records, units)
         tally = self.tally
         changes: dict[bytes, bytes] = {}
         for key, (sport, name, results) in units.items():
             tally.put(key, sport, name, results, changes)
         tally.settle()
-        if records:
-            self.offset = max(self.offset, records[-1].offset + 1)
+        self.offset = max(self.offset, end)
         if rejected:
             changes[self._rejected_key] = _encode(_RejectedCount(self._rejected_end, self.rejected))
         if self.offset > self._rules_end:

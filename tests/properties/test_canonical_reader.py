@@ -93,15 +93,14 @@ def any_result(draw: st.DrawFn) -> Result:
 
 def by_reader(records: Sequence[Record], catalogue: Catalogue = CATALOGUE) -> Units:
     """Read what must be recognised."""
-    units: Units = {}
-    assert CanonicalReader(catalogue, 0, 1).read(records, units) == []
+    units, others = CanonicalReader(catalogue, 0, 1).read(records)
+    assert others == []
     return units
 
 
 def left_by_reader(one: Record, catalogue: Catalogue = CATALOGUE) -> bool:
     """Whether the record is left to Python, which then finds nothing that was made of it."""
-    units: Units = {}
-    left = CanonicalReader(catalogue, 0, 1).read([one], units)
+    units, left = CanonicalReader(catalogue, 0, 1).read([one])
     assert bool(left) != bool(units)
     return left == [one]
 
@@ -187,9 +186,8 @@ def test_a_key_is_recognised_in_its_own_partition_only(unit: str, partitions: in
     value += b'"faculty":"law","status":"official","version":1,"mark":"1.000"}'
     home = partition_of(key, partitions)
     for partition in {home, 0, partitions - 1}:
-        units: Units = {}
         reader = CanonicalReader(CATALOGUE, partition, partitions)
-        left = reader.read([Record(0, key, value)], units)
+        units, left = reader.read([Record(0, key, value)])
         assert bool(units) == (
             partition == home and len(unit) != 34 and b"\\" not in key and b'"' not in key
         )
@@ -276,12 +274,14 @@ FORMS = {
     "a mark that begins with 0": (_result(mark='"09.790"'), False),
     "a mark below nothing": (_result(mark='"-0.001"'), True),
     "less than nothing, and nothing": (_result(mark='"-0.000"'), False),
+    "a mark that does not end": (_result(mark='"9.790x'), False),
     "no mark but a sign": (_result(mark='"-"'), False),
     "an irm": (_result(mark=None, irm='"W/O"'), True),
     "an irm of small letters": (_result(irm='"dns"'), False),
     "an empty irm": (_result(irm='""'), False),
     "an irm of 16": (_result(irm=f'"{"A" * 16}"'), True),
     "an irm of 17": (_result(irm=f'"{"A" * 17}"'), False),
+    "an irm with an escape": (_result(irm='"W\\/O"'), False),
     "an irm with a letter of others": (_result(irm='"É"'), False),
     "a medal": (_result(medal='"none"'), True),
     "an id of 64": (_result(competitor=f'{{"id":"{"字" * 64}"}}'), True),
@@ -322,6 +322,15 @@ def test_forms_that_are_recognised_and_forms_that_are_left(form: str) -> None:
     one = Record(0, b"swimming/final", value)
     assert left_by_reader(one) is not recognised
     in_both_ways([one])
+
+
+@needs_the_compiled
+def test_what_was_cut_off_anywhere_is_left() -> None:
+    value = _result(outcome='"won"', rank="7", irm='"W/O"', medal='"gold"')
+    whole = Record(0, b"swimming/final", value)
+    assert not left_by_reader(whole)
+    for size in range(len(value)):
+        assert left_by_reader(whole._replace(value=value[:size]))
 
 
 @needs_the_compiled
