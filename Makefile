@@ -169,7 +169,7 @@ $(STAMP): setup.cfg setup.py pyproject.toml requirements.lock streams/canonical.
 	    exit 1; \
 	} >&2
 	@ls streams/canonical.*.so >/dev/null 2>&1 || echo \
-	    "Nothing was compiled (a C compiler or Python's headers are missing): the worker will take half as many results a second."
+	    "Nothing was compiled (a C compiler or Python's headers are missing): the worker will be a third slower."
 	@touch $@
 
 .PHONY: lock

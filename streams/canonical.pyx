@@ -3,7 +3,7 @@
 
 The topic may hold anything, but nearly all that it holds was written by ``olympics.result.encode``:
 the fields in their order, no white space, no escapes, nothing left out or doubled. Such records are
-recognised byte by byte here, at a fifth of what it costs to take JSON apart and to check the parts.
+recognised byte by byte here, at a quarter of what it costs to take JSON apart and to check the parts.
 Whatever is not recognised is left to the caller, who knows all that a result may look like, and
 what is wrong with one that is none. So nothing may be taken here that the caller would refuse, or
 would read otherwise; to leave something to it is always right.

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import random
+import re
 import signal
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot
 from olympics.catalogue import load_catalogue
 from olympics.result import Result, parse_result
+from streams.standings import COMPILED
 from tests.support.oracle import (
     Watcher,
     assert_standings_equal_the_oracle,
@@ -306,6 +308,8 @@ def test_a_worker_ends_when_the_topic_has_other_partitions_than_it_was_told(
     worker = running.add_worker(partitions="4")
     wait_until(lambda: not worker.running, what="the worker ends")
     assert "has 3 partitions, the settings say 4" in worker.log()
+    # And it had said first how it reads.
+    assert re.search(rf"worker_begins.*compiled={COMPILED}", worker.log())
 
 
 def test_a_worker_ends_when_the_log_is_another_one_than_its_state(stack: StackFactory) -> None:
