@@ -49,7 +49,8 @@ def test_reports_reach_both_stores_and_the_audit_agrees(
         )
     try:
         wait_until(
-            lambda: "is up" in output.read_text() or up.poll() is not None,
+            # The last of what it says: it is said line by line.
+            lambda: "Ctrl-C stops" in output.read_text() or up.poll() is not None,
             timeout=200,
             what=output.read_text,
         )
