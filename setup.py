@@ -18,19 +18,13 @@ class BuildWhatIsPossible(build_ext):
             self.warn(f"{ext.name} is left out: {error}")
 
 
-setup(
-    cmdclass={"build_ext": BuildWhatIsPossible},
-    ext_modules=cythonize(
-        [
-            Extension(
-                "streams.canonical",
-                ["streams/canonical.pyx"],
-                # Without what a debugger wants, so that the same sources give the same bytes.
-                extra_compile_args=["-O3", "-g0"],
-                optional=True,
-            )
-        ],
-        build_dir="build",
-        quiet=True,
-    ),
+extensions = cythonize(
+    # Without what a debugger wants, so that the same sources give the same bytes.
+    [Extension("streams.canonical", ["streams/canonical.pyx"], extra_compile_args=["-O3", "-g0"])],
+    build_dir="build",
+    quiet=True,
 )
+for extension in extensions:
+    extension.optional = True  # cythonize forgets it
+
+setup(cmdclass={"build_ext": BuildWhatIsPossible}, ext_modules=extensions)
