@@ -3,16 +3,17 @@
 
 The topic may hold anything, but nearly all that it holds was written by ``olympics.result.encode``:
 the fields in their order, no white space, no escapes, nothing left out or doubled. Such records are
-recognised byte by byte here, at a quarter of what it costs to take JSON apart and to check the parts.
-Whatever is not recognised is left to the caller, who knows all that a result may look like, and
-what is wrong with one that is none. So nothing may be taken here that the caller would refuse, or
+recognised byte by byte here, at a quarter of what it costs to take JSON apart and to check its
+parts. Whatever is not recognised is left to the caller, who knows all that a result may look like,
+and what is wrong with one that is none. So nothing may be taken here that the caller would refuse, or
 would read otherwise; to leave something to it is always right.
 """
 
+from typing import get_args
 from unicodedata import is_normalized
 
 from contracts.partitioning import SEED
-from olympics.latest import OFFICIAL, UNOFFICIAL, WITHDRAWN, Latest
+from olympics.latest import STATUS_ORDER, WITHDRAWN, Latest
 from olympics.result import (
     COMPETITOR_LENGTH,
     IRM_LENGTH,
@@ -23,6 +24,7 @@ from olympics.result import (
     UNIT_LENGTH,
 )
 from olympics.rsc import RSC_LENGTH
+from olympics.words import Medal, Outcome, Phase
 
 from cpython.bytes cimport (
     PyBytes_AS_STRING,
@@ -48,12 +50,17 @@ cdef Py_ssize_t _NAME_LENGTH = NAME_LENGTH
 cdef Py_ssize_t _RSC_LENGTH = RSC_LENGTH
 cdef uint32_t _SEED = SEED
 
-# One object each, made once.
-cdef object _ROUND = "round", _SEMIFINAL = "semifinal", _FINAL = "final"
-cdef object _BRONZE = "bronze", _OTHER = "other"
-cdef object _WON = "won", _LOST = "lost", _TIED = "tied"
-cdef object _GOLD = "gold", _SILVER = "silver", _NONE = "none"
-cdef object _OFFICIAL = OFFICIAL, _UNOFFICIAL = UNOFFICIAL, _WITHDRAWN = WITHDRAWN
+
+cdef tuple _words(meanings):
+    """Return (word with the quote that ends it, what it is for us) of each word."""
+    return tuple([(word.encode() + b'"', meaning) for word, meaning in meanings])
+
+
+cdef tuple _PHASES = _words([(word, word) for word in get_args(Phase)])
+cdef tuple _STATUSES = _words(STATUS_ORDER.items())
+cdef tuple _OUTCOMES = _words([(word, word) for word in get_args(Outcome)])
+cdef tuple _MEDALS = _words([(word, word) for word in get_args(Medal)])
+cdef object _WITHDRAWN = WITHDRAWN
 
 
 cdef struct Cursor:
@@ -155,32 +162,15 @@ cdef class CanonicalReader:
             and _take(&cursor, b'","phase":"', 11)
         ):
             return None
-        if _take(&cursor, b"round", 5):
-            phase = _ROUND
-        elif _take(&cursor, b"final", 5):
-            phase = _FINAL
-        elif _take(&cursor, b"semifinal", 9):
-            phase = _SEMIFINAL
-        elif _take(&cursor, b"bronze", 6):
-            phase = _BRONZE
-        elif _take(&cursor, b"other", 5):
-            phase = _OTHER
-        else:
+        phase = _word(&cursor, _PHASES)
+        if phase is None or not _take(&cursor, b',"competitor":{"id":"', 21):
             return None
-        if not _take(&cursor, b'","competitor":{"id":"', 22):
-            return None
-        begin = cursor.at
-        if not _skip_text(&cursor):
-            return None
-        competitor = _text(begin, cursor.at, _COMPETITOR_LENGTH)
+        competitor = _take_text(&cursor, _COMPETITOR_LENGTH)
         if competitor is None:
             return None
         name = None
         if _take(&cursor, b'","name":"', 10):
-            begin = cursor.at
-            if not _skip_text(&cursor):
-                return None
-            name = _text(begin, cursor.at, _NAME_LENGTH)
+            name = _take_text(&cursor, _NAME_LENGTH)
             if name is None:
                 return None
         if not _take(&cursor, b'"', 1):
@@ -200,15 +190,8 @@ cdef class CanonicalReader:
             return None
         if not _take(&cursor, b'","status":"', 12):
             return None
-        if _take(&cursor, b'official"', 9):
-            status = _OFFICIAL
-        elif _take(&cursor, b'unofficial"', 11):
-            status = _UNOFFICIAL
-        elif _take(&cursor, b'withdrawn"', 10):
-            status = _WITHDRAWN
-        else:
-            return None
-        if not _take(&cursor, b',"version":', 11):
+        status = _word(&cursor, _STATUSES)
+        if status is None or not _take(&cursor, b',"version":', 11):
             return None
         if not _number(&cursor, _MAX_VERSION, &version) or version == 0:
             return None
@@ -218,13 +201,8 @@ cdef class CanonicalReader:
                 return None
             mark = thousandths
         if _take(&cursor, b',"outcome":"', 12):
-            if _take(&cursor, b'won"', 4):
-                outcome = _WON
-            elif _take(&cursor, b'lost"', 5):
-                outcome = _LOST
-            elif _take(&cursor, b'tied"', 5):
-                outcome = _TIED
-            else:
+            outcome = _word(&cursor, _OUTCOMES)
+            if outcome is None:
                 return None
         if _take(&cursor, b',"rank":', 8):
             if not _number(&cursor, _MAX_RANK, &number) or number == 0:
@@ -245,15 +223,8 @@ cdef class CanonicalReader:
             if not _take(&cursor, b'"', 1):
                 return None
         if _take(&cursor, b',"medal":"', 10):
-            if _take(&cursor, b'gold"', 5):
-                medal = _GOLD
-            elif _take(&cursor, b'none"', 5):
-                medal = _NONE
-            elif _take(&cursor, b'silver"', 7):
-                medal = _SILVER
-            elif _take(&cursor, b'bronze"', 7):
-                medal = _BRONZE
-            else:
+            medal = _word(&cursor, _MEDALS)
+            if medal is None:
                 return None
         if cursor.end - cursor.at != 1 or cursor.at[0] != 0x7D:
             return None
@@ -291,6 +262,22 @@ cdef inline bint _take(Cursor *cursor, const void *text, Py_ssize_t size) noexce
         return False
     cursor.at += size
     return True
+
+
+cdef object _word(Cursor *cursor, tuple words):
+    """Return what the word is that comes next, and move behind its quote; None if it is none."""
+    for word, meaning in words:
+        if _take(cursor, PyBytes_AS_STRING(word), PyBytes_GET_SIZE(word)):
+            return meaning
+    return None
+
+
+cdef object _take_text(Cursor *cursor, Py_ssize_t longest):
+    """Return the text that comes next, if it is canonical, and move to the quote that ends it."""
+    cdef const uint8_t *begin = cursor.at
+    if not _skip_text(cursor):
+        return None
+    return _text(begin, cursor.at, longest)
 
 
 cdef inline bint _skip_text(Cursor *cursor) noexcept:
