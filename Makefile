@@ -38,7 +38,7 @@ test-all: test deps-system compiled $(VENV)/.browser $(VENV)/.system tools-kuber
 # Where the virtual environment was made before there was a compiler.
 .PHONY: compiled
 compiled: $(STAMP) deps-system
-	@ls streams/canonical.*.so >/dev/null 2>&1 || \
+	@ls olympics/whole.*.so streams/canonical.*.so >/dev/null 2>&1 || \
 	    $(PIP_INSTALL) --no-deps --force-reinstall --editable .
 
 # kubectl, kubeconform, schemas: a minute the first time, then they are in the cache.
@@ -156,8 +156,8 @@ venv: $(STAMP) ## Make the virtual environment in .venv
 # would take a third of the time.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
-$(STAMP): setup.cfg setup.py pyproject.toml requirements.lock streams/canonical.pyx
-	@rm -f streams/*.so
+$(STAMP): setup.cfg setup.py pyproject.toml requirements.lock olympics/whole.pyx olympics/packed.pxd streams/canonical.pyx
+	@rm -f olympics/*.so streams/*.so
 	@python="$$(.ci/find-python $(PYTHON))"; \
 	echo "Making $(VENV) with $$("$$python" --version); the first time, this takes a minute ..."; \
 	"$$python" -m venv $(VENV)
@@ -168,7 +168,7 @@ $(STAMP): setup.cfg setup.py pyproject.toml requirements.lock streams/canonical.
 	    echo "HTTPS_PROXY; another index is named by PIP_INDEX_URL. Then say make again."; \
 	    exit 1; \
 	} >&2
-	@ls streams/canonical.*.so >/dev/null 2>&1 || echo \
+	@ls olympics/whole.*.so streams/canonical.*.so >/dev/null 2>&1 || echo \
 	    "Nothing was compiled (a C compiler or Python's headers are missing): the worker will be a third slower."
 	@touch $@
 

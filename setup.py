@@ -19,8 +19,16 @@ class BuildWhatIsPossible(build_ext):
 
 
 extensions = cythonize(
-    # Without what a debugger wants, so that the same sources give the same bytes.
-    [Extension("streams.canonical", ["streams/canonical.pyx"], extra_compile_args=["-O3", "-g0"])],
+    [
+        Extension(
+            name,
+            [name.replace(".", "/") + ".pyx"],
+            depends=["olympics/packed.pxd"],
+            # Without what a debugger wants, so that the same sources give the same bytes.
+            extra_compile_args=["-O3", "-g0"],
+        )
+        for name in ("olympics.whole", "streams.canonical")
+    ],
     build_dir="build",
     quiet=True,
 )

@@ -20,6 +20,9 @@ STATUS_ORDER: dict[Status, Literal[0, 1, 2]] = {
 STATUS_NAMES: tuple[Status, Status, Status] = ("unofficial", "official", "withdrawn")
 
 
+_SHORT_HEADS: Final = tuple(bytes((0x90 | size,)) for size in range(16))
+
+
 class Latest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is kept of the result that survives for one identity.
 
@@ -76,6 +79,18 @@ def latest_of(result: Result, data: bytes, offset: int) -> Latest:
 #: A result as the state keeps it, to and from bytes.
 encode_latest = msgspec.msgpack.Encoder().encode
 decode_latest = msgspec.msgpack.Decoder(Latest).decode
+#: Results from one list of them.
+decode_together = msgspec.msgpack.Decoder(list[Latest]).decode
+
+
+def head_of(size: int) -> bytes:
+    """Return what stands before *size* encoded results to make one list of them."""
+    # https://github.com/msgpack/msgpack/blob/master/spec.md#array-format-family
+    if size < 1 << 4:
+        return _SHORT_HEADS[size]
+    if size < 1 << 16:
+        return b"\xdc" + size.to_bytes(2, "big")
+    return b"\xdd" + size.to_bytes(4, "big")
 
 
 def join(one: Latest, other: Latest) -> Latest:

@@ -1,33 +1,55 @@
 """The counts of one partition, kept up to date as results arrive."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import get_args
 
 from olympics.catalogue import Catalogue
 from olympics.counts import Counts
-from olympics.latest import OFFICIAL, UNOFFICIAL, Latest, decode_latest, encode_latest, join
-from olympics.unit import ENTRIES, Unit, settle
+from olympics.latest import (
+    OFFICIAL,
+    UNOFFICIAL,
+    Latest,
+    decode_latest,
+    decode_together,
+    encode_latest,
+    head_of,
+    join,
+)
+from olympics.unit import ENTRIES, Unit, earned, earned_by_mark, settle
+from olympics.words import Phase
+
+try:
+    from olympics.whole import WholeUnits
+except ImportError:  # nobody could compile it here
+    WholeUnits = None  # type: ignore[assignment, misc]
+
+#: whether there is compiled code for what most units need
+COMPILED = WholeUnits is not None
 
 
 class Tally:
     """Everything that is known of one partition: its units and the counts that follow.
 
-    A function of the set of results that were put in: order and repetition do not matter. The
-    counts are right after :meth:`settle`, which a caller makes once for a batch.
+    A function of the set of results that were put in: order and repetition do not matter.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, *, compiled: bool = COMPILED) -> None:
         self._sports = catalogue.sports
         self._names = {sport.encode(): sport for sport in catalogue.sports}
-        #: the units that have had results of several competitors
+        self._faculties = catalogue.faculties
+        # Most units get their results at once, or in a few batches. Such a unit is counted anew
+        # each time, as a whole, and nothing is kept of it but one list of its results, encoded: a
+        # quarter of the memory of a unit that takes them one by one, and nothing for the garbage
+        # collector to look at.
+        self._whole: dict[bytes, bytes] = {}
+        #: the others: large ones of which little changes at a time, and difficult ones
         self._units: dict[bytes, Unit] = {}
-        # Most units of a games with entries have one competitor for ever. Its counts follow from
-        # the one result, which is kept as the bytes that it is on the changelog: a quarter of the
-        # memory and of the time of a unit that could rank it.
-        self._alone: dict[bytes, bytes] = {}
         self._rows: dict[str, dict[str, list[int]]] = {
-            sport: _no_rows(catalogue) for sport in catalogue.sports
+            sport: {faculty: [0] * 8 for faculty in catalogue.faculties}
+            for sport in catalogue.sports
         }
-        self._catalogue = catalogue
+        self._counter = _counter(catalogue, self._rows) if compiled else None
         self._dirty: list[Unit] = []
         #: identities with any result, of any status
         self.results = 0
@@ -37,79 +59,42 @@ class Tally:
         self.conflicts = 0
 
     def put(
-        self,
-        key: bytes,
-        sport: str,
-        unit: str,
-        news: Sequence[Latest],
-        changes: dict[bytes, bytes] | None = None,
-    ) -> None:
-        """Join *news*, results of the unit with *key*, in any order.
+        self, units: dict[bytes, list[bytes]], changes: dict[bytes, bytes] | None = None
+    ) -> int:
+        """Join encoded results, in any order, and count; *units*: key of a unit → results of it.
 
-        *sport* and the faculties must be of the catalogue. What survives and was not there before
-        is put into *changes*, if somebody wants it, encoded, under the unit's key, a NUL and the
-        competitor: no text of a result contains one.
+        What survives and was not there before is put into *changes*, if somebody wants it, encoded,
+        under the unit's key, a NUL and the competitor: no text of a result contains one. Results
+        of sports and faculties that the catalogue does not have are left out.
+
+        Returns the highest offset, or -1.
         """
-        ranked = self._units.get(key)
-        if ranked is not None:
-            changed: Iterable[Latest] = {
-                survivor.competitor: survivor
-                for new in news
-                if (survivor := self._put(ranked, new)) is not None
-            }.values()
-        else:
-            known = self._alone.get(key)
-            if known is None and len(news) == 1:
-                new = news[0]
-                self._count_alone(sport, new, +1)
-                encoded = self._alone[key] = encode_latest(new)
-                if changes is not None:
-                    changes[b"%b\0%b" % (key, new.competitor.encode())] = encoded
-                return
-            changed = self._meet(key, sport, unit, known, news)
-        if changes is None:
-            return
-        prefix = key + b"\0"
-        for survivor in changed:
-            changes[prefix + survivor.competitor.encode()] = encode_latest(survivor)
-
-    def restore(self, units: Mapping[bytes, Sequence[bytes]]) -> int:
-        """Join encoded results by the key of their unit; return their highest offset, or -1.
-
-        Those of sports and faculties that the catalogue does not have are left out.
-        """
-        names, faculties = self._names, self._catalogue.faculties
-        alone, ranked, count_alone = self._alone, self._units, self._count_alone
         highest = -1
-        for key, values in units.items():
-            sport = names.get(key.partition(b"/")[0])
+        if self._counter is not None:
+            units, more, highest = self._counter.put(units, self._units, self._whole, changes)
+            self._add(*more)
+        for key, encoded in units.items():
+            sport = self._names.get(key.partition(b"/")[0])
             if sport is None:
                 continue
-            if len(values) == 1 and key not in alone and key not in ranked:
-                value = values[0]
-                new = decode_latest(value)
-                if new.faculty in faculties:
-                    count_alone(sport, new, +1)
-                    alone[key] = value
-                    if new.offset > highest:
-                        highest = new.offset
+            news = {
+                one: new
+                for one in encoded
+                if (new := decode_latest(one)).faculty in self._faculties
+            }
+            if not news:
                 continue
-            news = [new for value in values if (new := decode_latest(value)).faculty in faculties]
-            if news:
-                self.put(key, sport, key.partition(b"/")[2].decode(), news)
-                highest = max(highest, *[new.offset for new in news])
+            highest = max(highest, *[new.offset for new in news.values()])
+            known = self._units.get(key)
+            if known is not None:
+                changed = self._put_into(known, news.values())
+            else:
+                changed = self._put_whole(key, sport, news)
+            if changes is not None:
+                for value, survivor in changed.items():
+                    changes[b"%b\0%b" % (key, survivor.competitor.encode())] = value
+        self._settle()
         return highest
-
-    def settle(self) -> None:
-        """Bring the counts of the units changed since the last call up to date."""
-        for unit in self._dirty:
-            unit.dirty = False
-            head = unit.new_head()
-            if head != unit.head:
-                self._move(unit, -1)
-                unit.head = head
-                self._move(unit, +1)
-        self._dirty.clear()
 
     def counts(self) -> Iterator[tuple[tuple[str, str], Counts]]:
         """Yield ((sport, faculty), counts) of every pair that has any entry."""
@@ -123,52 +108,86 @@ class Tally:
         known = self._units.get(key)
         if known is not None:
             return known
-        encoded = self._alone.get(key)
+        encoded = self._whole.get(key)
         if encoded is None:
             return None
-        latest = decode_latest(encoded)
-        rows = _no_rows(self._catalogue)
-        return Unit(self._sports[sport], unit, rows, {latest.competitor: latest})
+        return self._unit(key, sport, {it.competitor: it for it in decode_together(encoded)})
 
-    def _meet(
-        self, key: bytes, sport: str, unit: str, known: bytes | None, news: Sequence[Latest]
-    ) -> Sequence[Latest]:
-        """Join *news* into a unit that has had one competitor or none; return what has changed."""
-        results = {new.competitor: new for new in news}
+    def _put_whole(self, key: bytes, sport: str, news: dict[bytes, Latest]) -> dict[bytes, Latest]:
+        """Join *news* into a unit that is counted as a whole; return what has changed.
+
+        Both are encoded results → results.
+        """
+        results = {new.competitor: new for new in news.values()}
         changed = news
+        known = self._whole.get(key)
         if known is not None or len(results) < len(news):
-            results = {}
-            old = None
+            before = {}
             if known is not None:
-                old = decode_latest(known)
-                results[old.competitor] = old
-            for new in news:
-                competitor = new.competitor
-                have = results.get(competitor)
-                results[competitor] = new if have is None else join(have, new)
-            changed = [result for result in results.values() if result is not old]
+                before = {old.competitor: old for old in decode_together(known)}
+            results = before.copy()
+            for new in news.values():
+                have = results.get(new.competitor)
+                results[new.competitor] = new if have is None else join(have, new)
+            changed = {
+                encode_latest(result): result
+                for name, result in results.items()
+                if result is not before.get(name)
+            }
             if not changed:
                 return changed
-            if old is not None:
-                self._count_alone(sport, old, -1)
-                del self._alone[key]
-        if len(results) == 1:
-            self._count_alone(sport, changed[0], +1)
-            self._alone[key] = encode_latest(changed[0])
-            return changed
-        ranked = self._units[key] = Unit(self._sports[sport], unit, self._rows[sport], results)
-        self.results += len(results)
-        for result in results.values():
-            if result.status == UNOFFICIAL:
-                self.provisional += 1
-            if result.conflict:
-                self.conflicts += 1
-        if ranked.marks:
-            ranked.dirty = True
-            self._dirty.append(ranked)
+            if known is not None:
+                self._count(key, sport, before, -1)
+                del self._whole[key]
+        self._count(key, sport, results, +1)
+        if len(changed) == len(results):
+            self._whole[key] = head_of(len(changed)) + b"".join(changed)
+        else:
+            self._units[key] = self._unit(key, sport, results)
         return changed
 
-    def _put(self, unit: Unit, new: Latest) -> Latest | None:
+    def _count(self, key: bytes, sport: str, results: dict[str, Latest], sign: int) -> None:
+        """Add a whole unit to the counts (+1), or take it away (-1)."""
+        provisional = conflicts = 0
+        for result in results.values():
+            provisional += result.status == UNOFFICIAL
+            conflicts += result.conflict
+        self._add(sign * len(results), sign * provisional, sign * conflicts)
+        if len(results) > 1:
+            self._unit(key, sport, results).count_all(sign)
+        elif result.status == OFFICIAL:
+            # A third of the time of a unit that could rank it.
+            rank = result.rank
+            if rank is None and result.mark is not None and result.irm is None:
+                rank = 1
+            two_bronzes = self._sports[sport].two_bronzes
+            split, medal = settle(result, rank, result.phase, two_bronzes=two_bronzes)
+            row = self._rows[sport][result.faculty]
+            row[ENTRIES] += sign
+            row[split] += sign
+            if medal:
+                row[medal] += sign
+
+    def _add(self, results: int, provisional: int, conflicts: int) -> None:
+        self.results += results
+        self.provisional += provisional
+        self.conflicts += conflicts
+
+    def _unit(self, key: bytes, sport: str, results: dict[str, Latest]) -> Unit:
+        """Make a unit of its results, which are counted already."""
+        unit = key.partition(b"/")[2].decode()
+        return Unit(self._sports[sport], unit, self._rows[sport], results)
+
+    def _put_into(self, unit: Unit, news: Iterable[Latest]) -> dict[bytes, Latest]:
+        """Join *news* into *unit*; return what has changed, encoded → result."""
+        changed = {
+            survivor.competitor: survivor
+            for new in news
+            if (survivor := self._put_one(unit, new)) is not None
+        }
+        return {encode_latest(survivor): survivor for survivor in changed.values()}
+
+    def _put_one(self, unit: Unit, new: Latest) -> Latest | None:
         """Join *new* into *unit*; return what survives, or None if that is as before."""
         latest = unit.latest
         competitor = new.competitor
@@ -202,36 +221,16 @@ class Tally:
             self._dirty.append(unit)
         return survivor
 
-    def _count_alone(self, sport: str, result: Latest, sign: int) -> None:
-        """Add the only result of a unit to the counts (+1), or take it away (-1)."""
-        self.results += sign
-        if result.conflict:
-            self.conflicts += sign
-        if result.status != OFFICIAL:
-            if result.status == UNOFFICIAL:
-                self.provisional += sign
-            return
-        rank = result.rank
-        if rank is None and result.mark is not None and result.irm is None:
-            rank = 1
-        split, medal = settle(
-            result, rank, result.phase, two_bronzes=self._sports[sport].two_bronzes
-        )
-        row = self._rows[sport][result.faculty]
-        row[ENTRIES] += sign
-        row[split] += sign
-        if medal:
-            row[medal] += sign
-
-    def _move(self, unit: Unit, sign: int) -> None:
-        for faculty, base, real in unit.head:
-            row = unit.rows[faculty]
-            row[base[0]] -= sign
-            row[real[0]] += sign
-            if base[1]:
-                row[base[1]] -= sign
-            if real[1]:
-                row[real[1]] += sign
+    def _settle(self) -> None:
+        """Bring the counts of the units changed since the last call up to date."""
+        for unit in self._dirty:
+            unit.dirty = False
+            head = unit.new_head()
+            if head != unit.head:
+                unit.count_head(-1)
+                unit.head = head
+                unit.count_head(+1)
+        self._dirty.clear()
 
     def _change_phase(self, unit: Unit) -> None:
         # The head's own moves were noted as they were made, so settle() takes them back exactly.
@@ -243,5 +242,20 @@ class Tally:
             unit.count(result, +1)
 
 
-def _no_rows(catalogue: Catalogue) -> dict[str, list[int]]:
-    return {faculty: [0] * 8 for faculty in catalogue.faculties}
+def _counter(catalogue: Catalogue, rows: dict[str, dict[str, list[int]]]) -> "WholeUnits | None":
+    if WholeUnits is None:
+        return None
+    return WholeUnits(
+        {
+            name.encode(): (
+                rows[name],
+                {
+                    phase.encode(): earned_by_mark(phase, two_bronzes=sport.two_bronzes)
+                    for phase in get_args(Phase)
+                },
+                partial(earned, sport.two_bronzes),
+                sport.order_of,
+            )
+            for name, sport in catalogue.sports.items()
+        }
+    )

@@ -19,8 +19,10 @@ _MEDAL_NAMES = {GOLD: "gold", SILVER: "silver", BRONZE: "bronze", NO_MEDAL: None
 _SPLIT_NAMES = {WINNERS: "winner", LOSERS: "loser", TIES: "tie", DID_NOT_START: "did_not_start"}
 
 
-#: (faculty, counted as, should count as), each as (split, medal)
-Head = tuple[tuple[str, tuple[int, int], tuple[int, int]], ...]
+#: (split, medal): places in a list of counts
+Earned = tuple[int, int]
+#: (faculty, counted as, should count as)
+Head = tuple[tuple[str, Earned, Earned], ...]
 
 
 class UnitPlace(NamedTuple):
@@ -39,7 +41,7 @@ class Unit:
     Most of a competitor's counts follow from its own result and the unit's phase. Only ranks
     computed from marks depend on the others, and of those only the first three change a count:
     these few are the *head*. So a change costs a binary search in the marks, and the head is
-    computed once a batch.
+    computed once a batch. To make one counts nothing: see :meth:`count_all`.
     """
 
     __slots__ = (
@@ -88,22 +90,32 @@ class Unit:
         self.set_phase(phases.pop() if phases else "round")
         #: (mark, smaller is better; competitor) of the official results without IRM, in order
         self.marks: list[tuple[int, str]] = []
-        marks, base = self.marks, self.base
         sign = 1 if self.lower_is_better else -1
-        # As enter() does with one; all of a unit's come at once more often than not.
         for result in official:
             if result.mark is not None and result.irm is None:
-                marks.append((sign * result.mark, result.competitor))
-            split, medal = base(result)
-            row = rows[result.faculty]
-            row[ENTRIES] += 1
-            row[split] += 1
-            if medal:
-                row[medal] += 1
-        marks.sort()
+                self.marks.append((sign * result.mark, result.competitor))
+        self.marks.sort()
         #: those whose rank by mark changes a count
-        self.head: Head = ()
+        self.head: Head = self.new_head()
         self.dirty = False
+
+    def count_all(self, sign: int) -> None:
+        """Add all results to the counts (+1), or take them away (-1), their ranks included."""
+        for result in self.latest.values():
+            if result.status == OFFICIAL:
+                self.count(result, sign)
+        self.count_head(sign)
+
+    def count_head(self, sign: int) -> None:
+        """Count the head as it should count (+1), not as it is counted without; or undo it (-1)."""
+        for faculty, base, real in self.head:
+            row = self.rows[faculty]
+            row[base[0]] -= sign
+            row[real[0]] += sign
+            if base[1]:
+                row[base[1]] -= sign
+            if real[1]:
+                row[real[1]] += sign
 
     def enter(self, new: Latest) -> bool:
         """Count the official result *new*, which is in ``latest``; return if the phase changes.
@@ -164,7 +176,7 @@ class Unit:
         """Return the phase of the official result that comes first by precedence."""
         return self.phase if self._holder is None else self._holder.phase
 
-    def base(self, result: Latest) -> tuple[int, int]:
+    def base(self, result: Latest) -> Earned:
         """Return (split, medal) of an official result, its rank by mark left aside."""
         if (
             result.outcome is None
@@ -185,7 +197,7 @@ class Unit:
     def new_head(self) -> Head:
         """Compute the head anew from the marks."""
         marks = self.marks
-        head: list[tuple[str, tuple[int, int], tuple[int, int]]] = []
+        head: list[tuple[str, Earned, Earned]] = []
         drawn = self._drawn()
         previous: int | None = None
         rank = 0
@@ -268,7 +280,7 @@ class Unit:
 
 def settle(
     result: Latest, rank: int | None, phase: Phase, *, two_bronzes: bool, drawn: bool = False
-) -> tuple[int, int]:
+) -> Earned:
     """Return (split, medal) of an official result with *rank* in a unit of *phase*.
 
     *drawn*: it is one of the two of a head-to-head with equal marks. *two_bronzes*: the sport
@@ -276,16 +288,65 @@ def settle(
     """
     if rank is not None and rank > 4:
         rank = 4  # no rule asks further, and what was settled before is remembered
-    return _settle(
+    return earned(
+        two_bronzes,
         result.outcome,
         result.irm,
         result.medal,
         result.rank is not None,
         rank,
         phase,
-        two_bronzes,
         drawn,
     )
+
+
+def earned_by_mark(phase: Phase, *, two_bronzes: bool) -> tuple[Earned, ...]:
+    """Return what nothing but a mark earns: with rank 1, 2, 3, any later one, and in a draw."""
+    by_rank = (
+        earned(two_bronzes, None, None, None, False, rank, phase, False) for rank in (1, 2, 3, 4)
+    )
+    return (*by_rank, earned(two_bronzes, None, None, None, False, 1, phase, True))
+
+
+# What a result earns depends on a handful of words, so the same few cases come up all the time.
+@lru_cache(maxsize=4096)
+def earned(
+    two_bronzes: bool,
+    outcome: Outcome | None,
+    irm: str | None,
+    medal: Medal | None,
+    has_own_rank: bool,
+    rank: int | None,
+    phase: Phase,
+    drawn: bool,
+) -> Earned:
+    """Do what :func:`settle` does, of words; a *rank* beyond 3 is 4."""
+    if outcome is not None:
+        split = _BY_OUTCOME[outcome]
+    elif irm == "DNS" and not has_own_rank:
+        split = DID_NOT_START
+    elif drawn:
+        split = TIES
+    elif rank == 1:
+        split = WINNERS
+    else:
+        split = LOSERS
+    if medal is not None:
+        return split, _BY_NAME[medal]
+    won = NO_MEDAL
+    if split == DID_NOT_START or irm == "DSQ" or irm == "DQB":
+        return split, won
+    if phase == "final":
+        if outcome is not None:
+            won = SILVER if outcome == "lost" else GOLD
+        elif rank is not None and rank <= 3:
+            won = (NO_MEDAL, GOLD, SILVER, BRONZE)[rank]
+    elif phase == "bronze":
+        if outcome != "lost" if outcome is not None else rank == 1:
+            won = BRONZE
+    elif phase == "semifinal" and two_bronzes and split == LOSERS:
+        won = BRONZE
+    return split, won
 
 
 def status_name(result: Latest) -> str:
@@ -300,43 +361,3 @@ def _precedes(result: Latest, other: Latest) -> bool:
     if result.digest != other.digest:
         return result.digest > other.digest
     return result.competitor < other.competitor
-
-
-# What a result earns depends on a handful of words, so the same few cases come up all the time.
-@lru_cache(maxsize=4096)
-def _settle(
-    outcome: Outcome | None,
-    irm: str | None,
-    medal: Medal | None,
-    has_own_rank: bool,
-    rank: int | None,
-    phase: Phase,
-    two_bronzes: bool,
-    drawn: bool,
-) -> tuple[int, int]:
-    if outcome is not None:
-        split = _BY_OUTCOME[outcome]
-    elif irm == "DNS" and not has_own_rank:
-        split = DID_NOT_START
-    elif drawn:
-        split = TIES
-    elif rank == 1:
-        split = WINNERS
-    else:
-        split = LOSERS
-    if medal is not None:
-        return split, _BY_NAME[medal]
-    earned = NO_MEDAL
-    if split == DID_NOT_START or irm == "DSQ" or irm == "DQB":
-        return split, earned
-    if phase == "final":
-        if outcome is not None:
-            earned = SILVER if outcome == "lost" else GOLD
-        elif rank is not None and rank <= 3:
-            earned = (NO_MEDAL, GOLD, SILVER, BRONZE)[rank]
-    elif phase == "bronze":
-        if outcome != "lost" if outcome is not None else rank == 1:
-            earned = BRONZE
-    elif phase == "semifinal" and two_bronzes and split == LOSERS:
-        earned = BRONZE
-    return split, earned

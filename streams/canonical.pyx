@@ -13,7 +13,7 @@ from typing import get_args
 from unicodedata import is_normalized
 
 from contracts.partitioning import SEED
-from olympics.latest import STATUS_ORDER, WITHDRAWN, Latest
+from olympics.latest import STATUS_ORDER
 from olympics.result import (
     COMPETITOR_LENGTH,
     IRM_LENGTH,
@@ -26,6 +26,8 @@ from olympics.result import (
 from olympics.rsc import RSC_LENGTH
 from olympics.words import Medal, Outcome, Phase
 
+from msgspec.msgpack import encode
+
 from cpython.bytes cimport (
     PyBytes_AS_STRING,
     PyBytes_CheckExact,
@@ -36,9 +38,23 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-cdef extern from "Python.h":
-    object PyUnicode_FromKindAndData(int kind, const void *buffer, Py_ssize_t size)
-
+from olympics.packed cimport (
+    BYTES,
+    DIGEST_SIZE,
+    FALSE,
+    LATEST,
+    NIL,
+    Cursor,
+    Packed,
+    Text,
+    as_bytes,
+    over,
+    put,
+    put_byte,
+    put_number,
+    put_text,
+    put_text_or_nil,
+)
 
 cdef int64_t _MAX_VERSION = MAX_VERSION
 cdef int64_t _MAX_RANK = MAX_RANK
@@ -52,20 +68,16 @@ cdef uint32_t _SEED = SEED
 
 
 cdef tuple _words(meanings):
-    """Return (word with the quote that ends it, what it is for us) of each word."""
-    return tuple([(word.encode() + b'"', meaning) for word, meaning in meanings])
+    """Return (word with the quote that ends it, what it is in MessagePack) of each word."""
+    return tuple([(word.encode() + b'"', encode(meaning)) for word, meaning in meanings])
 
 
 cdef tuple _PHASES = _words([(word, word) for word in get_args(Phase)])
 cdef tuple _STATUSES = _words(STATUS_ORDER.items())
+cdef bytes _WITHDRAWN = dict(_STATUSES)[b'withdrawn"']
 cdef tuple _OUTCOMES = _words([(word, word) for word in get_args(Outcome)])
 cdef tuple _MEDALS = _words([(word, word) for word in get_args(Medal)])
-cdef object _WITHDRAWN = WITHDRAWN
-
-
-cdef struct Cursor:
-    const uint8_t *at
-    const uint8_t *end
+cdef bytes _NOTHING = encode(None)
 
 
 cdef class CanonicalReader:
@@ -78,14 +90,14 @@ cdef class CanonicalReader:
 
     def __init__(self, catalogue, int partition, int partitions):
         self._sports = {name.encode(): sport for name, sport in catalogue.sports.items()}
-        self._faculties = {name.encode(): name for name in catalogue.faculties}
+        self._faculties = {name.encode(): encode(name) for name in catalogue.faculties}
         self._partition = partition
         self._partitions = partitions
 
     def read(self, records):
         """Return what is recognised of *records*, and the others, in their order.
 
-        The former by key: (sport, unit, results of it in their order).
+        The former by key: the unit's results in their order, as the state keeps them.
         """
         # Made here, so that all keys in it are those of a unit, as they stand in JSON, and lie in
         # their partition. Others' keys might mean another unit to those who know escapes.
@@ -93,7 +105,7 @@ cdef class CanonicalReader:
         cdef list others = []
         cdef bytes last = None
         cdef list results = None
-        cdef object key, value, latest, unit
+        cdef object key, value, latest
         for record in records:
             key = record.key
             value = record.value
@@ -105,51 +117,60 @@ cdef class CanonicalReader:
                 continue
             # Results of a unit often follow upon one another.
             if last is None or <bytes>key != last:
-                unit = units.get(key)
-                if unit is None:
-                    unit = self._unit(<bytes>key)
-                    if unit is None:
+                results = units.get(key)
+                if results is None:
+                    if not self._is_unit(<bytes>key):
                         others.append(record)
+                        last = None
                         continue
-                    units[key] = unit
-                results = <list>(<tuple>unit)[2]
+                    results = units[key] = []
                 last = <bytes>key
             results.append(latest)
         return units, others
 
-    cdef object _unit(self, bytes key):
-        """Return what *key* stands for, without results yet; None if it may stand for nothing."""
+    cdef bint _is_unit(self, bytes key) except -1:
+        """Whether *key* is that of a unit of this partition; False also if that is not certain."""
         cdef const uint8_t *text = <const uint8_t *>PyBytes_AS_STRING(key)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(key)
         cdef const uint8_t *slash = <const uint8_t *>memchr(text, b"/", size)
+        cdef Text unit
         if slash == NULL:
-            return None
+            return False
         sport = self._sports.get(key[: slash - text])
         if sport is None:
-            return None
-        unit = _text(slash + 1, text + size, _UNIT_LENGTH)
-        if unit is None:
-            return None
-        if len(unit) == _RSC_LENGTH and unit[:3] != sport.code:
-            return None
-        if (murmur2(text, size) & 0x7FFFFFFF) % self._partitions != self._partition:
-            return None
-        return sport.name, unit, []
+            return False
+        unit.at = slash + 1
+        unit.size = text + size - unit.at
+        if not _is_text(&unit, _UNIT_LENGTH):
+            return False
+        if unit.size >= _RSC_LENGTH:
+            name = PyUnicode_DecodeUTF8(<char *>unit.at, unit.size, NULL)
+            if len(name) == _RSC_LENGTH and name[:3] != sport.code:
+                return False
+        return (murmur2(text, size) & 0x7FFFFFFF) % self._partitions == self._partition
 
-    cdef object _latest(self, bytes key, bytes value, record):
-        """Return the result in *value*, of the unit that *key* names; None if not recognised."""
-        cdef const uint8_t *data = <const uint8_t *>PyBytes_AS_STRING(value)
+    cdef bytes _latest(self, bytes key, bytes value, record):
+        """Return the result in *value* as the state keeps it, encoded; None if not recognised.
+
+        *key*: of the unit that it must be of.
+        """
         cdef Py_ssize_t size = PyBytes_GET_SIZE(value)
         cdef const uint8_t *name_of_key = <const uint8_t *>PyBytes_AS_STRING(key)
         cdef Py_ssize_t key_size = PyBytes_GET_SIZE(key)
         cdef const uint8_t *slash
         cdef Py_ssize_t part
-        cdef int64_t version, number, thousandths
-        cdef uint8_t digest[8]
-        cdef Cursor cursor
-        cdef const uint8_t *begin
-        cursor.at = data
-        cursor.end = data + size
+        cdef int64_t version, age, thousandths, number
+        cdef int64_t rank = 0
+        cdef bint has_mark = False
+        cdef uint8_t digest[DIGEST_SIZE]
+        cdef Cursor cursor = over(value)
+        cdef Text competitor, faculty_name
+        cdef Text name = Text(NULL, 0)
+        cdef Text irm = Text(NULL, 0)
+        cdef Packed packed
+        cdef bytes phase, faculty, status
+        cdef bytes outcome = _NOTHING
+        cdef bytes medal = _NOTHING
         slash = <const uint8_t *>memchr(name_of_key, b"/", key_size)
         if slash == NULL:
             return None
@@ -165,51 +186,37 @@ cdef class CanonicalReader:
         phase = _word(&cursor, _PHASES)
         if phase is None or not _take(&cursor, b',"competitor":{"id":"', 21):
             return None
-        competitor = _take_text(&cursor, _COMPETITOR_LENGTH)
-        if competitor is None:
+        if not _take_text(&cursor, _COMPETITOR_LENGTH, &competitor):
             return None
-        name = None
-        if _take(&cursor, b'","name":"', 10):
-            name = _take_text(&cursor, _NAME_LENGTH)
-            if name is None:
-                return None
+        if _take(&cursor, b'","name":"', 10) and not _take_text(&cursor, _NAME_LENGTH, &name):
+            return None
         if not _take(&cursor, b'"', 1):
             return None
-        if _take(&cursor, b',"age":', 7):
-            if not _number(&cursor, _MAX_AGE, &number):
-                return None
-        if not _take(&cursor, b'},"faculty":"', 13):
+        if _take(&cursor, b',"age":', 7) and not _number(&cursor, _MAX_AGE, &age):
             return None
-        begin = cursor.at
-        if not _skip_text(&cursor):
+        if not _take(&cursor, b'},"faculty":"', 13) or not _skip_text(&cursor, &faculty_name):
             return None
-        faculty = self._faculties.get(
-            PyBytes_FromStringAndSize(<const char *>begin, cursor.at - begin)
-        )
-        if faculty is None:
-            return None
-        if not _take(&cursor, b'","status":"', 12):
+        faculty = self._faculties.get(as_bytes(&faculty_name))
+        if faculty is None or not _take(&cursor, b'","status":"', 12):
             return None
         status = _word(&cursor, _STATUSES)
         if status is None or not _take(&cursor, b',"version":', 11):
             return None
         if not _number(&cursor, _MAX_VERSION, &version) or version == 0:
             return None
-        mark = outcome = rank = irm = medal = None
         if _take(&cursor, b',"mark":"', 9):
             if not _mark(&cursor, &thousandths):
                 return None
-            mark = thousandths
+            has_mark = True
         if _take(&cursor, b',"outcome":"', 12):
             outcome = _word(&cursor, _OUTCOMES)
             if outcome is None:
                 return None
         if _take(&cursor, b',"rank":', 8):
-            if not _number(&cursor, _MAX_RANK, &number) or number == 0:
+            if not _number(&cursor, _MAX_RANK, &rank) or rank == 0:
                 return None
-            rank = number
         if _take(&cursor, b',"irm":"', 8):
-            begin = cursor.at
+            irm.at = cursor.at
             while cursor.at < cursor.end and (
                 0x21 <= cursor.at[0] <= 0x7E
                 and not 0x61 <= cursor.at[0] <= 0x7A
@@ -217,10 +224,8 @@ cdef class CanonicalReader:
                 and cursor.at[0] != 0x5C
             ):
                 cursor.at += 1
-            if not 1 <= cursor.at - begin <= _IRM_LENGTH:
-                return None
-            irm = (<char *>begin)[: cursor.at - begin].decode("ascii")
-            if not _take(&cursor, b'"', 1):
+            irm.size = cursor.at - irm.at
+            if not 1 <= irm.size <= _IRM_LENGTH or not _take(&cursor, b'"', 1):
                 return None
         if _take(&cursor, b',"medal":"', 10):
             medal = _word(&cursor, _MEDALS)
@@ -229,31 +234,45 @@ cdef class CanonicalReader:
         if cursor.end - cursor.at != 1 or cursor.at[0] != 0x7D:
             return None
         if (
-            mark is None
-            and outcome is None
-            and rank is None
-            and irm is None
-            and medal is None
+            not (has_mark or rank or irm.size)
+            and outcome is _NOTHING
+            and medal is _NOTHING
             and status is not _WITHDRAWN
         ):
             return None
-        blake2b_64(data, size, digest)
-        return Latest(
-            version,
-            status,
-            PyBytes_FromStringAndSize(<const char *>digest, 8),
-            False,
-            record.offset,
-            phase,
-            faculty,
-            mark,
-            outcome,
-            rank,
-            irm,
-            medal,
-            name,
-            competitor,
-        )
+        blake2b_64(<const uint8_t *>PyBytes_AS_STRING(value), size, digest)
+        # What has a length of its own is in the value; all the rest takes less than a hundred bytes.
+        if size + PyBytes_GET_SIZE(faculty) + 100 > <Py_ssize_t>sizeof(packed.data):
+            return None
+        packed.size = 0
+        put_byte(&packed, LATEST)
+        put_number(&packed, version)
+        _put_encoded(&packed, status)
+        put_byte(&packed, BYTES)
+        put_byte(&packed, DIGEST_SIZE)
+        put(&packed, digest, DIGEST_SIZE)
+        put_byte(&packed, FALSE)
+        put_number(&packed, record.offset)
+        _put_encoded(&packed, phase)
+        _put_encoded(&packed, faculty)
+        if has_mark:
+            put_number(&packed, thousandths)
+        else:
+            put_byte(&packed, NIL)
+        _put_encoded(&packed, outcome)
+        if rank:
+            put_number(&packed, rank)
+        else:
+            put_byte(&packed, NIL)
+        put_text_or_nil(&packed, &irm)
+        _put_encoded(&packed, medal)
+        put_text_or_nil(&packed, &name)
+        put_text(&packed, &competitor)
+        return PyBytes_FromStringAndSize(<const char *>packed.data, packed.size)
+
+
+cdef inline void _put_encoded(Packed *packed, bytes encoded) noexcept:
+    put(packed, PyBytes_AS_STRING(encoded), PyBytes_GET_SIZE(encoded))
 
 
 cdef inline bint _take(Cursor *cursor, const void *text, Py_ssize_t size) noexcept:
@@ -264,59 +283,55 @@ cdef inline bint _take(Cursor *cursor, const void *text, Py_ssize_t size) noexce
     return True
 
 
-cdef object _word(Cursor *cursor, tuple words):
+cdef bytes _word(Cursor *cursor, tuple words):
     """Return what the word is that comes next, and move behind its quote; None if it is none."""
+    cdef object word, meaning
     for word, meaning in words:
         if _take(cursor, PyBytes_AS_STRING(word), PyBytes_GET_SIZE(word)):
-            return meaning
+            return <bytes>meaning
     return None
 
 
-cdef object _take_text(Cursor *cursor, Py_ssize_t longest):
-    """Return the text that comes next, if it is canonical, and move to the quote that ends it."""
-    cdef const uint8_t *begin = cursor.at
-    if not _skip_text(cursor):
-        return None
-    return _text(begin, cursor.at, longest)
-
-
-cdef inline bint _skip_text(Cursor *cursor) noexcept:
-    """Move to the next quote; whether the text before it is one is ``_text``'s to say."""
+cdef inline bint _skip_text(Cursor *cursor, Text *text) noexcept:
+    """Move to the next quote; whether the text before it is one is ``_is_text``'s to say."""
     cdef const uint8_t *quote = <const uint8_t *>memchr(cursor.at, b'"', cursor.end - cursor.at)
     if quote == NULL:
         return False
+    text.at = cursor.at
+    text.size = quote - cursor.at
     cursor.at = quote
     return True
 
 
-cdef object _text(const uint8_t *begin, const uint8_t *end, Py_ssize_t longest):
-    """Return the text if it is canonical (``olympics.text``) and needs no escapes, else None."""
-    cdef const uint8_t *at = begin
+cdef bint _take_text(Cursor *cursor, Py_ssize_t longest, Text *text) except -1:
+    """Take the text that comes next, if it is canonical, and move to the quote that ends it."""
+    return _skip_text(cursor, text) and _is_text(text, longest)
+
+
+cdef bint _is_text(Text *text, Py_ssize_t longest) except -1:
+    """Whether the text is canonical (``olympics.text``) and needs no escapes."""
+    cdef const uint8_t *at = text.at
+    cdef const uint8_t *end = text.at + text.size
     cdef uint8_t every = 0
     cdef uint8_t c, before = 0x20
-    cdef Py_ssize_t size = end - begin
-    if size == 0 or size > 4 * longest:
-        return None
+    if text.size == 0 or text.size > 4 * longest:
+        return False
     while at < end:
         c = at[0]
         if c < 0x20 or c == 0x22 or c == 0x5C or c == 0x7F or (c == 0x20 and before == 0x20):
-            return None
+            return False
         every |= c
         before = c
         at += 1
     if before == 0x20:
-        return None
+        return False
     if every < 0x80:
-        if size > longest:
-            return None
-        return PyUnicode_FromKindAndData(1, begin, size)
+        return text.size <= longest
     try:
-        text = PyUnicode_DecodeUTF8(<char *>begin, size, NULL)
+        decoded = PyUnicode_DecodeUTF8(<char *>text.at, text.size, NULL)
     except UnicodeDecodeError:
-        return None
-    if len(text) > longest or not text.isprintable() or not is_normalized("NFC", text):
-        return None
-    return text
+        return False
+    return len(decoded) <= longest and decoded.isprintable() and is_normalized("NFC", decoded)
 
 
 cdef inline bint _number(Cursor *cursor, int64_t highest, int64_t *number) noexcept:

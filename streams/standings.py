@@ -9,18 +9,18 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from contracts.records import check_place, read_record
+from olympics import tally
 from olympics.catalogue import Catalogue, rules_revision
-from olympics.latest import Latest, latest_of
+from olympics.latest import encode_latest, latest_of
 from olympics.result import ResultError, decode
-from olympics.tally import Tally
 
 try:
     from streams.canonical import CanonicalReader
 except ImportError:  # nobody could compile it here
     CanonicalReader = None  # type: ignore[assignment, misc]
 
-#: whether most records are read by compiled code
-COMPILED = CanonicalReader is not None
+#: whether compiled code reads most records and counts most units
+COMPILED = CanonicalReader is not None and tally.COMPILED
 
 # Keys of results end in the competitor, after a NUL that no text of ours contains; these begin
 # with it.
@@ -91,7 +91,7 @@ class Standings:
 
     def __init__(self, partition: int, partitions: int, catalogue: Catalogue) -> None:
         self.partition = partition
-        self.tally = Tally(catalogue)
+        self.tally = tally.Tally(catalogue, compiled=COMPILED)
         self.offset = 0
         self.rejected = 0
         self._partitions = partitions
@@ -130,17 +130,14 @@ class Standings:
         changed several times appears once, with what survived.
         """
         end = records[-1].offset + 1 if records else 0
-        #: key → sport, unit, its results in this batch
-        units: dict[bytes, tuple[str, str, list[Latest]]] = {}
+        #: key of a unit → its results in this batch, encoded
+        units: dict[bytes, list[bytes]] = {}
         if self._reader is not None:
             # The order of results does not matter, so those that are easy to read may come first.
             units, records = self._reader.read(records)
         rejected = self._read(records, units)
-        tally = self.tally
         changes: dict[bytes, bytes] = {}
-        for key, (sport, name, results) in units.items():
-            tally.put(key, sport, name, results, changes)
-        tally.settle()
+        self.tally.put(units, changes)
         self.offset = max(self.offset, end)
         if rejected:
             changes[self._rejected_key] = _encode(_RejectedCount(self._rejected_end, self.rejected))
@@ -161,8 +158,7 @@ class Standings:
                 units[unit].append(value)
             else:
                 units[unit] = [value]
-        self._quiet_until = max(self._quiet_until, 1 + self.tally.restore(units))
-        self.tally.settle()
+        self._quiet_until = max(self._quiet_until, 1 + self.tally.put(units))
 
     def restored(self, committed: int, end: int) -> int:
         """Begin at *committed*, or before it, where these rules have not applied all before it.
@@ -176,29 +172,28 @@ class Standings:
             raise OtherLogError(self.partition, self._quiet_until, end)
         return self.offset
 
-    def _read(
-        self, records: Iterable[Record], units: dict[bytes, tuple[str, str, list[Latest]]]
-    ) -> list[Rejected]:
+    def _read(self, records: Iterable[Record], units: dict[bytes, list[bytes]]) -> list[Rejected]:
         """Put the results in *records* into *units*; return what is none, in order."""
         catalogue = self._catalogue
         rejected: list[Rejected] = []
+        #: key → the sport and the unit that it is known to be of
+        places: dict[bytes, tuple[str, str]] = {}
         for record in records:
             key, value, offset = record.key, record.value, record.offset
             try:
                 if value is None or key is None:
                     raise self._explain(record)
                 result = decode(value, catalogue)
-                unit = units.get(key)
-                if unit is None or unit[1] != result.unit or unit[0] != result.sport:
+                if places.get(key) != (result.sport, result.unit):
                     check_place(result, key, self.partition, self._partitions)
-                    unit = units[key] = (result.sport, result.unit, [])
+                    places[key] = result.sport, result.unit
             except ResultError as error:
                 if offset >= self._rejected_end:
                     self.rejected += 1
                     self._rejected_end = offset + 1
                 rejected.append(Rejected(offset, key, value, error))
                 continue
-            unit[2].append(latest_of(result, value, offset))
+            units.setdefault(key, []).append(encode_latest(latest_of(result, value, offset)))
         return rejected
 
     def _restore_own(self, key: bytes, value: bytes) -> None:

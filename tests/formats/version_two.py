@@ -78,6 +78,7 @@ def installed() -> Iterator[None]:
     import streams.worker
 
     decode_latest = msgspec.msgpack.Decoder(Latest2).decode
+    decode_together = msgspec.msgpack.Decoder(list[Latest2]).decode
     encode = streams.standings._encode
     decode_rules = msgspec.msgpack.Decoder(int | RulesEnd2).decode
     totals, fence, tables = Board.totals, Board.fence, Board.tables
@@ -124,10 +125,12 @@ def installed() -> Iterator[None]:
 
     with (
         patch.object(olympics.result, "_DECODER", msgspec.json.Decoder(Result2)),
-        patch.object(olympics.tally, "decode_latest", decode_latest),
+        patch.multiple(
+            olympics.tally, decode_latest=decode_latest, decode_together=decode_together
+        ),
         patch.multiple(
             streams.standings,
-            # Its own reader would make what latest_of2 makes.
+            # Its own compiled code would make and take what latest_of2 makes.
             COMPILED=False,
             latest_of=latest_of2,
             _encode=encode_own,

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from olympics.latest import Latest, decode_latest, encode_latest, latest_of
+from olympics.latest import decode_latest, encode_latest, latest_of
 from olympics.recount import recount, unit_standings
 from olympics.result import Result, encode, key_of
-from olympics.tally import Tally
+from olympics.tally import COMPILED, Tally
 from olympics.unit import Unit, status_name
-from tests.properties.games import CATALOGUE, histories, one_unit, results
+from tests.properties.games import CATALOGUE, SPORTS, histories, one_unit, results
+
+both_ways = pytest.mark.parametrize("compiled", [True, False] if COMPILED else [False])
 
 
 class Row(NamedTuple):
@@ -32,60 +35,45 @@ class Row(NamedTuple):
 class Kept(Tally):
     """A tally that remembers what it would write to a changelog: the last value of each key."""
 
-    def __init__(self) -> None:
-        super().__init__(CATALOGUE)
-        self.changelog: dict[tuple[bytes, str, str, str], bytes] = {}
+    def __init__(self, *, compiled: bool) -> None:
+        super().__init__(CATALOGUE, compiled=compiled)
+        self.compiled = compiled
+        self.changelog: dict[bytes, bytes] = {}
 
     def put(
-        self,
-        key: bytes,
-        sport: str,
-        unit: str,
-        news: Sequence[Latest],
-        changes: dict[bytes, bytes] | None = None,
-    ) -> None:
+        self, units: dict[bytes, list[bytes]], changes: dict[bytes, bytes] | None = None
+    ) -> int:
         changed: dict[bytes, bytes] = {}
-        super().put(key, sport, unit, news, changed)
+        highest = super().put(units, changed)
         for name, encoded in changed.items():
-            competitor = decode_latest(encoded).competitor
-            assert name == key + b"\0" + competitor.encode()
-            self.changelog[key, sport, unit, competitor] = encoded
-
-    def restore(self, units: Mapping[bytes, Sequence[bytes]]) -> int:
-        highest = super().restore(units)
-        for key in units:
-            sport, _, name = key.decode().partition("/")
-            unit = self.unit(key, sport, name)
-            assert unit is not None
-            for competitor, latest in unit.latest.items():
-                self.changelog[key, sport, name, competitor] = encode_latest(latest)
+            assert name.partition(b"\0")[2] == decode_latest(encoded).competitor.encode()
+        self.changelog |= changed
         return highest
 
 
 def feed(tally: Tally, batch: Iterable[tuple[int, Result]]) -> None:
-    units: dict[tuple[str, str], list[Latest]] = {}
+    units: dict[bytes, list[bytes]] = {}
     for offset, result in batch:
-        latest = latest_of(result, encode(result), offset)
-        units.setdefault((result.sport, result.unit), []).append(latest)
-    for (sport, unit), news in units.items():
-        tally.put(key_of(sport, unit), sport, unit, news, {})
-    tally.settle()
+        encoded = encode_latest(latest_of(result, encode(result), offset))
+        units.setdefault(key_of(result.sport, result.unit), []).append(encoded)
+    highest = max([decode_latest(one).offset for news in units.values() for one in news] or [-1])
+    assert tally.put(units) == highest
 
 
 def restored(tallies: Iterable[Kept], shuffle: st.DataObject | None = None) -> Kept:
     """A tally made of nothing but the encoded results that survive in others."""
-    stored = [(key, encoded) for tally in tallies for (key, *_), encoded in tally.changelog.items()]
+    tallies = list(tallies)
+    stored = [change for tally in tallies for change in tally.changelog.items()]
     size = len(stored) or 1
     if shuffle is not None:
         stored = shuffle.draw(st.permutations(stored))
         size = shuffle.draw(st.integers(1, size))
-    fresh = Kept()
+    fresh = Kept(compiled=tallies[0].compiled)
     for start in range(0, len(stored), size):
         units: dict[bytes, list[bytes]] = {}
-        for key, encoded in stored[start : start + size]:
-            units.setdefault(key, []).append(encoded)
-        fresh.restore(units)
-    fresh.settle()
+        for name, encoded in stored[start : start + size]:
+            units.setdefault(name.partition(b"\0")[0], []).append(encoded)
+        fresh.put(units)
     return fresh
 
 
@@ -133,10 +121,13 @@ def by_unit(history: list[Result]) -> dict[tuple[str, str], list[Result]]:
     return units
 
 
+@both_ways
 @settings(max_examples=250, deadline=None)
 @given(st.lists(one_unit(max_size=6), max_size=4))
-def test_after_every_batch_of_one_history_both_agree(batches: list[list[Result]]) -> None:
-    tally = Kept()
+def test_after_every_batch_of_one_history_both_agree(
+    compiled: bool, batches: list[list[Result]]
+) -> None:
+    tally = Kept(compiled=compiled)
     history: list[Result] = []
     for batch in batches:
         feed(tally, enumerate(batch, start=len(history)))
@@ -144,23 +135,44 @@ def test_after_every_batch_of_one_history_both_agree(batches: list[list[Result]]
         assert_equal(tally, history)
 
 
+@both_ways
 @settings(max_examples=300, deadline=None)
 @given(one_unit(max_size=20), st.sampled_from((1, 1, 3, 8)))
-def test_in_a_unit_that_changes_often_both_agree(history: list[Result], batch: int) -> None:
-    tally = Kept()
+def test_in_a_unit_that_changes_often_both_agree(
+    compiled: bool, history: list[Result], batch: int
+) -> None:
+    tally = Kept(compiled=compiled)
     for begin in range(0, len(history), batch):
         feed(tally, enumerate(history[begin : begin + batch], start=begin))
         assert_equal(tally, history[: begin + batch])
 
 
+@both_ways
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(SPORTS).flatmap(
+        lambda sport: st.lists(
+            results((sport, "bout"), tuple(map(str, range(60))), "semifinal"), max_size=150
+        )
+    ),
+    st.sampled_from((1, 2, 9, 40)),
+)
+def test_in_a_unit_of_many_both_agree(compiled: bool, history: list[Result], batch: int) -> None:
+    tally = Kept(compiled=compiled)
+    for begin in range(0, len(history), batch):
+        feed(tally, enumerate(history[begin : begin + batch], start=begin))
+    assert_equal(tally, history)
+
+
+@both_ways
 @settings(max_examples=120, deadline=None)
 @given(histories(), st.data())
 def test_order_duplicates_and_batches_do_not_matter(
-    history: list[Result], data: st.DataObject
+    compiled: bool, history: list[Result], data: st.DataObject
 ) -> None:
     again = data.draw(st.lists(st.sampled_from(history), max_size=10)) if history else []
     shuffled = data.draw(st.permutations(history + again))
-    tally = Kept()
+    tally = Kept(compiled=compiled)
     while shuffled:
         batch = data.draw(st.integers(1, len(shuffled)))
         feed(tally, enumerate(shuffled[:batch]))
@@ -168,13 +180,14 @@ def test_order_duplicates_and_batches_do_not_matter(
     assert_equal(tally, history)
 
 
+@both_ways
 @settings(max_examples=100, deadline=None)
 @given(histories(), st.data())
 def test_what_several_owners_stored_joins_to_what_one_would_have(
-    history: list[Result], data: st.DataObject
+    compiled: bool, history: list[Result], data: st.DataObject
 ) -> None:
     """Workers that overlap see different parts of the log, and store what survives there."""
-    owners = [Kept() for _ in range(3)]
+    owners = [Kept(compiled=compiled) for _ in range(3)]
     for offset, result in enumerate(history):
         seen_by = data.draw(st.sets(st.integers(0, 2), min_size=1))
         for owner in seen_by:
@@ -188,11 +201,13 @@ def test_what_several_owners_stored_joins_to_what_one_would_have(
 class Worker(RuleBasedStateMachine):
     """One partition's life: results, corrections, repetitions, restores, replays from anywhere."""
 
+    compiled = COMPILED
+
     @initialize()
     def begin(self) -> None:
         self.log: list[Result] = []
-        self.tally = Kept()
-        self.stored = Kept()  # what earlier owners left behind
+        self.tally = Kept(compiled=self.compiled)
+        self.stored = Kept(compiled=self.compiled)  # what earlier owners left behind
 
     @rule(batch=st.lists(results(), min_size=1, max_size=8))
     def apply_new(self, batch: list[Result]) -> None:
@@ -244,5 +259,11 @@ class Worker(RuleBasedStateMachine):
         assert_equal(self.tally, self.log)
 
 
+class WorkerInPython(Worker):
+    compiled = False
+
+
 TestWorker = Worker.TestCase
-TestWorker.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+TestWorkerInPython = WorkerInPython.TestCase
+for machine in (TestWorker, TestWorkerInPython):
+    machine.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
