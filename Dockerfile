@@ -6,7 +6,7 @@
 # A tag, so that building again takes in the base's security fixes. What must stay the same for
 # ever names a digest: --build-arg PYTHON=python:3.11-slim-bookworm@sha256:...
 ARG PYTHON=python:3.11-slim-bookworm
-# The same Python with a C compiler beside it, for the one module that is compiled.
+# The same Python with a C compiler beside it, for the modules that are compiled.
 ARG BUILDER=python:3.11-bookworm
 
 FROM ${BUILDER} AS build

@@ -169,7 +169,7 @@ $(STAMP): setup.cfg setup.py pyproject.toml requirements.lock olympics/whole.pyx
 	    exit 1; \
 	} >&2
 	@ls olympics/whole.*.so streams/canonical.*.so >/dev/null 2>&1 || echo \
-	    "Nothing was compiled (a C compiler or Python's headers are missing): the worker will be a third slower."
+	    "Nothing was compiled (a C compiler or Python's headers are missing): the worker will be half as fast."
 	@touch $@
 
 .PHONY: lock

@@ -20,9 +20,6 @@ STATUS_ORDER: dict[Status, Literal[0, 1, 2]] = {
 STATUS_NAMES: tuple[Status, Status, Status] = ("unofficial", "official", "withdrawn")
 
 
-_SHORT_HEADS: Final = tuple(bytes((0x90 | size,)) for size in range(16))
-
-
 class Latest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is kept of the result that survives for one identity.
 
@@ -81,6 +78,9 @@ encode_latest = msgspec.msgpack.Encoder().encode
 decode_latest = msgspec.msgpack.Decoder(Latest).decode
 #: Results from one list of them.
 decode_together = msgspec.msgpack.Decoder(list[Latest]).decode
+
+
+_SHORT_HEADS: Final = tuple(bytes((0x90 | size,)) for size in range(16))
 
 
 def head_of(size: int) -> bytes:

@@ -35,8 +35,7 @@ class Tally:
     """
 
     def __init__(self, catalogue: Catalogue, *, compiled: bool = COMPILED) -> None:
-        self._sports = catalogue.sports
-        self._names = {sport.encode(): sport for sport in catalogue.sports}
+        self._names = {name.encode(): sport for name, sport in catalogue.sports.items()}
         self._faculties = catalogue.faculties
         # Most units get their results at once, or in a few batches. Such a unit is counted anew
         # each time, as a whole, and nothing is kept of it but one list of its results, encoded: a
@@ -74,8 +73,7 @@ class Tally:
             units, more, highest = self._counter.put(units, self._units, self._whole, changes)
             self._add(*more)
         for key, encoded in units.items():
-            sport = self._names.get(key.partition(b"/")[0])
-            if sport is None:
+            if key.partition(b"/")[0] not in self._names:
                 continue
             news = {
                 one: new
@@ -89,7 +87,7 @@ class Tally:
             if known is not None:
                 changed = self._put_into(known, news.values())
             else:
-                changed = self._put_whole(key, sport, news)
+                changed = self._put_whole(key, news)
             if changes is not None:
                 for value, survivor in changed.items():
                     changes[b"%b\0%b" % (key, survivor.competitor.encode())] = value
@@ -103,7 +101,7 @@ class Tally:
                 if row[ENTRIES]:
                     yield (sport, faculty), Counts(*row)
 
-    def unit(self, key: bytes, sport: str, unit: str) -> Unit | None:
+    def unit(self, key: bytes) -> Unit | None:
         """Return the unit with *key*, to be read; None if it has no result."""
         known = self._units.get(key)
         if known is not None:
@@ -111,9 +109,9 @@ class Tally:
         encoded = self._whole.get(key)
         if encoded is None:
             return None
-        return self._unit(key, sport, {it.competitor: it for it in decode_together(encoded)})
+        return self._unit(key, {it.competitor: it for it in decode_together(encoded)})
 
-    def _put_whole(self, key: bytes, sport: str, news: dict[bytes, Latest]) -> dict[bytes, Latest]:
+    def _put_whole(self, key: bytes, news: dict[bytes, Latest]) -> dict[bytes, Latest]:
         """Join *news* into a unit that is counted as a whole; return what has changed.
 
         Both are encoded results → results.
@@ -137,16 +135,16 @@ class Tally:
             if not changed:
                 return changed
             if known is not None:
-                self._count(key, sport, before, -1)
+                self._count(key, before, -1)
                 del self._whole[key]
-        self._count(key, sport, results, +1)
+        self._count(key, results, +1)
         if len(changed) == len(results):
             self._whole[key] = head_of(len(changed)) + b"".join(changed)
         else:
-            self._units[key] = self._unit(key, sport, results)
+            self._units[key] = self._unit(key, results)
         return changed
 
-    def _count(self, key: bytes, sport: str, results: dict[str, Latest], sign: int) -> None:
+    def _count(self, key: bytes, results: dict[str, Latest], sign: int) -> None:
         """Add a whole unit to the counts (+1), or take it away (-1)."""
         provisional = conflicts = 0
         for result in results.values():
@@ -154,15 +152,15 @@ class Tally:
             conflicts += result.conflict
         self._add(sign * len(results), sign * provisional, sign * conflicts)
         if len(results) > 1:
-            self._unit(key, sport, results).count_all(sign)
+            self._unit(key, results).count_all(sign)
         elif result.status == OFFICIAL:
             # A third of the time of a unit that could rank it.
             rank = result.rank
             if rank is None and result.mark is not None and result.irm is None:
                 rank = 1
-            two_bronzes = self._sports[sport].two_bronzes
-            split, medal = settle(result, rank, result.phase, two_bronzes=two_bronzes)
-            row = self._rows[sport][result.faculty]
+            sport = self._names[key.partition(b"/")[0]]
+            split, medal = settle(result, rank, result.phase, two_bronzes=sport.two_bronzes)
+            row = self._rows[sport.name][result.faculty]
             row[ENTRIES] += sign
             row[split] += sign
             if medal:
@@ -173,10 +171,11 @@ class Tally:
         self.provisional += provisional
         self.conflicts += conflicts
 
-    def _unit(self, key: bytes, sport: str, results: dict[str, Latest]) -> Unit:
+    def _unit(self, key: bytes, results: dict[str, Latest]) -> Unit:
         """Make a unit of its results, which are counted already."""
-        unit = key.partition(b"/")[2].decode()
-        return Unit(self._sports[sport], unit, self._rows[sport], results)
+        name, _, unit = key.partition(b"/")
+        sport = self._names[name]
+        return Unit(sport, unit.decode(), self._rows[sport.name], results)
 
     def _put_into(self, unit: Unit, news: Iterable[Latest]) -> dict[bytes, Latest]:
         """Join *news* into *unit*; return what has changed, encoded → result."""

@@ -8,7 +8,10 @@ what a result then earns is asked of ``olympics.unit``, which has the rules. Uni
 that are not taken here: the caller knows all of it.
 """
 
+from typing import get_args
+
 from olympics.latest import OFFICIAL, UNOFFICIAL, WITHDRAWN, head_of
+from olympics.words import Medal, Outcome
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
@@ -45,6 +48,8 @@ cdef enum:
     # In larger units only if at least one in so many is new.
     SHARE = 16
 
+cdef frozenset _OUTCOMES = frozenset([word.encode() for word in get_args(Outcome)])
+cdef frozenset _MEDALS = frozenset([word.encode() for word in get_args(Medal)])
 cdef int64_t _OFFICIAL = OFFICIAL
 cdef int64_t _UNOFFICIAL = UNOFFICIAL
 cdef int64_t _WITHDRAWN = WITHDRAWN
@@ -206,13 +211,22 @@ cdef class WholeUnits:
         if not (
             (not entry.has_mark or take_number(cursor, &entry.mark))
             and take_text_or_nil(cursor, &entry.outcome)
-            and (take_byte(cursor, NIL) or take_number(cursor, &entry.rank))
+            and (take_byte(cursor, NIL) or (take_number(cursor, &entry.rank) and entry.rank > 0))
             and take_text_or_nil(cursor, &entry.irm)
             and take_text_or_nil(cursor, &entry.medal)
             and take_text_or_nil(cursor, &name)
             and take_text(cursor, &entry.competitor)
+            and _is_utf8(&name)
+            and _is_utf8(&entry.competitor)
         ):
             return False
+        if entry.outcome.at != NULL or entry.irm.at != NULL or entry.medal.at != NULL:
+            if not (
+                (entry.outcome.at == NULL or as_bytes(&entry.outcome) in _OUTCOMES)
+                and _is_utf8(&entry.irm)
+                and (entry.medal.at == NULL or as_bytes(&entry.medal) in _MEDALS)
+            ):
+                return False
         entry.row = PyDict_GetItem(
             <dict>sport[0], PyUnicode_DecodeUTF8(<const char *>faculty.at, faculty.size, NULL)
         )
@@ -246,13 +260,14 @@ cdef class WholeUnits:
         cdef Text *phase = NULL
         for i in range(self._size):
             one = &self._entries[i]
+            if i == 0 or not same(&one.phase, &self._entries[0].phase):
+                if as_bytes(&one.phase) not in <dict>sport[1]:
+                    return False
             if one.status == _OFFICIAL:
                 # Which of several phases counts is a rule of its own, and nearly never asked for.
                 if phase != NULL and not same(phase, &one.phase):
                     return False
                 phase = &one.phase
-        if phase != NULL and as_bytes(phase) not in <dict>sport[1]:
-            return False
         if self._size > FEW:
             competitors = {as_bytes(&self._entries[i].competitor) for i in range(self._size)}
             return len(competitors) == self._size
@@ -392,6 +407,20 @@ cdef inline void _note(int64_t *best, Py_ssize_t known, int64_t mark) noexcept:
         best[i] = best[i - 1]
         i -= 1
     best[i] = mark
+
+
+cdef inline bint _is_utf8(Text *text) except -1:
+    cdef uint8_t every = 0
+    cdef Py_ssize_t i
+    for i in range(text.size):
+        every |= text.at[i]
+    if every < 0x80:
+        return True
+    try:
+        _str(text)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 cdef inline object _str(Text *text):

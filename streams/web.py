@@ -93,7 +93,7 @@ class PrivateWeb(Service):
         partition = partition_of(key, worker.settings.partitions)
         for owned, state in worker.table.owned():
             if owned == partition:
-                unit = state.tally.unit(key, sport, name)
+                unit = state.tally.unit(key)
                 if unit is None:
                     return web.json_response({"error": "no such unit"}, status=404)
                 times = unit.lower_is_better and worker.catalogue.sports[sport].times

@@ -84,7 +84,7 @@ def assert_equal(tally: Tally, history: list[Result]) -> None:
     assert tally.provisional == expected.provisional
     assert tally.conflicts == expected.conflicts
     for (sport, name), its_results in by_unit(history).items():
-        unit = tally.unit(key_of(sport, name), sport, name)
+        unit = tally.unit(key_of(sport, name))
         assert unit is not None
         rows = incremental_rows(unit)
         assert rows == [
