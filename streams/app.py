@@ -19,7 +19,8 @@ def bulk_app(settings: MemberSettings) -> BulkApp:
         broker_heartbeat_interval=settings.session_timeout / 4,
         broker_commit_interval=0.5,
         broker_max_poll_records=settings.batch_records,
-        consumer_max_fetch_size=1024 * 1024,
+        # Less than a batch would leave the rest of each fetch for a small batch of its own.
+        consumer_max_fetch_size=4 * 1024 * 1024,
         producer_acks=-1,
         web_enabled=False,
     )

@@ -31,7 +31,7 @@ async def consume(*, decode: bool) -> None:
         group_id=task.group,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
-        max_partition_fetch_bytes=1024 * 1024,
+        max_partition_fetch_bytes=4 * 1024 * 1024,
     )
     await consumer.start()
     processed = reported = 0

@@ -39,7 +39,7 @@ def main() -> None:
         table_standby_replicas=0,
         broker_commit_interval=0.5,
         broker_max_poll_records=4_000,
-        consumer_max_fetch_size=1024 * 1024,
+        consumer_max_fetch_size=4 * 1024 * 1024,
         consumer_auto_offset_reset="earliest",
         stream_buffer_maxsize=8_192,
         producer_max_batch_size=512 * 1024,
