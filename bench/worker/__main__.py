@@ -32,8 +32,8 @@ from bench.worker.workloads import WORKLOADS
 from olympics.catalogue import load_catalogue
 
 _SECTIONS: Final = ("compare", "scaling", "recovery", "latency")
-_FULL: Final = Sizes(count=300_000, medium=300_000, slow=20_000, rounds=3)
-_QUICK: Final = Sizes(count=200_000, medium=16_000, slow=3_000, rounds=1)
+_FULL: Final = Sizes(count=1_000_000, medium=300_000, slow=20_000, rounds=3)
+_QUICK: Final = Sizes(count=400_000, medium=16_000, slow=3_000, rounds=1)
 
 
 @click.command(context_settings=HELP)

@@ -27,11 +27,10 @@ _OWNED_SECONDS: Final = 60.0
 
 def measure_scaling(stack: Stack, quick: bool, say: Say) -> dict[str, Any]:
     """Return the figures of this section, by name."""
-    shrink = 10 if quick else 1
     return {
-        **_growing_table(stack, 1_000_000 // shrink, 300_000 // shrink, say),
-        **_large_units(stack, 300_000 // (3 if quick else 1), 1 if quick else 3, say),
-        **_two_workers(stack, 600_000 // (5 if quick else 1), 1 if quick else 3, say),
+        **_growing_table(stack, *((200_000, 200_000) if quick else (1_000_000, 600_000)), say),
+        **_large_units(stack, 300_000 if quick else 900_000, 1 if quick else 3, say),
+        **_two_workers(stack, 300_000 if quick else 900_000, 1 if quick else 3, say),
     }
 
 
