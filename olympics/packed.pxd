@@ -60,6 +60,14 @@ cdef inline bint take_byte(Cursor *cursor, uint8_t byte) noexcept:
     return True
 
 
+cdef inline bint take_any(Cursor *cursor, uint8_t *byte) noexcept:
+    if cursor.at == cursor.end:
+        return False
+    byte[0] = cursor.at[0]
+    cursor.at += 1
+    return True
+
+
 cdef inline bint take_big_endian(Cursor *cursor, int size, uint64_t *number) noexcept:
     cdef int i
     if cursor.end - cursor.at < size:
@@ -87,10 +95,8 @@ cdef inline bint take_number(Cursor *cursor, int64_t *number) noexcept:
     cdef uint8_t first
     cdef uint64_t bits
     cdef int unused
-    if cursor.at == cursor.end:
+    if not take_any(cursor, &first):
         return False
-    first = cursor.at[0]
-    cursor.at += 1
     if first < 0x80:
         number[0] = first
         return True
@@ -114,10 +120,8 @@ cdef inline bint take_number(Cursor *cursor, int64_t *number) noexcept:
 cdef inline bint take_text(Cursor *cursor, Text *text) noexcept:
     cdef uint8_t first
     cdef uint64_t size
-    if cursor.at == cursor.end:
+    if not take_any(cursor, &first):
         return False
-    first = cursor.at[0]
-    cursor.at += 1
     if 0xA0 <= first < 0xC0:
         size = first & 0x1F
     elif 0xD9 <= first <= 0xDA:

@@ -90,6 +90,8 @@ cdef class WholeUnits:
     cdef Entry *_entries
     cdef Py_ssize_t _size
     cdef Py_ssize_t _room
+    # how it ranks, once somebody has asked: patterns on its name cost as much as counting it
+    cdef object _order
     # of the offsets that were new
     cdef int64_t _highest
 
@@ -139,6 +141,7 @@ cdef class WholeUnits:
         cdef Py_ssize_t before, i
         cdef bint changed = False
         self._size = 0
+        self._order = None
         if sport is None or (known is not None and not self._read(known, sport, len(news))):
             return False
         before = self._size
@@ -227,9 +230,7 @@ cdef class WholeUnits:
                 and (entry.medal.at == NULL or as_bytes(&entry.medal) in _MEDALS)
             ):
                 return False
-        entry.row = PyDict_GetItem(
-            <dict>sport[0], PyUnicode_DecodeUTF8(<const char *>faculty.at, faculty.size, NULL)
-        )
+        entry.row = PyDict_GetItem(<dict>sport[0], _str(&faculty))
         if entry.row == NULL:
             return False
         entry.encoded.size = cursor.at - entry.encoded.at
@@ -310,10 +311,10 @@ cdef class WholeUnits:
         cdef list row
         cdef tuple places
         cdef tuple by_rank = None
-        cdef object order = None
         if size > 1:
-            order = sport[3](key.partition(b"/")[2].decode())
-            if order != "lower":
+            if self._order is None:
+                self._order = sport[3](key.partition(b"/")[2].decode())
+            if self._order != "lower":
                 sense = -1
         for i in range(size):
             entry = &self._entries[i]
@@ -331,7 +332,7 @@ cdef class WholeUnits:
         more[1] += sign * unofficial
         more[2] += sign * conflicts
         if official == 2 and with_mark == 2 and best[0] == best[1]:
-            drawn = order == "head-to-head"
+            drawn = self._order == "head-to-head"
         for i in range(size):
             entry = &self._entries[i]
             if entry.status != _OFFICIAL:

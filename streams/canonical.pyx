@@ -159,7 +159,7 @@ cdef class CanonicalReader:
         cdef Py_ssize_t key_size = PyBytes_GET_SIZE(key)
         cdef const uint8_t *slash
         cdef Py_ssize_t part
-        cdef int64_t version, age, thousandths, number
+        cdef int64_t version, age, thousandths
         cdef int64_t rank = 0
         cdef bint has_mark = False
         cdef uint8_t digest[DIGEST_SIZE]
