@@ -13,16 +13,30 @@ A catalogue is a TOML file (``olympics/catalogue.toml`` is the packaged one)::
     order = "lower"                     # better marks are lower, higher, or head-to-head
     times = true                        # optional: where lower is better, marks are times
     two_bronzes = false                 # optional: both losing semi-finalists take bronze
-    events = [                          # optional: units that rank otherwise, first match
+    irm = { did_not_start = ["WDR"] }   # optional: further invalid-result marks, by their class
+    events = [                          # optional: units with rules or a title of their own
       { units = "SWM?PLUNGE*", order = "higher" },
+      { units = "*swim-off*", phase = "other", title = "Swim-off" },
     ]
 
     [faculties.engineering]
     title = "Engineering"
     aliases = ["Ingeniería"]
+    short = "ENG"                       # optional: where there is little room
+    colour = "#1f77b4"                  # optional
 
-Names, titles in any language, codes, numbers and aliases all name the same thing; they are compared
-without case, accents or repeated white space, so two that collide then are an error.
+    [games]                             # optional, and so is each of its keys
+    title = "University Games"
+    titles = { es = "Juegos Universitarios" }
+    begins = 2026-11-20
+    ends = 2026-11-29
+    place = "Córdoba"
+
+    [irm]                               # optional: as in a sport, for all sports
+    disqualified = ["DISC"]
+
+Names, short names, titles in any language, codes, numbers and aliases all name the same thing; they
+are compared without case, accents or repeated white space, so two that collide then are an error.
 """
 
 from __future__ import annotations
@@ -34,15 +48,18 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
 import msgspec
 
 from olympics.text import canonical_text, folded, shown
+from olympics.words import IrmClass as IrmClass
 from olympics.words import Order as Order
+from olympics.words import Phase as Phase
 
 # The revision of the rules in this package: raise it when the same results would count otherwise.
 RULES_REVISION = 1
@@ -51,8 +68,42 @@ _CATALOGUE_REVISIONS = 1_000_000
 _Kind = Literal["sport", "faculty"]
 
 
-class Sport(msgspec.Struct, frozen=True):
-    """A sport and how it ranks. ``events``: pairs of a pattern on the unit and the order there."""
+# Invalid-result marks of the Olympic Data Feed, and of programs for meets.
+_IRM_CLASSES: Mapping[str, IrmClass] = {
+    **dict.fromkeys(("DNS", "NS", "SCR", "SICK", "DFS"), "did_not_start"),
+    **dict.fromkeys(("DSQ", "DQ", "DISQ", "DQB", "DISQUALIFIED"), "disqualified"),
+    **dict.fromkeys(("EXH",), "out_of_competition"),
+}
+
+
+class Event(msgspec.Struct, frozen=True):
+    """What the units that match a pattern have of their own; None is not said here.
+
+    Patterns are those of a shell (``*``, ``?``, ``[…]``), without regard to case.
+    """
+
+    units: str
+    order: Order | None = None
+    phase: Phase | None = None
+    two_bronzes: bool | None = None
+    title: str | None = None
+    titles: tuple[tuple[str, str], ...] = ()
+
+
+class UnitRules(NamedTuple):
+    """How a unit is counted. ``phase`` is None where the unit's results say it."""
+
+    order: Order
+    phase: Phase | None
+    two_bronzes: bool
+
+
+class Sport(msgspec.Struct, frozen=True, dict=True):
+    """A sport and how it ranks.
+
+    What ``events`` say of a unit is looked up for each property apart: the first pattern that
+    matches the unit and has the property decides, else the sport.
+    """
 
     name: str
     code: str
@@ -60,19 +111,71 @@ class Sport(msgspec.Struct, frozen=True):
     title: str
     aliases: tuple[str, ...]
     order: Order
-    events: tuple[tuple[str, Order], ...]
+    events: tuple[Event, ...]
     two_bronzes: bool
     #: pairs of a language (ISO 639, two letters) and the title in it
     titles: tuple[tuple[str, str], ...] = ()
     #: where lower is better, marks are times, and are shown as such
     times: bool = False
+    #: pairs of an invalid-result mark and its class: all that have one in this sport
+    irm: tuple[tuple[str, IrmClass], ...] = tuple(sorted(_IRM_CLASSES.items()))
 
     def order_of(self, unit: str) -> Order:
-        """Return how ``unit`` ranks: by the first pattern that matches it, else as the sport does.
+        """Return how ``unit`` ranks."""
+        return self._order_of(unit) or self.order
 
-        Patterns are those of a shell (``*``, ``?``, ``[…]``), without regard to case.
+    def phase_of(self, unit: str) -> Phase | None:
+        """Return the phase that the catalogue gives ``unit``, whatever its results say."""
+        return self._phase_of(unit)
+
+    def two_bronzes_of(self, unit: str) -> bool:
+        """Return whether both losers take bronze if ``unit`` is a semi-final."""
+        said = self._two_bronzes_of(unit)
+        return self.two_bronzes if said is None else said
+
+    def rules_of(self, unit: str) -> UnitRules:
+        """Return order, phase and two_bronzes of ``unit`` together."""
+        return UnitRules(self.order_of(unit), self.phase_of(unit), self.two_bronzes_of(unit))
+
+    def title_of(self, unit: str, language: str) -> str | None:
+        """Return what the catalogue calls ``unit`` in ``language`` (two letters), if anything.
+
+        In a language that the event does not have, its ``title``.
         """
-        return _orders(self.events)(unit) or self.order if self.events else self.order
+        event = self._title_of(unit)
+        return dict(event.titles).get(language, event.title) if event else None
+
+    def recognises(self, unit: str) -> bool:
+        """Return False if events say how units rank, and none of them matches ``unit``.
+
+        It then ranks as the sport does, which nobody may have meant.
+        """
+        return self._order_of(unit) is not None or not any(it.order for it in self.events)
+
+    def irm_class(self, code: str) -> IrmClass | None:
+        """Return the class of an invalid-result mark in any case and spacing; None has no rule."""
+        return self._irm.get(code) or self._irm.get(_irm_code(code))
+
+    @functools.cached_property
+    def _order_of(self) -> Callable[[str], Order | None]:
+        return _first_match([(it.units, it.order) for it in self.events if it.order is not None])
+
+    @functools.cached_property
+    def _phase_of(self) -> Callable[[str], Phase | None]:
+        return _first_match([(it.units, it.phase) for it in self.events if it.phase is not None])
+
+    @functools.cached_property
+    def _two_bronzes_of(self) -> Callable[[str], bool | None]:
+        said = [(it.units, it.two_bronzes) for it in self.events if it.two_bronzes is not None]
+        return _first_match(said)
+
+    @functools.cached_property
+    def _title_of(self) -> Callable[[str], Event | None]:
+        return _first_match([(it.units, it) for it in self.events if it.title or it.titles])
+
+    @functools.cached_property
+    def _irm(self) -> dict[str, IrmClass]:
+        return dict(self.irm)
 
 
 class Faculty(msgspec.Struct, frozen=True):
@@ -82,6 +185,20 @@ class Faculty(msgspec.Struct, frozen=True):
     title: str
     aliases: tuple[str, ...]
     titles: tuple[tuple[str, str], ...] = ()
+    #: at most 12 characters, for narrow tables
+    short: str | None = None
+    #: "#rrggbb", in small letters
+    colour: str | None = None
+
+
+class Games(msgspec.Struct, frozen=True):
+    """What the games are called, when and where they are; None is not known."""
+
+    title: str | None = None
+    titles: tuple[tuple[str, str], ...] = ()
+    begins: date | None = None
+    ends: date | None = None
+    place: str | None = None
 
 
 class UnknownName(ValueError):
@@ -109,6 +226,7 @@ class Catalogue:
     """Sports and faculties by their names. Made by ``load_catalogue`` or ``make_catalogue``."""
 
     revision: int
+    games: Games
     sports: Mapping[str, Sport]
     faculties: Mapping[str, Faculty]
     _sports_by_text: dict[str, Sport] = field(repr=False, compare=False)
@@ -133,15 +251,16 @@ class Catalogue:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """A short hash of the content but for ``times``, which changes nothing but how marks look.
+        """A short hash of the revision and of all that decides how results count.
 
-        Equal catalogues have equal ones, in any order.
+        What things are called and how they look is no part of it, nor is the order of sports and
+        faculties: the results on the topic have names only.
         """
         content = msgspec.json.encode(
             [
                 self.revision,
                 [_counted_by(sport) for _, sport in sorted(self.sports.items())],
-                sorted(self.faculties.values(), key=lambda faculty: faculty.name),
+                sorted(self.faculties),
             ]
         )
         return hashlib.blake2b(content, digest_size=6).hexdigest()
@@ -170,8 +289,10 @@ def make_catalogue(text: str, *, file: str = "catalogue") -> Catalogue:
     except tomllib.TOMLDecodeError as error:
         raise CatalogueError(file, "", f"expected TOML ({error})") from error
     raw = _converted(document, _RawCatalogue, file, "")
+    games = _games(_converted(raw.games, _RawGames, file, "games"), file)
+    irm = _irm_classes(_converted(raw.irm, _RawIrm, file, "irm"), _IRM_CLASSES, file, "irm")
     sports = {
-        name: _sport(name, _converted(value, _RawSport, file, f"sports.{name}"), file)
+        name: _sport(name, _converted(value, _RawSport, file, f"sports.{name}"), irm, file)
         for name, value in raw.sports.items()
     }
     faculties = {
@@ -183,6 +304,7 @@ def make_catalogue(text: str, *, file: str = "catalogue") -> Catalogue:
             raise CatalogueError(file, place, "expected at least one")
     return Catalogue(
         revision=raw.revision,
+        games=games,
         sports=MappingProxyType(sports),
         faculties=MappingProxyType(faculties),
         _sports_by_text=_index(
@@ -196,7 +318,10 @@ def make_catalogue(text: str, *, file: str = "catalogue") -> Catalogue:
         ),
         _faculties_by_text=_index(
             faculties,
-            lambda f: (f.name, f.title, *f.aliases, *dict(f.titles).values()),
+            lambda f: (
+                *(f.name, f.title, *f.aliases, *dict(f.titles).values()),
+                *(() if f.short is None else (f.short,)),
+            ),
             file,
             "faculties",
         ),
@@ -217,11 +342,31 @@ class _RawCatalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     revision: Annotated[int, msgspec.Meta(ge=0, lt=_CATALOGUE_REVISIONS)]
     sports: dict[str, dict[str, Any]]
     faculties: dict[str, dict[str, Any]]
+    games: dict[str, Any] = {}
+    irm: dict[str, Any] = {}
+
+
+class _RawGames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    title: str | None = None
+    titles: dict[_Language, str] = {}
+    begins: date | None = None
+    ends: date | None = None
+    place: str | None = None
+
+
+class _RawIrm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    did_not_start: tuple[str, ...] = ()
+    disqualified: tuple[str, ...] = ()
+    out_of_competition: tuple[str, ...] = ()
 
 
 class _RawEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     units: Annotated[str, msgspec.Meta(min_length=1)]
-    order: Order
+    order: Order | None = None
+    phase: Phase | None = None
+    two_bronzes: bool | None = None
+    title: str | None = None
+    titles: dict[_Language, str] = {}
 
 
 class _RawSport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -234,12 +379,15 @@ class _RawSport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events: tuple[_RawEvent, ...] = ()
     two_bronzes: bool = False
     times: bool = False
+    irm: _RawIrm = _RawIrm()
 
 
 class _RawFaculty(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str | None = None
     titles: dict[_Language, str] = {}
     aliases: tuple[str, ...] = ()
+    short: str | None = None
+    colour: str | None = None
 
 
 # Names become parts of Redis keys, and values in frames of a dashboard that turns whatever Go's
@@ -252,6 +400,12 @@ _GO_NUMBER = re.compile(
 
 _Raw = TypeVar("_Raw")
 _Named = TypeVar("_Named", Sport, Faculty)
+_Said = TypeVar("_Said")
+
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
+_LONGEST_SHORT_NAME = 12
+# As in results: letters, digits and signs, and no more than these can have.
+_IRM = re.compile(r"[!-~]{1,16}")
 
 
 def _converted(value: object, shape: type[_Raw], file: str, place: str) -> _Raw:
@@ -265,36 +419,102 @@ def _converted(value: object, shape: type[_Raw], file: str, place: str) -> _Raw:
         raise CatalogueError(file, where, expected[:1].lower() + expected[1:]) from error
 
 
-def _sport(name: str, raw: _RawSport, file: str) -> Sport:
+def _sport(name: str, raw: _RawSport, irm: Mapping[str, IrmClass], file: str) -> Sport:
     place = f"sports.{name}"
     return Sport(
         name=_name(name, file, place),
         code=raw.code,
         number=raw.number,
-        title=_title(raw.title, name, file, place),
-        titles=_titles(raw.titles, name, file, place),
+        title=_title(raw.title, file, f"{place}.title") or name,
+        titles=_titles(raw.titles, file, place),
         aliases=raw.aliases,
         order=raw.order,
-        events=tuple((event.units, event.order) for event in raw.events),
+        events=tuple(
+            _event(event, file, f"{place}.events[{number}]")
+            for number, event in enumerate(raw.events)
+        ),
         two_bronzes=raw.two_bronzes,
         times=raw.times,
+        irm=tuple(sorted(_irm_classes(raw.irm, irm, file, f"{place}.irm").items())),
     )
 
 
-def _counted_by(sport: Sport) -> dict[str, Any]:
-    content = msgspec.structs.asdict(sport)
-    del content["times"]
-    return content
+def _event(raw: _RawEvent, file: str, place: str) -> Event:
+    event = Event(
+        units=raw.units,
+        order=raw.order,
+        phase=raw.phase,
+        two_bronzes=raw.two_bronzes,
+        title=_title(raw.title, file, f"{place}.title"),
+        titles=_titles(raw.titles, file, place),
+    )
+    if event == Event(units=raw.units):
+        raise CatalogueError(
+            file, place, "expected order, phase, two_bronzes, title or titles beside units"
+        )
+    return event
+
+
+def _counted_by(sport: Sport) -> list[Any]:
+    events = [(it.units, it.order, it.phase, it.two_bronzes) for it in sport.events]
+    return [
+        *(sport.name, sport.code, sport.order, sport.two_bronzes, sport.irm),
+        [event for event in events if event[1:] != (None, None, None)],
+    ]
 
 
 def _faculty(name: str, raw: _RawFaculty, file: str) -> Faculty:
     place = f"faculties.{name}"
+    if raw.colour is not None and not _COLOUR.fullmatch(raw.colour):
+        raise CatalogueError(
+            file, f"{place}.colour", f"expected a colour such as #1f77b4, got {shown(raw.colour)}"
+        )
     return Faculty(
         name=_name(name, file, place),
-        title=_title(raw.title, name, file, place),
-        titles=_titles(raw.titles, name, file, place),
+        title=_title(raw.title, file, f"{place}.title") or name,
+        titles=_titles(raw.titles, file, place),
         aliases=raw.aliases,
+        short=_title(raw.short, file, f"{place}.short", longest=_LONGEST_SHORT_NAME),
+        colour=raw.colour.lower() if raw.colour else None,
     )
+
+
+def _games(raw: _RawGames, file: str) -> Games:
+    if raw.begins and raw.ends and raw.ends < raw.begins:
+        raise CatalogueError(
+            file, "games.ends", f"expected {raw.begins} (the day on which they begin) or later"
+        )
+    return Games(
+        title=_title(raw.title, file, "games.title"),
+        titles=_titles(raw.titles, file, "games"),
+        begins=raw.begins,
+        ends=raw.ends,
+        place=_title(raw.place, file, "games.place"),
+    )
+
+
+def _irm_classes(
+    raw: _RawIrm, known: Mapping[str, IrmClass], file: str, place: str
+) -> dict[str, IrmClass]:
+    """Return the classes of *known* with those of *raw*, which come first."""
+    said: dict[str, IrmClass] = {}
+    for irm_class in get_args(IrmClass):
+        for number, text in enumerate(getattr(raw, irm_class)):
+            where = f"{place}.{irm_class}[{number}]"
+            code = _irm_code(text)
+            if not _IRM.fullmatch(code):
+                raise CatalogueError(
+                    file, where, f"expected a code such as DNS or DSQ, got {shown(text)}"
+                )
+            if said.setdefault(code, irm_class) != irm_class:
+                raise CatalogueError(
+                    file, where, f"expected each code in one class, but {code} is {said[code]} too"
+                )
+    return {**known, **said}
+
+
+def _irm_code(text: str) -> str:
+    return "".join(text.split()).upper()
 
 
 def _name(name: str, file: str, place: str) -> str:
@@ -309,23 +529,25 @@ def _name(name: str, file: str, place: str) -> str:
     return name
 
 
-def _title(title: str | None, name: str, file: str, place: str) -> str:
+def _title(title: str | None, file: str, place: str, *, longest: int | None = None) -> str | None:
     if title is None:
-        return name
+        return None
     try:
         clean = canonical_text(title, joiners=True)
     except ValueError as error:
-        raise CatalogueError(file, f"{place}.title", f"expected {error}") from error
+        raise CatalogueError(file, place, f"expected {error}") from error
     if not clean:
-        raise CatalogueError(file, f"{place}.title", "expected a text that is not empty")
+        raise CatalogueError(file, place, "expected a text that is not empty")
+    if longest is not None and len(clean) > longest:
+        raise CatalogueError(
+            file, place, f"expected at most {longest} characters, got {len(clean)}"
+        )
     return clean
 
 
-def _titles(
-    titles: dict[str, str], name: str, file: str, place: str
-) -> tuple[tuple[str, str], ...]:
+def _titles(titles: dict[str, str], file: str, place: str) -> tuple[tuple[str, str], ...]:
     return tuple(
-        (language, _title(title, name, file, f"{place}.titles.{language}"))
+        (language, _title(title, file, f"{place}.titles.{language}") or "")
         for language, title in sorted(titles.items())
     )
 
@@ -381,24 +603,25 @@ def _listed(kind: _Kind, known: tuple[str, ...]) -> str:
     return f"one of the {len(known)} names of a {kind} in the catalogue, such as {known[0]}"
 
 
-@functools.lru_cache(maxsize=256)
-def _orders(events: tuple[tuple[str, Order], ...]) -> Callable[[str], Order | None]:
-    """Return a function from a unit to the order of the first pattern that matches it."""
-    patterns = [pattern.lower() for pattern, _ in events]
+def _first_match(said: Sequence[tuple[str, _Said]]) -> Callable[[str], _Said | None]:
+    """Return a function from a unit to what is said beside the first pattern that matches it."""
+    if not said:
+        return lambda unit: None
+    patterns = [pattern.lower() for pattern, _ in said]
     # One expression with a group per pattern: alternatives are tried from left to right.
     together = _any_of([f"({fnmatch.translate(it)})" for it in patterns]).match
     # Most units match none of them. To see that is quicker with those that begin anywhere apart.
     begins = _any_of([fnmatch.translate(it) for it in patterns if it[:1] != "*"]).match
     within = _any_of([fnmatch.translate(it.lstrip("*")) for it in patterns if it[:1] == "*"]).search
 
-    def order_of(unit: str) -> Order | None:
+    def first_match(unit: str) -> _Said | None:
         text = unit.lower()
         if begins(text) is None and within(text) is None:
             return None
         match = together(text)
-        return events[match.lastindex - 1][1] if match and match.lastindex else None
+        return said[match.lastindex - 1][1] if match and match.lastindex else None
 
-    return order_of
+    return first_match
 
 
 def _any_of(expressions: Sequence[str]) -> re.Pattern[str]:

@@ -18,3 +18,6 @@ Order = Literal["lower", "higher", "head-to-head"]
 
 # Every counted result falls into exactly one of these.
 Split = Literal["winner", "loser", "tie", "did_not_start"]
+
+# What follows from an invalid-result mark. One without a class leaves outcome and rank in force.
+IrmClass = Literal["did_not_start", "disqualified", "out_of_competition"]

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import fnmatch
 import random
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from olympics.catalogue import (
+    Catalogue,
     CatalogueError,
+    Games,
+    Sport,
+    UnitRules,
     UnknownName,
     load_catalogue,
     make_catalogue,
@@ -109,6 +115,64 @@ def test_the_first_pattern_that_matches_decides() -> None:
     assert rowing.order_of("single scull") == "head-to-head"
 
 
+def rowing_with(*events: str, sport: str = "") -> Sport:
+    """Return the sport of SMALL with events, and with more lines."""
+    listed = f"events = [{', '.join(f'{{ {it} }}' for it in events)}]\n{sport}"
+    return make_catalogue(SMALL.replace("number = 0", listed)).sports["rowing"]
+
+
+def test_each_property_of_a_unit_is_that_of_the_first_pattern_that_matches_and_has_it() -> None:
+    rowing = rowing_with(
+        'units = "*final*", title = "A final"',
+        'units = "*small final*", phase = "bronze", order = "head-to-head"',
+        'units = "*", two_bronzes = true',
+        'units = "*erg*", order = "higher", two_bronzes = false, phase = "other", title = "Erg"',
+    )
+
+    assert rowing.rules_of("small final") == UnitRules("head-to-head", "bronze", True)
+    assert rowing.rules_of("ERG small final") == UnitRules("head-to-head", "bronze", True)
+    assert rowing.rules_of("Erg final") == UnitRules("higher", "other", True)
+    assert rowing.rules_of("heat 1") == UnitRules("lower", None, True)
+    for unit in ("small final", "ERG small final", "Erg final", "heat 1"):
+        assert rowing.rules_of(unit) == UnitRules(
+            rowing.order_of(unit), rowing.phase_of(unit), rowing.two_bronzes_of(unit)
+        )
+    assert rowing.title_of("erg final", "en") == "A final"
+    assert rowing.title_of("erg 2000", "en") == "Erg"
+    assert rowing.title_of("heat 1", "en") is None
+
+
+def test_a_pattern_may_take_two_bronzes_away() -> None:
+    rowing = rowing_with('units = "*team*", two_bronzes = false', sport="two_bronzes = true")
+
+    assert rowing.two_bronzes_of("71 kg semi-final")
+    assert not rowing.two_bronzes_of("Team semi-final")
+
+
+def test_a_unit_has_the_title_of_its_language_or_else_the_one_for_all() -> None:
+    rowing = rowing_with(
+        'units = "*erg*", title = "Ergometer", titles = { es = "Remoergómetro" }',
+        'units = "*sprint*", titles = { es = "Velocidad" }',
+    )
+
+    assert rowing.title_of("ERG 2000", "es") == "Remoergómetro"
+    assert rowing.title_of("ERG 2000", "en") == "Ergometer"
+    assert rowing.title_of("sprint", "es") == "Velocidad"
+    assert rowing.title_of("sprint", "en") is None
+
+
+def test_a_unit_that_no_pattern_with_an_order_matches_is_not_recognised() -> None:
+    rowing = rowing_with('units = "*erg*", order = "higher"', 'units = "*", phase = "other"')
+
+    assert rowing.recognises("erg 2000")
+    assert not rowing.recognises("single scull")
+
+
+def test_a_sport_without_orders_in_its_patterns_recognises_everything() -> None:
+    assert rowing_with('units = "*swim-off*", phase = "other"').recognises("single scull")
+    assert rowing_with().recognises("single scull")
+
+
 def test_every_list_of_patterns_means_what_the_patterns_mean_one_by_one() -> None:
     pieces = ("*", "**", "?", "[ab]", "[!A]", "[B-", "a", "B", "c.", "é", "")
     chance = random.Random(1)
@@ -161,15 +225,107 @@ def test_the_rules_revision_grows_with_the_catalogues() -> None:
 def test_the_fingerprint_tells_content_not_order() -> None:
     one = make_catalogue(SMALL + "[faculties.arts]\n[faculties.music]\n")
     same = make_catalogue(SMALL + "[faculties.music]\n[faculties.arts]\n")
-    other = make_catalogue(SMALL + '[faculties.music]\n[faculties.arts]\ntitle = "Arts"')
+    other = make_catalogue(SMALL + "[faculties.music]\n[faculties.art]\n")
     assert one.fingerprint == same.fingerprint != other.fingerprint
 
 
-def test_how_marks_look_is_not_in_the_fingerprint() -> None:
-    one = make_catalogue(SMALL)
-    timed = make_catalogue(SMALL.replace('order = "lower"', 'order = "lower"\ntimes = true', 1))
-    assert one != timed
-    assert one.fingerprint == timed.fingerprint
+def changed(sport: str = "", *, faculty: str = "", more: str = "") -> Catalogue:
+    """Return the catalogue of SMALL with more lines for its sport, its faculty, or at the end."""
+    text = SMALL.replace("number = 0", f"number = 0\n{sport}")
+    return make_catalogue(f"{text}{faculty}\n{more}\n")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        lambda: changed("times = true"),
+        lambda: changed('title = "Rowing"\ntitles = { es = "Remo" }\naliases = ["Crew"]'),
+        lambda: changed('events = [{ units = "*", title = "A race" }]'),
+        lambda: changed(faculty='title = "Law"\nshort = "LAW"\ncolour = "#ffffff"'),
+        lambda: changed(more='[games]\ntitle = "Games"'),
+        lambda: changed('irm = { did_not_start = ["DNS"] }'),
+    ],
+)
+def test_what_things_are_called_is_not_in_the_fingerprint(
+    changes: Callable[[], Catalogue],
+) -> None:
+    assert changes().fingerprint == make_catalogue(SMALL).fingerprint
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        lambda: changed("two_bronzes = true"),
+        lambda: changed('events = [{ units = "*", order = "lower" }]'),
+        lambda: changed('events = [{ units = "*", phase = "final" }]'),
+        lambda: changed('events = [{ units = "*", two_bronzes = false }]'),
+        lambda: changed('irm = { did_not_start = ["WDR"] }'),
+        lambda: changed(more='[irm]\ndisqualified = ["WDR"]'),
+        lambda: changed(more="[faculties.arts]"),
+    ],
+)
+def test_what_counts_is_in_the_fingerprint(changes: Callable[[], Catalogue]) -> None:
+    assert changes().fingerprint != make_catalogue(SMALL).fingerprint
+
+
+def test_the_order_of_patterns_is_in_the_fingerprint() -> None:
+    events = ['{ units = "a*", order = "lower" }', '{ units = "*a", order = "higher" }']
+    one = changed(f"events = [{', '.join(events)}]")
+    other = changed(f"events = [{', '.join(reversed(events))}]")
+    assert one.fingerprint != other.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("code", "irm_class"),
+    [
+        *((it, "did_not_start") for it in ("DNS", "dns", " D N S ", "NS", "SCR", "SICK", "DFS")),
+        *((it, "disqualified") for it in ("DSQ", "DQ", "DISQ", "DQB", "DISQUALIFIED", "Dq")),
+        ("EXH", "out_of_competition"),
+        *((it, None) for it in ("DNF", "W/O", "WDR", "")),
+    ],
+)
+def test_invalid_result_marks_have_classes(code: str, irm_class: str | None) -> None:
+    assert make_catalogue(SMALL).sports["rowing"].irm_class(code) == irm_class
+
+
+def test_the_catalogue_adds_to_the_classes_of_invalid_result_marks() -> None:
+    catalogue = make_catalogue(
+        SMALL.replace("number = 0", 'irm = { did_not_start = ["w d r"], disqualified = ["exh"] }')
+        + '[irm]\nout_of_competition = ["GUEST"]\ndid_not_start = ["DFS", "dfs", "RETIRED"]\n'
+        + '[sports.judo]\ncode = "JUD"\norder = "head-to-head"\nirm.disqualified = ["RETIRED"]'
+    )
+    rowing, judo = catalogue.sports["rowing"], catalogue.sports["judo"]
+
+    assert rowing.irm_class("WDR") == "did_not_start"
+    assert rowing.irm_class("EXH") == "disqualified"
+    assert rowing.irm_class("RETIRED") == "did_not_start"
+    assert judo.irm_class("WDR") is None
+    assert judo.irm_class("EXH") == "out_of_competition"
+    assert judo.irm_class("RETIRED") == "disqualified"
+    for sport in (rowing, judo):
+        assert sport.irm_class("guest") == "out_of_competition"
+        assert sport.irm_class("DQ") == "disqualified"
+
+
+def test_the_games_have_a_name_days_and_a_place() -> None:
+    assert make_catalogue(SMALL).games == Games()
+    assert changed(
+        more='[games]\ntitle = "Games"\ntitles = { es = "Juegos" }\n'
+        'begins = 2026-11-20\nends = 2026-11-20\nplace = "Córdoba"'
+    ).games == Games(
+        title="Games",
+        titles=(("es", "Juegos"),),
+        begins=date(2026, 11, 20),
+        ends=date(2026, 11, 20),
+        place="Córdoba",
+    )
+
+
+def test_a_faculty_has_a_short_name_and_a_colour() -> None:
+    law = changed(faculty='short = "LAW"\ncolour = "#A0b1C2"').faculty("law")
+    assert (law.short, law.colour) == ("LAW", "#a0b1c2")
+    arts = changed(faculty='short = "JUR"', more="[faculties.arts]").faculty("jur")
+    assert (arts.name, arts.colour) == ("law", None)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +342,47 @@ def test_how_marks_look_is_not_in_the_fingerprint() -> None:
         ("number = 0", 'aliases = "x"', "sports.rowing.aliases", "expected `array`"),
         ("number = 0", 'aliases = ["´"]', "sports.rowing", "names with letters"),
         ("number = 0", "events = [{units = 3}]", "sports.rowing.events[0].units", "`str`"),
+        ("number = 0", 'events = [{units = "*"}]', "sports.rowing.events[0]", "beside units"),
+        (
+            *("number = 0", 'events = [{units = "*", phase = "semi"}]'),
+            *("sports.rowing.events[0].phase", "'semi'"),
+        ),
+        (
+            *("number = 0", 'events = [{units = "*", title = " "}]'),
+            *("sports.rowing.events[0].title", "not empty"),
+        ),
+        (
+            *("number = 0", 'events = [{units = "*", two_bronzes = 1}]'),
+            *("sports.rowing.events[0].two_bronzes", "`bool"),
+        ),
+        ("number = 0", 'irm = { lost = ["X"] }', "sports.rowing.irm", "unknown field `lost`"),
+        (
+            *("number = 0", 'irm = { did_not_start = ["W R", "´"] }'),
+            *("sports.rowing.irm.did_not_start[1]", "a code such as DNS"),
+        ),
+        (
+            *("number = 0", 'irm = { did_not_start = ["WDR"], disqualified = ["A", "wdr"] }'),
+            *("sports.rowing.irm.disqualified[1]", "WDR is did_not_start too"),
+        ),
+        ("revision = 7", "revision = 7\nirm.disqualified = 3", "irm.disqualified", "`array`"),
+        ("revision = 7", "revision = 7\ngames.venue = 3", "games", "unknown field `venue`"),
+        ("revision = 7", 'revision = 7\ngames.begins = "soon"', "games.begins", "date"),
+        (
+            *("revision = 7", "revision = 7\ngames = {begins = 2026-11-29, ends = 2026-11-20}"),
+            *("games.ends", "2026-11-29 (the day on which they begin) or later"),
+        ),
+        (
+            *("[faculties.law]", '[faculties.law]\nshort = "Jurisprudence"'),
+            *("faculties.law.short", "at most 12 characters, got 13"),
+        ),
+        (
+            *("[faculties.law]", '[faculties.law]\ncolour = "red"'),
+            *("faculties.law.colour", "such as #1f77b4, got 'red'"),
+        ),
+        (
+            *("[faculties.law]", '[faculties.law]\nshort = "L"\n[faculties.arts]\nshort = "l"'),
+            *("faculties.arts", "'l' also names law"),
+        ),
         ("[faculties.law]", "", "", "missing required field `faculties`"),
         ("[faculties.law]", "[faculties]", "faculties", "at least one"),
         ("[faculties.law]", '[faculties."a b"]', "faculties.a b", "letters"),

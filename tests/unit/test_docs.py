@@ -215,7 +215,8 @@ def test_the_catalogue_in_the_guide_is_the_example_and_loads() -> None:
     assert make_catalogue(shown) == catalogue
     assert catalogue.sport("NATACION").order_of("100m final") == "lower"
     assert catalogue.sport(2).order_of("long jump final") == "higher"
-    assert catalogue.sport("JUD").two_bronzes
+    assert not catalogue.sport("JUD").two_bronzes
+    assert catalogue.faculty("agr").title == "Agronomy"
     assert catalogue.revision > load_catalogue().revision
 
 
