@@ -95,11 +95,12 @@ class Intake(RecordIntake):
         catalogue, partitions = self._catalogue, self._partitions
         records, headers = draft.records, draft.headers
         before = len(records)
+        room = self._log.largest_record
         sport = unit = ""
         key, partition = b"", 0
         for index, raw in items:
             if decode is not None and type(raw) is Raw:
-                plain = read_plain(raw, catalogue) if short else None
+                plain = read_plain(raw, catalogue) if short and room is None else None
                 if plain is not None:
                     # Results of a unit come together: most have the key of the one before.
                     if plain.unit != unit or plain.sport != sport:
@@ -115,13 +116,16 @@ class Intake(RecordIntake):
                 if isinstance(raw, NotAnItem):
                     raise ResultError("", str(raw))
                 result = parse(index, raw)
+                sport, unit = result.sport, result.unit
+                key, value = key_of(sport, unit), encode(result)
+                if room is not None:
+                    self._check_size(room, key, value, headers)
             except ResultError as error:
                 self._reject(draft, kind, index, raw, error)
+                sport = unit = ""
                 continue
-            sport, unit = result.sport, result.unit
-            key = key_of(sport, unit)
             partition = partition_of(key, partitions)
-            records.append((partition, key, encode(result), headers))
+            records.append((partition, key, value, headers))
         read = len(records) - before
         draft.by_kind[kind.kind] = draft.by_kind.get(kind.kind, 0) + read
 

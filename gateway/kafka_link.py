@@ -59,7 +59,12 @@ class KafkaLink:
     @property
     def batch_bytes(self) -> int:
         """The largest record batch to send, bytes: as the settings say, or less if Kafka says."""
-        return min(self._settings.batch_bytes, self._watch.max_batch or self._settings.batch_bytes)
+        return min(self._settings.batch_bytes, self.max_batch or self._settings.batch_bytes)
+
+    @property
+    def max_batch(self) -> int | None:
+        """The largest record batch that the topic takes, bytes; None if that is not known."""
+        return self._watch.max_batch
 
     async def producer(self) -> AIOKafkaProducer:
         """Return the working producer; wait until there is one."""
@@ -74,6 +79,17 @@ class KafkaLink:
         _log.error("producer_failed", error=repr(error))
         self._drop()
         self._set_problem(f"reconnecting to Kafka after {error!r}")
+        self._retire(producer, self._settings.kafka_timeout)
+
+    def replace(self, producer: AIOKafkaProducer) -> None:
+        """Replace *producer*, of which Kafka refused a batch; requests only wait meanwhile.
+
+        The topic's configuration is read anew before, as it may be the cause.
+        """
+        if producer is not self._producer:
+            return
+        self._watch.forget_config()
+        self._drop()
         self._retire(producer, self._settings.kafka_timeout)
 
     def stuck(self, producer: AIOKafkaProducer) -> None:

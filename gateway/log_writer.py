@@ -14,7 +14,18 @@ from typing import Any, Final, Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    BrokerResponseError,
+    InvalidProducerEpoch,
+    InvalidTimestampError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatch
 from prometheus_client import Gauge
 
 from contracts.topics import TopicSpec
@@ -31,6 +42,18 @@ _TICK: Final = 0.2
 _LAST_LOOK: Final = 1.0
 #: A producer that has been stuck for so many timeouts while Kafka answers is replaced.
 _STUCK: Final = 2.0
+#: Pause before a refused record is offered to Kafka again, seconds.
+_OFFER_AGAIN: Final = 1.0
+#: Bytes of a batch beside its records, and of a record beside its key, value and headers, at most.
+_BATCH_OVERHEAD: Final = 61
+_RECORD_OVERHEAD: Final = 32
+_HEADER_OVERHEAD: Final = 10
+#: Every record of this gateway fits into so many bytes; only a smaller limit need be looked at.
+_ANY_RECORD: Final = 64 * 1024
+
+_TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
+#: Answers that concern the producer or the moment, not the records.
+_PASSING: Final = (InvalidProducerEpoch, OutOfOrderSequenceNumber, UnknownTopicOrPartitionError)
 
 NO_HEADERS: Final[list[Header]] = []
 
@@ -48,6 +71,12 @@ class LogUnavailable(Exception):
         self.reason = reason
 
 
+def record_bytes(key: bytes, value: bytes, headers: list[Header]) -> int:
+    """Return how many bytes a batch of this one record takes, at most."""
+    beside = sum(len(name) + len(text) + _HEADER_OVERHEAD for name, text in headers)
+    return _BATCH_OVERHEAD + _RECORD_OVERHEAD + len(key) + len(value) + beside
+
+
 class Pump(Protocol):
     """Takes the records of a partition, and tells their commits what became of them."""
 
@@ -57,7 +86,7 @@ class Pump(Protocol):
 class Commit:
     """What one request puts onto the log; it fails as a whole."""
 
-    __slots__ = ("_left", "_loop", "_pumps", "_then", "failure")
+    __slots__ = ("_left", "_loop", "_pumps", "_then", "failure", "too_large")
 
     def __init__(self, pumps: Sequence[Pump], loop: asyncio.AbstractEventLoop) -> None:
         self._pumps = pumps
@@ -66,6 +95,8 @@ class Commit:
         self._then: Callable[[], None] | None = None
         #: Why the outcome of at least one record is not known to be good; None: so far so good.
         self.failure: str | None = None
+        #: Whether it failed because Kafka takes no record that large: a retry cannot help.
+        self.too_large = False
 
     def add(self, records: Iterable[Record]) -> None:
         """Append *records*, in order, to the open batches of their partitions."""
@@ -100,8 +131,9 @@ class Commit:
         if not self._left:
             self._settle()
 
-    def failed(self, reason: str) -> None:
-        self.failure = reason
+    def failed(self, reason: str, *, too_large: bool = False) -> None:
+        if self.failure is None:
+            self.failure, self.too_large = reason, too_large
         self._settle()
 
     def _settle(self) -> None:
@@ -123,7 +155,7 @@ class LogWriter:
         self._loop = asyncio.get_running_loop()
         self._link = KafkaLink(settings, topic, changed=self._refresh, lost=self._lost)
         self._pumps = [
-            _Pump(topic.name, partition, self._link, settings, metrics)
+            _Pump(topic.name, partition, self._link, settings, metrics, changed=self._refresh)
             for partition in range(topic.partitions)
         ]
         self._tasks: list[asyncio.Task[None]] = []
@@ -134,6 +166,12 @@ class LogWriter:
     def problem(self) -> str | None:
         """Why no records are taken now; None while Kafka really acknowledges them."""
         return self._problem
+
+    @property
+    def largest_record(self) -> int | None:
+        """How many bytes the topic takes of a record; None if it takes every one of ours."""
+        limit = self._link.max_batch
+        return None if limit is None or limit >= _ANY_RECORD else limit
 
     @property
     def pumps(self) -> Sequence[Pump]:
@@ -182,6 +220,8 @@ class LogWriter:
             oldest = self._oldest_wait()
             if oldest > self._settings.kafka_stall:
                 problem = f"Kafka has not acknowledged a batch for {oldest:.0f} s"
+        if problem is None:
+            problem = next((pump.refusal for pump in self._pumps if pump.refusal), None)
         if (problem is None) != (self._problem is None):
             ready, topic = problem is None, self._topic.name
             _log.log(20 if ready else 30, "kafka_ready", topic=topic, ready=ready, reason=problem)
@@ -200,22 +240,32 @@ class LogWriter:
 class _Batch:
     """Records of one partition that share their fate, and the requests that wait for it."""
 
-    __slots__ = ("_append", "_builder", "_number", "commits", "opened", "timer")
+    __slots__ = ("_append", "_builder", "_commits", "_number", "_starts", "opened", "timer")
 
     def __init__(self, batch_bytes: int, now: float) -> None:
         self._builder = BatchBuilder(batch_bytes, 0, is_transactional=False)
         # What is around it in BatchBuilder costs three times as much as the record.
         self._append = self._builder._builder.append
         self._number = 0
-        self.commits: list[Commit] = []
+        # The commits in the order of their records, and the place where each begins.
+        self._commits: list[Commit] = []
+        self._starts: list[int] = []
         self.opened = now
         self.timer: asyncio.TimerHandle | None = None
 
-    def append(self, key: bytes, value: bytes, headers: list[Header]) -> bool:
-        """Append a record; return False if it does not fit."""
-        if self._append(self._number, None, key, value, headers) is None:
+    def append(
+        self, key: bytes, value: bytes, headers: list[Header], commit: Commit | None
+    ) -> bool:
+        """Append a record that *commit* waits for; return False if it does not fit."""
+        number = self._number
+        if self._append(number, None, key, value, headers) is None:
             return False
-        self._number += 1
+        commits = self._commits
+        if commit is not None and (not commits or commits[-1] is not commit):
+            commits.append(commit)
+            self._starts.append(number)
+            commit.joined()
+        self._number = number + 1
         return True
 
     def closed(self) -> BatchBuilder:
@@ -224,16 +274,33 @@ class _Batch:
         self._builder.close()
         return self._builder
 
-    def settle(self, failure: str | None) -> None:
+    @property
+    def awaited(self) -> bool:
+        """Whether a request still waits for it."""
+        return bool(self._commits)
+
+    def records(self) -> list[tuple[bytes, bytes, list[Header], Commit | None]]:
+        """Return the records of a batch that was sent, each with the commit that waits for it."""
+        bounds = [*self._starts[1:], self._number]
+        of: list[Commit | None] = [None] * self._number
+        for commit, start, end in zip(self._commits, self._starts, bounds, strict=True):
+            of[start:end] = [commit] * (end - start)
+        records: list[Any] = list(DefaultRecordBatch(bytes(self._builder._build())))
+        return [
+            (record.key, record.value, list(record.headers), commit)
+            for record, commit in zip(records, of, strict=True)
+        ]
+
+    def settle(self, failure: str | None, *, too_large: bool = False) -> None:
         """Tell all waiting requests; after the first call there are none left."""
         if self.timer is not None:
             self.timer.cancel()
-        commits, self.commits = self.commits, []
+        commits, self._commits, self._starts = self._commits, [], []
         for commit in commits:
             if failure is None:
                 commit.delivered()
             else:
-                commit.failed(failure)
+                commit.failed(failure, too_large=too_large)
 
 
 class _Pump:
@@ -246,7 +313,12 @@ class _Pump:
         link: KafkaLink,
         settings: GatewaySettings,
         metrics: Metrics,
+        *,
+        changed: Callable[[], None],
     ) -> None:
+        """``changed`` is called when ``refusal`` is another."""
+        #: Why Kafka refuses records, by its last answer; None while it takes them.
+        self.refusal: str | None = None
         self.waiting_since: float = 0.0  # of the batch at Kafka, the loop's time; 0: there is none
         self._partition = partition
         self._link = link
@@ -255,7 +327,11 @@ class _Pump:
         self._timeout = settings.kafka_timeout
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
+        self._changed = changed
         self._queue: deque[_Batch] = deque()  # the last one is open
+        self._parts: deque[_Batch] = deque()  # of a batch that was too large; they go first
+        #: A record that was refused; it is offered until Kafka takes it.
+        self._refused: tuple[bytes, bytes, list[Header]] | None = None
         self._waiting = asyncio.Event()
         self._producer: AIOKafkaProducer | None = None
         self._answer: asyncio.Future[BaseException | None] | None = None
@@ -263,27 +339,24 @@ class _Pump:
     def append(self, key: bytes, value: bytes, headers: list[Header], commit: Commit) -> None:
         queue = self._queue
         batch = queue[-1] if queue else self._open()
-        if not batch.append(key, value, headers):
+        if not batch.append(key, value, headers, commit):
             batch = self._open()
-            batch.append(key, value, headers)  # the first one always fits
-        commits = batch.commits
-        if not commits or commits[-1] is not commit:
-            commits.append(commit)
-            commit.joined()
+            batch.append(key, value, headers, commit)  # the first one always fits
 
     async def run(self) -> None:
         """Deliver batches until cancelled."""
-        queue = self._queue
+        queue, parts = self._queue, self._parts
         while True:
-            if not queue:
-                self._waiting.clear()
-                await self._waiting.wait()
-            if len(queue) == 1:
+            if not queue and not parts:
+                await self._idle()
+            if len(queue) == 1 and not parts:
                 pause = queue[0].opened + self._linger - self._loop.time()
                 if pause > 0:
                     await asyncio.sleep(pause)
             producer = await self._link.producer()
-            if queue:  # all may have timed out meanwhile
+            if parts:
+                await self._deliver(parts.popleft(), producer)
+            elif queue:  # all may have timed out meanwhile
                 await self._deliver(queue.popleft(), producer)
 
     def lost(self, producer: AIOKafkaProducer) -> None:
@@ -292,8 +365,19 @@ class _Pump:
             self._answer.set_result(ConnectionError("the connection was given up"))
 
     def close(self, reason: str) -> None:
-        while self._queue:
-            self._queue.popleft().settle(reason)
+        for batches in (self._parts, self._queue):
+            while batches:
+                batches.popleft().settle(reason)
+
+    async def _idle(self) -> None:
+        """Return when there is a batch to deliver: a new one, or the refused record once more."""
+        self._waiting.clear()
+        try:
+            async with asyncio.timeout(None if self._refused is None else _OFFER_AGAIN):
+                await self._waiting.wait()
+        except TimeoutError:
+            assert self._refused is not None
+            self._parts.append(self._part([(*self._refused, None)], self._loop.time()))
 
     def _open(self) -> _Batch:
         batch = _Batch(self._link.batch_bytes, self._loop.time())
@@ -305,8 +389,9 @@ class _Pump:
     def _expire(self, batch: _Batch) -> None:
         # A batch that has not left yet never will, so its memory is free. One that has left may
         # still arrive: aiokafka goes on trying, and the next batch waits for that.
-        if batch in self._queue:
-            self._queue.remove(batch)
+        for batches in (self._parts, self._queue):
+            if batch in batches:
+                batches.remove(batch)
         self._metrics.batches.labels("timeout").inc()
         batch.settle(f"Kafka has not acknowledged the records within {self._timeout:g} s")
 
@@ -337,10 +422,86 @@ class _Pump:
             metrics.kafka_seconds.observe(self._loop.time() - sent)
             self._link.delivered()
             batch.settle(None)
+            self._set_refusal(None, batch)
         else:
             metrics.batches.labels("failed").inc()
+            self._failed(batch, records, producer, error)
+
+    def _failed(
+        self, batch: _Batch, records: int, producer: AIOKafkaProducer, error: BaseException
+    ) -> None:
+        refusal = refusal_of(error)
+        if isinstance(error, _TOO_LARGE):
+            self._link.replace(producer)
+            if records > 1:
+                self._split(batch)
+            else:
+                words = f"a record is larger than topic {self._topic!r} takes (max.message.bytes)"
+                batch.settle(words, too_large=True)
+        elif refusal is not None:
+            self._link.replace(producer)
+            reason = f"Kafka refuses records for topic {self._topic!r}: {refusal}"
+            self._set_refusal(reason, batch)
+            batch.settle(reason)
+        else:
             self._link.failed(producer, error)
             batch.settle(f"Kafka did not acknowledge the records: {error!r}")
+
+    def _split(self, batch: _Batch) -> None:
+        """Put the two halves of a batch that was too large before all others."""
+        if not batch.awaited:
+            return
+        records = batch.records()
+        middle = len(records) // 2
+        halves = [self._part(half, batch.opened) for half in (records[:middle], records[middle:])]
+        self._parts.extendleft(reversed(halves))
+        for half in halves:
+            half.timer = self._loop.call_at(batch.opened + self._timeout, self._expire, half)
+        batch.settle(None)  # the halves are waited for in its place
+
+    def _part(
+        self,
+        records: Sequence[tuple[bytes, bytes, list[Header], Commit | None]],
+        opened: float,
+    ) -> _Batch:
+        room = sum(record_bytes(*record[:3]) for record in records)
+        part = _Batch(room, opened)
+        for record in records:
+            part.append(*record)
+        return part
+
+    def _set_refusal(self, refusal: str | None, batch: _Batch) -> None:
+        if refusal is None:
+            self._refused = None
+        elif self._refused is None:
+            self._refused = batch.records()[0][:3]
+        if refusal != self.refusal:
+            self.refusal = refusal
+            if refusal is not None:
+                _log.error("kafka_refuses_records", partition=self._partition, reason=refusal)
+            self._changed()
+
+
+def refusal_of(error: BaseException) -> str | None:
+    """Return what Kafka has against records that it will refuse again, in words.
+
+    None: it may take them the next time, or its answer is not known.
+    """
+    if isinstance(error, InvalidTimestampError):
+        return (
+            "their timestamps are too early or too late; compare the clocks of this machine and "
+            "of the brokers, and the topic's message.timestamp.before.max.ms and "
+            "message.timestamp.after.max.ms"
+        )
+    if isinstance(error, TopicAuthorizationFailedError):
+        return "this gateway's user may not write to it; allow WRITE and DESCRIBE"
+    if (
+        isinstance(error, BrokerResponseError)
+        and not error.retriable
+        and not isinstance(error, _PASSING)
+    ):
+        return str(error)
+    return None
 
 
 def _pass_on(done: "asyncio.Future[Any]", answer: "asyncio.Future[BaseException | None]") -> None:

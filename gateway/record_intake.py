@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from msgspec import Raw
 
 from gateway.access import ANYONE
-from gateway.log_writer import Commit, LogUnavailable, Record
+from gateway.log_writer import Commit, LogUnavailable, Record, record_bytes
 from gateway.metrics import Metrics
 from gateway.outcome import Outcome
 from gateway.refusal import Reason, Refused
@@ -57,6 +57,10 @@ class Log(Protocol):
     @property
     def problem(self) -> str | None:
         """Why no records are taken now; None while they are."""
+
+    @property
+    def largest_record(self) -> int | None:
+        """How many bytes it takes of a record; None if it takes every one of ours."""
 
     def begin(self) -> Commit:
         """Begin what one request appends. Raises LogUnavailable."""
@@ -182,10 +186,11 @@ class RecordIntake(ABC):
     def outcome_of(self, draft: Draft, commit: Commit) -> Outcome:
         """Do the second half of ``commit``: return the outcome, now that the commit is settled.
 
-        :raises Refused: unavailable; some or all of the records may be on the log.
+        :raises Refused: unavailable, or too large; some or all of the records may be on the log.
         """
         if commit.failure is not None:
-            raise Refused(Reason.UNAVAILABLE, commit.failure)
+            reason = Reason.TOO_LARGE if commit.too_large else Reason.UNAVAILABLE
+            raise Refused(reason, commit.failure)
         outcome = draft.outcome
         outcome.accepted = len(draft.records)
         for kind, count in draft.by_kind.items():
@@ -193,6 +198,15 @@ class RecordIntake(ABC):
         if draft.caller.name:
             self._counter_of(draft.caller.name).inc(outcome.accepted)
         return outcome
+
+    @staticmethod
+    def _check_size(room: int, key: bytes, value: bytes, headers: list[Header]) -> None:
+        """Raise ResultError if the log takes no more than *room* bytes of a record."""
+        size = record_bytes(key, value, headers)
+        if size > room:
+            raise ResultError(
+                "", f"the record takes {size} bytes; the topic takes {room} (max.message.bytes)"
+            )
 
     def _reject(
         self, draft: Draft, kind: Kind, index: int, raw: object, error: ResultError

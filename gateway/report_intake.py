@@ -60,6 +60,7 @@ class ReportIntake(RecordIntake):
         partitions = self._partitions
         records, headers = draft.records, draft.headers
         before = len(records)
+        room = self._log.largest_record
         for index, raw in items:
             if decode is not None and type(raw) is Raw:
                 raw = decode(raw)
@@ -72,13 +73,15 @@ class ReportIntake(RecordIntake):
                     raise ReportError("", "the token may not send reports")
                 given = given_id(raw) or id_by_key(kind.key, kind.several, index)
                 report = parse_report(raw, report_id=given or uuid4().hex, at=now)
+                key, value = key_of(report), encode(report)
+                if room is not None:
+                    self._check_size(room, key, value, headers)
             except ReportError as error:
                 self._reject(draft, kind, index, raw, error)
                 continue
             if given is None:
                 draft.outcome.mint(index, report.id)
-            key = key_of(report)
-            records.append((partition_of(key, partitions), key, encode(report), headers))
+            records.append((partition_of(key, partitions), key, value, headers))
         read = len(records) - before
         draft.by_kind[kind.kind] = draft.by_kind.get(kind.kind, 0) + read
 

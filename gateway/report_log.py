@@ -42,6 +42,14 @@ class ReportLog:
                 return writer.problem
         return None
 
+    @property
+    def largest_record(self) -> int | None:
+        """How many bytes the topic takes of a record; None if it takes every one of ours."""
+        for writer in self._writers:
+            if isinstance(writer, LogWriter):
+                return writer.largest_record
+        return None
+
     def start(self) -> None:
         """Begin to connect; returns at once, ``problem`` says when it has succeeded."""
         for writer in self._writers:

@@ -1,13 +1,14 @@
 """Is a topic there, as it must be, and do the brokers that lead it answer?"""
 
 import asyncio
+import time
 from typing import Any, Final
 
 import structlog
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.admin.config_resource import ConfigResourceType
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.admin import DescribeConfigsRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
 from contracts.kafka import kafka_options
@@ -18,6 +19,8 @@ _log = structlog.get_logger("gateway.topic_watch")
 
 #: Longest wait for a broker's answer, seconds.
 _PATIENCE: Final = 3.0
+#: The topic's configuration is read again after so many seconds: it may be changed at any time.
+_CONFIG_AGE: Final = 10.0
 
 
 class TopicWatch:
@@ -32,6 +35,7 @@ class TopicWatch:
         self._topic = topic
         self._client: AIOKafkaClient | None = None
         self._config: dict[str, str] | None = None
+        self._config_until = 0.0  # time.monotonic
 
     async def problem(self) -> str | None:
         """Return why records cannot be taken, as far as Kafka's answers show; None if all is well.
@@ -55,6 +59,10 @@ class TopicWatch:
         value = config.get("max.message.bytes")
         return int(value) if value else None
 
+    def forget_config(self) -> None:
+        """Read the topic's configuration at the next look."""
+        self._config_until = 0.0
+
     async def close(self) -> None:
         client, self._client = self._client, None
         if client is not None:
@@ -75,8 +83,9 @@ class TopicWatch:
         partitions = metadata["topics"][0]["partitions"]
         leaders = {partition["leader"] for partition in partitions}
         await asyncio.gather(*(self._ask(client, leader) for leader in leaders))
-        if self._config is None:
-            self._config = await self._describe(topic)
+        if self._config is None or time.monotonic() > self._config_until:
+            self._config = await self._describe(client, brokers[0])
+            self._config_until = time.monotonic() + _CONFIG_AGE
         if "compact" in self._config.get("cleanup.policy", ""):
             return f"topic {topic!r} is compacted, which would delete records"
         wanted = int(self._config.get("min.insync.replicas", "1"))
@@ -125,19 +134,14 @@ class TopicWatch:
         answer: dict[str, Any] = response.to_object()
         return answer
 
-    async def _describe(self, topic: str) -> dict[str, str]:
-        admin = AIOKafkaAdminClient(
-            **kafka_options(self._settings), request_timeout_ms=int(_PATIENCE * 1000)
-        )
-        try:
-            await admin.start()
-            resource = ConfigResource(ConfigResourceType.TOPIC, topic)
-            (response,) = await admin.describe_configs([resource])
-        finally:
-            await admin.close()
+    async def _describe(self, client: AIOKafkaClient, node: int) -> dict[str, str]:
+        topic = self._topic.name
+        request = DescribeConfigsRequest([(ConfigResourceType.TOPIC, topic, None)])
+        response = await client.send(node, request)
         ((code, message, _type, _name, entries),) = response.resources
         if code:
             # Not being allowed to read the configuration is no reason to refuse records.
-            _log.warning("topic_config_unreadable", topic=topic, error=message)
+            if self._config is None:
+                _log.warning("topic_config_unreadable", topic=topic, error=message)
             return {}
         return {entry[0]: entry[1] for entry in entries}

@@ -16,9 +16,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from contracts.topics import ensure_topics
 from gateway.settings import GatewaySettings
@@ -32,7 +34,7 @@ from tests.integration.gateway_support import (
     settings_for,
 )
 from tests.support.ports import free_port
-from tests.support.servers import Server, running_kafka
+from tests.support.servers import Server, running_kafka, running_kafka_behind_proxy
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -225,6 +227,77 @@ def test_batches_are_no_larger_than_the_topic_takes(kafka: str, redis_url: str) 
         assert len(gateway.topic()) == 500
 
 
+def test_a_topic_that_takes_less_from_now_on_costs_nobody_a_request(
+    kafka: str, redis_url: str
+) -> None:
+    settings = settings_for(kafka, redis_url)
+    with running(settings) as gateway:
+        gateway.wait_ready()
+        asyncio.run(_configure(settings, {"max.message.bytes": "5000"}))
+        with Senders(gateway) as senders:
+            results = [a_result(unit=f"u{number}") for number in range(500)]
+            answers = [gateway.post("/v1/results", results) for _ in range(5)]
+            senders.wait_accepted(20)
+
+        assert [(answer.status, answer.json["accepted"]) for answer in answers] == [(202, 500)] * 5
+        assert not senders.refused
+        check_promises(gateway, senders)
+
+
+def test_a_record_that_the_topic_does_not_take_is_the_senders_error(
+    kafka: str, redis_url: str
+) -> None:
+    settings = settings_for(kafka, redis_url)
+    asyncio.run(_create(settings, {"max.message.bytes": "400"}))
+    with running(settings, topics=False) as gateway:
+        gateway.wait_ready()
+        large = a_result(unit="large", competitor={"id": "1", "name": "n" * 100})
+        large["unit"] = "ü" * 60
+        answer = gateway.post("/v1/results", [a_result(unit="small"), large])
+
+        assert (answer.status, answer.json["accepted"], answer.json["rejected_count"]) == (
+            202,
+            1,
+            1,
+        )
+        assert "max.message.bytes" in answer.json["rejected"][0]["error"]
+        alone = gateway.post("/v1/results", large)
+        assert (alone.status, alone.json["rejected_count"]) == (422, 1)
+        assert gateway.send("GET", "/readyz").status == 200
+        assert len(gateway.topic()) == 1
+
+
+def test_a_topic_that_is_compacted_later_is_noticed(kafka: str, redis_url: str) -> None:
+    settings = settings_for(kafka, redis_url)
+    with running(settings) as gateway:
+        gateway.wait_ready()
+        asyncio.run(_configure(settings, {"cleanup.policy": "compact"}))
+
+        assert _refusal(gateway, "compacted").status == 503
+
+
+def test_readiness_is_false_as_long_as_kafka_refuses_records(
+    tmp_path: Path, redis_url: str
+) -> None:
+    with running_kafka_behind_proxy(tmp_path) as (server, proxy):
+        settings = settings_for(server.address, redis_url)
+        with running(settings) as gateway:
+            gateway.wait_ready()
+            # Every record is older than that when it arrives, as with a clock that is slow.
+            proxy.delay = 0.05
+            asyncio.run(_configure(settings, {"message.timestamp.before.max.ms": "1"}))
+            refused = _refusal(gateway, "clocks")
+            assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
+            for _ in range(10):
+                ready = gateway.send("GET", "/readyz")
+                assert (ready.status, b"clocks" in ready.body) == (503, True)
+                time.sleep(0.3)
+
+            asyncio.run(_configure(settings, {"message.timestamp.before.max.ms": "3600000"}))
+            wait_until(lambda: gateway.send("GET", "/readyz").status == 200)
+            assert gateway.post("/v1/results", a_result(unit="after")).status == 202
+
+
 def test_more_than_fits_in_flight_is_refused_before_it_is_read(kafka: str, redis_url: str) -> None:
     with running(settings_for(kafka, redis_url, max_in_flight=2**20)) as gateway:
         answer = gateway.post("/v1/results", b" " * (2**20 + 1))
@@ -332,6 +405,16 @@ def _refusal(gateway: RunningGateway, words: str) -> Answer:
         return answer if words in answer.json.get("error", "") else None
 
     return wait_until(refused, what=lambda: gateway.send("GET", "/readyz").body)
+
+
+async def _configure(settings: GatewaySettings, config: dict[str, str]) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    await admin.start()
+    try:
+        resource = ConfigResource(ConfigResourceType.TOPIC, settings.results_topic, config)
+        await admin.alter_configs([resource])
+    finally:
+        await admin.close()
 
 
 async def _create(settings: GatewaySettings, config: dict[str, str]) -> None:

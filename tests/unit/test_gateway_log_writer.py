@@ -7,6 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from aiokafka.errors import (
+    InvalidTimestampError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    TopicAuthorizationFailedError,
+)
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch
 
@@ -60,8 +66,10 @@ class FakeLink:
     ) -> None:
         self.problem: str | None = None
         self.batch_bytes = settings.batch_bytes
+        self.max_batch: int | None = None
         self.current: FakeProducer | None = FakeProducer()
         self.failures: list[BaseException] = []
+        self.replaced = 0
         self.lost = lost
         self.over = asyncio.Event()
 
@@ -78,6 +86,10 @@ class FakeLink:
 
     def failed(self, producer: FakeProducer, error: BaseException) -> None:
         self.failures.append(error)
+
+    def replace(self, producer: FakeProducer) -> None:
+        assert producer is self.current
+        self.replaced += 1
 
     def stuck(self, producer: FakeProducer) -> None:
         self.lost(producer)
@@ -285,4 +297,124 @@ async def test_a_request_may_add_records_in_parts() -> None:
     assert not done.done()
     second.outcome.set_result(None)
     await done
+    await writing.writer.close()
+
+
+async def test_a_batch_that_is_too_large_is_sent_in_halves_and_nobody_notices() -> None:
+    writing = Writing()
+    first = writing.append((0, b"a"), (0, b"b"))
+    second = writing.append((0, b"c"))
+    third = writing.append((0, b"d"), (0, b"e"))
+    (whole,) = await writing.sent(1)
+    whole.outcome.set_exception(MessageSizeTooLargeError())
+
+    left = (await writing.sent(2))[1]
+    assert left.values == [b"a", b"b"]
+    left.outcome.set_result(None)
+    await first
+    assert not second.done()
+    assert not third.done()
+    right = (await writing.sent(3))[2]
+    assert right.values == [b"c", b"d", b"e"]
+    right.outcome.set_result(None)
+    await asyncio.gather(second, third)
+    assert writing.writer.problem is None
+    assert writing.link.replaced == 1
+    await writing.writer.close()
+
+
+async def test_requests_whose_records_lie_between_each_other_wait_for_their_own_halves() -> None:
+    writing = Writing(linger_ms=20.0)
+    one, other = writing.writer.begin(), writing.writer.begin()
+    for commit, value in [(one, b"a"), (other, b"b"), (one, b"c"), (other, b"d")]:
+        commit.add([(0, b"key", value, NO_HEADERS)])
+    done = [asyncio.create_task(outcome(commit)) for commit in (one, other)]
+    (whole,) = await writing.sent(1)
+    whole.outcome.set_exception(MessageSizeTooLargeError())
+    (await writing.sent(2))[1].outcome.set_result(None)
+    right = (await writing.sent(3))[2]
+    assert right.values == [b"c", b"d"]
+    assert not any(task.done() for task in done)
+    right.outcome.set_result(None)
+    await asyncio.gather(*done)
+    await writing.writer.close()
+
+
+async def test_a_record_that_is_too_large_costs_its_own_request_alone() -> None:
+    writing = Writing()
+    first, large, last = (writing.append((0, value)) for value in (b"a", b"large", b"c"))
+    order: list[bytes | None] = []
+    number = 0
+    while not last.done():
+        number += 1
+        batch = (await writing.sent(number))[number - 1]
+        if b"large" in batch.values:
+            batch.outcome.set_exception(MessageSizeTooLargeError())
+        else:
+            order += batch.values
+            batch.outcome.set_result(None)
+        await asyncio.sleep(0.005)
+
+    await first
+    await last
+    assert order == [b"a", b"c"]
+    with pytest.raises(LogUnavailable, match=r"max\.message\.bytes"):
+        await large
+    assert writing.writer.problem is None
+    await writing.writer.close()
+
+
+async def test_halves_that_come_too_late_time_out_with_their_requests() -> None:
+    writing = Writing(kafka_timeout=0.1)
+    requests = [writing.append((0, b"a")), writing.append((0, b"b"))]
+    (whole,) = await writing.sent(1)
+    whole.outcome.set_exception(MessageSizeTooLargeError())
+    for request in requests:
+        with pytest.raises(LogUnavailable, match="not acknowledged"):
+            await request
+    await writing.writer.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(InvalidTimestampError(), "clocks"), (TopicAuthorizationFailedError(), "may not write")],
+)
+async def test_what_kafka_refuses_is_a_problem_until_it_takes_the_record(
+    error: Exception, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_writer, "_OFFER_AGAIN", 0.01)
+    writing = Writing()
+    request = writing.append((0, b"a"), (0, b"b"))
+    (batch,) = await writing.sent(1)
+    batch.outcome.set_exception(error)
+    with pytest.raises(LogUnavailable, match=words):
+        await request
+    with pytest.raises(LogUnavailable, match=words):
+        writing.writer.begin()
+
+    offered = (await writing.sent(2))[1]
+    assert offered.values == [b"a"]
+    offered.outcome.set_exception(error)
+    again = (await writing.sent(3))[2]
+    assert writing.writer.problem is not None
+    again.outcome.set_result(None)
+    await until(lambda: writing.writer.problem is None)
+
+    later = writing.append((0, b"c"))
+    (await writing.sent(4))[3].outcome.set_result(None)
+    await later
+    await asyncio.sleep(0.05)
+    assert len(writing.producer.sent) == 4
+    await writing.writer.close()
+
+
+async def test_an_answer_about_the_producer_is_no_refusal_of_records() -> None:
+    writing = Writing()
+    request = writing.append((0, b"a"))
+    (batch,) = await writing.sent(1)
+    batch.outcome.set_exception(OutOfOrderSequenceNumber())
+    with pytest.raises(LogUnavailable, match="did not acknowledge"):
+        await request
+    assert writing.writer.problem is None
+    assert len(writing.link.failures) == 1
     await writing.writer.close()
