@@ -13,11 +13,20 @@ from contracts.settings import CommonSettings
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic as the system needs it."""
+    """A topic as the system needs it.
+
+    ``at_least``: settings that are created with the number given, and may be greater.
+    """
 
     name: str
     partitions: int
     config: Mapping[str, str] = field(default_factory=dict)
+    at_least: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def created_with(self) -> dict[str, str]:
+        """The settings of a new topic."""
+        return {**self.config, **{key: str(value) for key, value in self.at_least.items()}}
 
 
 class TopicError(RuntimeError):
@@ -35,6 +44,10 @@ KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1
 # A changelog's key is an identity, so the last value a key is enough; tombstones are not used.
 COMPACTED = {"cleanup.policy": "compact", "retention.ms": "-1", "retention.bytes": "-1"}
 
+
+# Workers write batches of up to 512 KiB, and single records of up to 1 MB. This is Kafka's own
+# default; a broker may have a lower one, or a higher one.
+WRITTEN_BY_WORKERS = {"max.message.bytes": 1_048_588}
 
 # Ten tallies a second and partition are written, of which the last one matters, and a scoreboard
 # reads the topic from its beginning: it must stay small, so it is compacted early and often.
@@ -55,10 +68,10 @@ def topic_specs(settings: CommonSettings) -> tuple[TopicSpec, ...]:
     """Return every topic of the main job."""
     return (
         TopicSpec(settings.results_topic, settings.partitions, KEPT),
-        TopicSpec(settings.changelog_topic, settings.partitions, COMPACTED),
+        TopicSpec(settings.changelog_topic, settings.partitions, COMPACTED, WRITTEN_BY_WORKERS),
         # One partition, so that every scoreboard sees all tallies in one order.
-        TopicSpec(settings.tallies_topic, 1, _KEPT_SMALL),
-        TopicSpec(settings.rejected_topic, 1, KEPT),
+        TopicSpec(settings.tallies_topic, 1, _KEPT_SMALL, WRITTEN_BY_WORKERS),
+        TopicSpec(settings.rejected_topic, 1, KEPT, WRITTEN_BY_WORKERS),
     )
 
 
@@ -78,7 +91,7 @@ async def ensure_topics(settings: CommonSettings, specs: Sequence[TopicSpec] | N
                 num_partitions=spec.partitions,
                 replication_factor=settings.replication,
                 topic_configs={
-                    **spec.config,
+                    **spec.created_with,
                     "min.insync.replicas": str(max(1, settings.replication - 1)),
                 },
             )
@@ -152,6 +165,16 @@ async def check_topics(
                                     spec.name, f"{key} is {config.get(key)!r}, needed: {wanted!r}"
                                 )
                             )
+                    problems += _too_low(spec, config)
     finally:
         await admin.close()
     return problems
+
+
+def _too_low(spec: TopicSpec, config: Mapping[str, str]) -> list[TopicError]:
+    # Who may not read the settings is told none, which is no fault of theirs.
+    return [
+        TopicError(spec.name, f"{key} is {config[key]}, needed: {least} or more")
+        for key, least in spec.at_least.items()
+        if int(config.get(key) or least) < least
+    ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pydantic import Field, field_validator
 
 from contracts.settings import CommonSettings
-from contracts.topics import KEPT, TopicSpec
+from contracts.topics import KEPT, WRITTEN_BY_WORKERS, TopicSpec
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel
@@ -81,7 +81,7 @@ def weather_topics(settings: WeatherSettings) -> tuple[TopicSpec, ...]:
     """Return the topics of the weather reports."""
     return (
         TopicSpec(settings.weather_reports_topic, settings.weather_partitions, KEPT),
-        TopicSpec(settings.weather_rejected_topic, 1, KEPT),
+        TopicSpec(settings.weather_rejected_topic, 1, KEPT, WRITTEN_BY_WORKERS),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from contracts.topics import COMPACTED, TopicSpec
+from contracts.topics import COMPACTED, WRITTEN_BY_WORKERS, TopicSpec
 from contracts.weather import WeatherSettings, weather_topics
 from weather.counts import FAMILIES, summarise
 from weather.summary import Summary
@@ -45,7 +45,12 @@ class WeatherStoreSettings(WeatherSettings):
 
 def counting_topics(settings: WeatherStoreSettings) -> tuple[TopicSpec, ...]:
     """Return the topics that counting from Kafka needs."""
-    changelog = TopicSpec(settings.weather_changelog_topic, settings.weather_partitions, COMPACTED)
+    changelog = TopicSpec(
+        settings.weather_changelog_topic,
+        settings.weather_partitions,
+        COMPACTED,
+        WRITTEN_BY_WORKERS,
+    )
     return (*weather_topics(settings), changelog)
 
 

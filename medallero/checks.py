@@ -451,7 +451,18 @@ def _rejection(note: bytes) -> str:
         return "a note that cannot be read"
     place = f"{read.get('partition')}/{read.get('offset')}"
     field = read.get("field")
-    return f"{place}: {field}: {read.get('error')}" if field else f"{place}: {read.get('error')}"
+    said = f"{place}: {field}: {read.get('error')}" if field else f"{place}: {read.get('error')}"
+    return said + "".join(_cut(read, part) for part in ("key", "value"))
+
+
+def _cut(note: dict[str, Any], part: str) -> str:
+    """Say that the note has only the beginning of a record's key or value, if so."""
+    kept = note.get(part)
+    if not isinstance(kept, dict) or "length" not in kept:
+        return ""
+    text = str(kept.get("base64", ""))
+    beginning = len(text) * 3 // 4 - text[-2:].count("=")
+    return f" (of its {part}'s {kept['length']:,} bytes the note has the first {beginning:,})"
 
 
 class _NoAnswer(Exception):

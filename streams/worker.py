@@ -36,8 +36,9 @@ class Worker:
         self.settings = settings
         self.catalogue: Catalogue = load_catalogue(settings.catalogue)
         self.app = bulk_app(settings)
+        results = self.app.bulk_topic(settings.results_topic)
         self.table: BulkTable[Standings] = self.app.bulk_table(
-            settings.results_topic,
+            results,
             settings.changelog_topic,
             lambda partition: Standings(partition, settings.partitions, self.catalogue),
         )
@@ -50,7 +51,6 @@ class Worker:
         self._published: dict[int, tuple[int, float]] = {}
         #: partition → Kafka's timestamp of the first record that no tally of ours counts
         self._since: dict[int, float] = {}
-        results = self.app.bulk_topic(settings.results_topic)
         tallies = self.app.bulk_topic(settings.tallies_topic, from_beginning=True)
         self.app.agent(results, name="standings")(self.keep_standings)
         self.app.agent(tallies, name="scoreboard")(self.keep_score)
@@ -97,8 +97,8 @@ class Worker:
             partition=partition,
             count=len(rejected),
             first_offset=rejected[0].offset,
-            field=rejected[0].error.field,
-            error=rejected[0].error.error,
+            field=rejected[0].error.field[:100],
+            error=rejected[0].error.error[:500],
         )
         records = rejected_records(topic, partition, rejected)
         try:

@@ -22,6 +22,9 @@ ID_LENGTH: Final = 64
 PLACE_LENGTH: Final = 64
 WEATHER_LENGTH: Final = 64
 DESCRIPTION_LENGTH: Final = 500
+#: The largest record that is read, bytes. What :func:`encode` writes has a few thousand; a larger
+#: one, with extra fields, would not fit into the topic that keeps what counts.
+RECORD_LENGTH: Final = 1_000_000
 #: °C. The extremes ever measured are -89.2 and 56.7 (World Meteorological Organization).
 LOWEST_TEMPERATURE: Final = -100
 HIGHEST_TEMPERATURE: Final = 100
@@ -131,6 +134,8 @@ def decode(value: bytes) -> Report:
     (A newer writer must not stop an older reader.) A record without ``v`` is read as of version 1.
     Raises ReportError.
     """
+    if len(value) > RECORD_LENGTH:
+        raise ReportError("", f"expected at most {RECORD_LENGTH} bytes, got {len(value)}")
     try:
         report = _DECODER.decode(value)
     except msgspec.ValidationError as error:

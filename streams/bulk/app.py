@@ -93,10 +93,29 @@ class BulkApp(faust.App):
         return topic
 
     def bulk_table(
-        self, source: str, changelog: str, make_state: Callable[[int], StateT]
+        self, source: Any, changelog: str, make_state: Callable[[int], StateT]
     ) -> BulkTable[StateT]:
-        """Return a new table over *source*; both topics must exist with equal partitions."""
-        table = BulkTable(self, source, changelog, make_state)
+        """Return a new table over *source*, which is what :meth:`bulk_topic` has returned.
+
+        *changelog* is the name of a topic that is the table's alone. Both topics must exist with
+        equal partitions.
+
+        :raises ImproperlyConfigured: *source* is no bulk topic of this app, or *changelog* serves
+            something else.
+        """
+        bulk = isinstance(getattr(source, "schema", None), BulkSchema)
+        if not bulk or source.app is not self:
+            raise ImproperlyConfigured(
+                f"a table is made of a topic that bulk_topic() of its app has returned: "
+                f"app.bulk_table(app.bulk_topic('name'), {changelog!r}, ...); got {source!r}"
+            )
+        (name,) = source.topics
+        if changelog in self.bulk_topics or changelog in {it.changelog for it in self.bulk_tables}:
+            raise ImproperlyConfigured(
+                f"the changelog {changelog!r} of the table over {name!r} serves something else "
+                "already: each table needs one of its own"
+            )
+        table = BulkTable(self, name, changelog, make_state)
         self.bulk_tables.append(table)
         return table
 

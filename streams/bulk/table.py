@@ -65,7 +65,10 @@ class BulkTable(Generic[StateT]):
 
         *durable* is awaited when a batch's changes are, and told how many seconds that took; the
         batch's offsets are not committed before it returns.
+
+        A stream of another topic than the table was made of ends the process.
         """
+        self._check(tuple(getattr(stream.channel, "topics", ())))
         slots = asyncio.Semaphore(in_flight)
         under_way: set[asyncio.Task[None]] = set()
 
@@ -98,8 +101,10 @@ class BulkTable(Generic[StateT]):
     def state_of(self, batch: Batch) -> StateT | None:
         """Return the state that *batch*, which is about to be applied, belongs to.
 
-        None if its assignment is over.
+        None if its assignment is over. A batch of another topic than the table was made of ends
+        the process: it would be acknowledged without having been applied.
         """
+        self._check((batch.assignment.tp.topic,))
         held = self._held.get(batch.partition)
         if held is None or held.assignment is not batch.assignment:
             return None
@@ -145,6 +150,14 @@ class BulkTable(Generic[StateT]):
         counters.published_records += len(changes)
         counters.publications += 1
         counters.publish_seconds += time.monotonic() - began
+
+    def _check(self, topics: tuple[str, ...]) -> None:
+        if topics != (self.source,):
+            named = ", ".join(map(repr, topics)) or "a channel that is no topic"
+            end_process(
+                f"an agent over {named} processes a table that was made of {self.source!r} "
+                f"(changelog {self.changelog!r}): make the table of the agent's topic"
+            )
 
     def hold(self, assignment: Assignment) -> Held[StateT]:
         """Return the partition's state, kept or empty, to be restored. Called by the recovery."""

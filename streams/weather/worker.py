@@ -39,8 +39,9 @@ class WeatherWorker:
     def __init__(self, settings: WeatherWorkerSettings) -> None:
         self.settings = settings
         self.app = bulk_app(settings)
+        reports = self.app.bulk_topic(settings.weather_reports_topic)
         self.table: BulkTable[PartitionReports] = self.app.bulk_table(
-            settings.weather_reports_topic,
+            reports,
             settings.weather_changelog_topic,
             lambda partition: PartitionReports(partition, settings.weather_partitions),
         )
@@ -50,8 +51,7 @@ class WeatherWorker:
         #: partition → Kafka's timestamp of the first record that the store does not count
         self._since: dict[int, float] = {}
         self._mirror = _Mirror(settings)
-        topic = self.app.bulk_topic(settings.weather_reports_topic)
-        self.app.agent(topic, name="weather")(self.keep_reports)
+        self.app.agent(reports, name="weather")(self.keep_reports)
         self.app.task(self.check)
         self.app.task(self.write_counts)
         web = Web(settings.worker_host, settings.worker_port, self.state)
@@ -87,8 +87,8 @@ class WeatherWorker:
             partition=batch.partition,
             count=len(rejected),
             first_offset=rejected[0].offset,
-            field=rejected[0].error.field,
-            error=rejected[0].error.error,
+            field=rejected[0].error.field[:100],
+            error=rejected[0].error.error[:500],
         )
         records = rejected_records(settings.weather_reports_topic, batch.partition, rejected)
         try:

@@ -31,6 +31,26 @@ def make_lab(kafka: str, tmp_path: Path) -> Iterator[MakeLab]:
         lab.close()
 
 
+@pytest.mark.parametrize("own_loop", [False, True], ids=["process", "a loop of its own"])
+def test_a_table_that_is_fed_by_another_topic_ends_the_process(
+    make_lab: MakeLab, own_loop: bool
+) -> None:
+    # given an agent over the source with a table that was made of another topic
+    lab = make_lab()
+    other = f"{lab.name}-other"
+    lab.create_topic(other)
+    lab.write([(f"key-{number}", number) for number in range(5)])
+    # when
+    worker = lab.start(foreign=other, own_loop=own_loop)
+    # then it ends and names both, and has neither committed nor written anything
+    assert worker.wait_exit() == EXIT_CODE
+    assert f"an agent over '{lab.source}' processes a table that was made of '{other}'" in (
+        worker.log()
+    )
+    assert lab.committed() == {0: None}
+    assert lab.read(lab.changelog) == []
+
+
 def test_a_slow_agent_stops_the_fetching_and_memory_stays_bounded(make_lab: MakeLab) -> None:
     # given a worker whose changes do not reach the changelog
     lab = make_lab()

@@ -52,6 +52,10 @@ class BulkAppSettings:
     batch_records: int = 200
     drain_timeout: float = 20.0
     stall_timeout: float = 60.0
+    #: another topic that the table is made of, although the agent is over the source
+    foreign: str | None = None
+    #: whether the agent has a loop of its own instead of the table's
+    own_loop: bool = False
     #: of the group's static member
     name: str | None = None
 
@@ -140,9 +144,8 @@ def _bulk(settings: BulkAppSettings) -> tuple[Any, Callable[[], dict[str, Any]]]
         return RocksState(settings.directory / f"state-{partition}", _encode, int, max)
 
     source = app.bulk_topic(settings.source)
-    table: BulkTable[KeyedState[int]] = app.bulk_table(
-        settings.source, settings.changelog, make_state
-    )
+    of = source if settings.foreign is None else app.bulk_topic(settings.foreign)
+    table: BulkTable[KeyedState[int]] = app.bulk_table(of, settings.changelog, make_state)
 
     def apply(state: KeyedState[int], batch: Batch) -> dict[bytes, bytes]:
         for record in batch.records:
@@ -153,7 +156,13 @@ def _bulk(settings: BulkAppSettings) -> tuple[Any, Callable[[], dict[str, Any]]]
 
     @app.agent(source)
     async def keep(stream: Any) -> None:
-        await table.process(stream, apply)
+        if not settings.own_loop:
+            await table.process(stream, apply)
+        async for event in stream.noack().events():
+            state = table.state_of(event.value)
+            if state is not None:
+                await table.publish(event.value, apply(state, event.value))
+            event.ack()
 
     def look() -> dict[str, Any]:
         by_partition = {p: dict(state.items()) for p, state in table.owned()}

@@ -31,7 +31,7 @@ import mode.utils.queues
 import pytest
 from faust.exceptions import ImproperlyConfigured
 
-from streams.bulk import BulkApp, recovery, transport
+from streams.bulk import BulkApp, DictState, recovery, transport
 from streams.bulk.delivery import BulkSchema
 
 CONSUMER = faust.transport.consumer.Consumer
@@ -224,6 +224,25 @@ def test_another_version_of_faust_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(faust, "__version__", "0.16.0")
     with pytest.raises(ImproperlyConfigured, match=r"found 0\.16\.0"):
         BulkApp("any", kafka_settings={"bootstrap_servers": "127.0.0.1:1"}, broker="bulk://")
+
+
+def test_a_table_is_made_of_a_topic_of_its_app_and_has_a_changelog_of_its_own() -> None:
+    def make_app() -> BulkApp:
+        return BulkApp("any", kafka_settings={"bootstrap_servers": "127.0.0.1:1"}, broker="bulk://")
+
+    def make_state(_partition: int) -> DictState[int]:
+        return DictState(str.encode, int, max)  # type: ignore[arg-type]  # never used
+
+    app, other = make_app(), make_app()
+    topic = app.bulk_topic("readings")
+    for source in ("readings", app.topic("readings"), other.bulk_topic("readings"), None):
+        with pytest.raises(ImproperlyConfigured, match=r"app\.bulk_table\(app\.bulk_topic"):
+            app.bulk_table(source, "changelog", make_state)
+    with pytest.raises(ImproperlyConfigured, match="serves something else"):
+        app.bulk_table(topic, "readings", make_state)
+    assert app.bulk_table(topic, "changelog", make_state).source == "readings"
+    with pytest.raises(ImproperlyConfigured, match="needs one of its own"):
+        app.bulk_table(app.bulk_topic("other"), "changelog", make_state)
 
 
 def test_stock_tables_beside_bulk_tables_are_refused() -> None:

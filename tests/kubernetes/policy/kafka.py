@@ -29,7 +29,7 @@ def topics_are_what_the_program_needs(cluster: Cluster) -> Iterator[str]:
             continue
         if topic["partitions"] != spec.partitions:
             yield f"{spec.name} has {topic['partitions']} partitions, not {spec.partitions}"
-        for key, value in spec.config.items():
+        for key, value in spec.created_with.items():
             if str(topic.get("config", {}).get(key)) != value:
                 yield f"{spec.name}: {key} is {topic.get('config', {}).get(key)}, not {value}"
 
