@@ -15,6 +15,7 @@ A catalogue is a TOML file (``olympics/catalogue.toml`` is the packaged one)::
     two_bronzes = false                 # optional: both losing semi-finalists take bronze
     irm = { did_not_start = ["WDR"] }   # optional: further invalid-result marks, by their class
     events = [                          # optional: units with rules or a title of their own
+      { words = ["ergometer", "erg"], order = "higher" },
       { units = "SWM?PLUNGE*", order = "higher" },
       { units = "*swim-off*", phase = "other", title = "Swim-off" },
     ]
@@ -41,12 +42,11 @@ are compared without case, accents or repeated white space, so two that collide 
 
 from __future__ import annotations
 
-import fnmatch
 import functools
 import hashlib
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from importlib import resources
@@ -56,7 +56,9 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
 import msgspec
 
+from olympics.patterns import Patterns, check_phrase, first_match
 from olympics.text import canonical_text, folded, shown
+from olympics.words import ENTRY_UNIT_PREFIX
 from olympics.words import IrmClass as IrmClass
 from olympics.words import Order as Order
 from olympics.words import Phase as Phase
@@ -77,12 +79,9 @@ _IRM_CLASSES: Mapping[str, IrmClass] = {
 
 
 class Event(msgspec.Struct, frozen=True):
-    """What the units that match a pattern have of their own; None is not said here.
+    """What the units that match a pattern have of their own; None is not said here."""
 
-    Patterns are those of a shell (``*``, ``?``, ``[…]``), without regard to case.
-    """
-
-    units: str
+    patterns: Patterns
     order: Order | None = None
     phase: Phase | None = None
     two_bronzes: bool | None = None
@@ -150,7 +149,11 @@ class Sport(msgspec.Struct, frozen=True, dict=True):
 
         It then ranks as the sport does, which nobody may have meant.
         """
-        return self._order_of(unit) is not None or not any(it.order for it in self.events)
+        return (
+            self._order_of(unit) is not None
+            or not any(it.order for it in self.events)
+            or unit.startswith(ENTRY_UNIT_PREFIX)
+        )
 
     def irm_class(self, code: str) -> IrmClass | None:
         """Return the class of an invalid-result mark in any case and spacing; None has no rule."""
@@ -158,20 +161,20 @@ class Sport(msgspec.Struct, frozen=True, dict=True):
 
     @functools.cached_property
     def _order_of(self) -> Callable[[str], Order | None]:
-        return _first_match([(it.units, it.order) for it in self.events if it.order is not None])
+        return first_match([(it.patterns, it.order) for it in self.events if it.order is not None])
 
     @functools.cached_property
     def _phase_of(self) -> Callable[[str], Phase | None]:
-        return _first_match([(it.units, it.phase) for it in self.events if it.phase is not None])
+        return first_match([(it.patterns, it.phase) for it in self.events if it.phase is not None])
 
     @functools.cached_property
     def _two_bronzes_of(self) -> Callable[[str], bool | None]:
-        said = [(it.units, it.two_bronzes) for it in self.events if it.two_bronzes is not None]
-        return _first_match(said)
+        said = [(it.patterns, it.two_bronzes) for it in self.events if it.two_bronzes is not None]
+        return first_match(said)
 
     @functools.cached_property
     def _title_of(self) -> Callable[[str], Event | None]:
-        return _first_match([(it.units, it) for it in self.events if it.title or it.titles])
+        return first_match([(it.patterns, it) for it in self.events if it.title or it.titles])
 
     @functools.cached_property
     def _irm(self) -> dict[str, IrmClass]:
@@ -335,6 +338,7 @@ def rules_revision(catalogue: Catalogue) -> int:
 
 # The file's own shape. msgspec checks it; what it cannot express is checked below.
 
+_Pattern = Annotated[str, msgspec.Meta(min_length=1)]
 _Language = Annotated[str, msgspec.Meta(pattern=r"\A[a-z]{2}\Z")]
 
 
@@ -361,7 +365,8 @@ class _RawIrm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _RawEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    units: Annotated[str, msgspec.Meta(min_length=1)]
+    units: _Pattern | Annotated[tuple[_Pattern, ...], msgspec.Meta(min_length=1)] = ()
+    words: _Pattern | Annotated[tuple[_Pattern, ...], msgspec.Meta(min_length=1)] = ()
     order: Order | None = None
     phase: Phase | None = None
     two_bronzes: bool | None = None
@@ -441,22 +446,40 @@ def _sport(name: str, raw: _RawSport, irm: Mapping[str, IrmClass], file: str) ->
 
 def _event(raw: _RawEvent, file: str, place: str) -> Event:
     event = Event(
-        units=raw.units,
+        patterns=_patterns(raw, file, place),
         order=raw.order,
         phase=raw.phase,
         two_bronzes=raw.two_bronzes,
         title=_title(raw.title, file, f"{place}.title"),
         titles=_titles(raw.titles, file, place),
     )
-    if event == Event(units=raw.units):
+    if event == Event(event.patterns):
         raise CatalogueError(
-            file, place, "expected order, phase, two_bronzes, title or titles beside units"
+            file,
+            place,
+            "expected beside units and words: order, phase, two_bronzes, title or titles",
         )
     return event
 
 
+def _patterns(raw: _RawEvent, file: str, place: str) -> Patterns:
+    patterns = Patterns(
+        *((it,) if isinstance(it, str) else it for it in (raw.units, raw.words)),
+    )
+    if patterns == Patterns():
+        raise CatalogueError(file, place, "expected units or words: which units it is about")
+    for number, phrase in enumerate(patterns.phrases):
+        try:
+            check_phrase(phrase)
+        except ValueError as error:
+            raise CatalogueError(
+                file, f"{place}.words[{number}]", f"expected {error}, got {shown(phrase)}"
+            ) from error
+    return patterns
+
+
 def _counted_by(sport: Sport) -> list[Any]:
-    events = [(it.units, it.order, it.phase, it.two_bronzes) for it in sport.events]
+    events = [(it.patterns, it.order, it.phase, it.two_bronzes) for it in sport.events]
     return [
         *(sport.name, sport.code, sport.order, sport.two_bronzes, sport.irm),
         [event for event in events if event[1:] != (None, None, None)],
@@ -601,28 +624,3 @@ def _listed(kind: _Kind, known: tuple[str, ...]) -> str:
     if len(known) <= 12:
         return f"a {kind} of the catalogue: {', '.join(known)}"
     return f"one of the {len(known)} names of a {kind} in the catalogue, such as {known[0]}"
-
-
-def _first_match(said: Sequence[tuple[str, _Said]]) -> Callable[[str], _Said | None]:
-    """Return a function from a unit to what is said beside the first pattern that matches it."""
-    if not said:
-        return lambda unit: None
-    patterns = [pattern.lower() for pattern, _ in said]
-    # One expression with a group per pattern: alternatives are tried from left to right.
-    together = _any_of([f"({fnmatch.translate(it)})" for it in patterns]).match
-    # Most units match none of them. To see that is quicker with those that begin anywhere apart.
-    begins = _any_of([fnmatch.translate(it) for it in patterns if it[:1] != "*"]).match
-    within = _any_of([fnmatch.translate(it.lstrip("*")) for it in patterns if it[:1] == "*"]).search
-
-    def first_match(unit: str) -> _Said | None:
-        text = unit.lower()
-        if begins(text) is None and within(text) is None:
-            return None
-        match = together(text)
-        return said[match.lastindex - 1][1] if match and match.lastindex else None
-
-    return first_match
-
-
-def _any_of(expressions: Sequence[str]) -> re.Pattern[str]:
-    return re.compile("|".join(expressions) or "(?!)")

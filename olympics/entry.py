@@ -24,8 +24,8 @@ from olympics.result import (
     whole_number,
 )
 from olympics.text import shown
+from olympics.words import ENTRY_UNIT_PREFIX as ENTRY_UNIT_PREFIX
 
-ENTRY_UNIT_PREFIX: Final = "entry/"
 ENTRY_ID_LENGTH: Final = UNIT_LENGTH - len(ENTRY_UNIT_PREFIX)
 
 

@@ -1,6 +1,9 @@
 """The closed vocabularies of the rules, in the terms of the Olympic Data Feed."""
 
-from typing import Literal
+from typing import Final, Literal
+
+# The units of entries: each has one competitor, whom a coin has given its outcome.
+ENTRY_UNIT_PREFIX: Final = "entry/"
 
 # What a unit decides. Only semi-finals (in some sports), finals and bronze matches award medals.
 Phase = Literal["round", "semifinal", "final", "bronze", "other"]

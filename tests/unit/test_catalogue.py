@@ -341,8 +341,14 @@ def test_a_faculty_has_a_short_name_and_a_colour() -> None:
         ("number = 0", "number = -1", "sports.rowing.number", "expected `int` >= 0"),
         ("number = 0", 'aliases = "x"', "sports.rowing.aliases", "expected `array`"),
         ("number = 0", 'aliases = ["´"]', "sports.rowing", "names with letters"),
-        ("number = 0", "events = [{units = 3}]", "sports.rowing.events[0].units", "`str`"),
-        ("number = 0", 'events = [{units = "*"}]', "sports.rowing.events[0]", "beside units"),
+        ("number = 0", "events = [{units = 3}]", "sports.rowing.events[0].units", "`str | array`"),
+        ("number = 0", "events = [{units = []}]", "sports.rowing.events[0].units", "length >= 1"),
+        ("number = 0", 'events = [{order = "lower"}]', "sports.rowing.events[0]", "units or words"),
+        (
+            *("number = 0", 'events = [{words = ["x", "* –"], order = "lower"}]'),
+            *("sports.rowing.events[0].words[1]", "at least one word, of letters or digits"),
+        ),
+        ("number = 0", 'events = [{units = "*"}]', "sports.rowing.events[0]", "order, phase, two_"),
         (
             *("number = 0", 'events = [{units = "*", phase = "semi"}]'),
             *("sports.rowing.events[0].phase", "'semi'"),
