@@ -371,7 +371,8 @@ class FastConnection(asyncio.Protocol):
     def _answer(self, outcome: Outcome) -> None:
         seconds = time.perf_counter() - self._started
         self._lane.api.log.answered(self._request_id, self._caller or ANYONE, outcome, seconds)
-        self._end(answer_of(outcome))
+        assert self._head is not None
+        self._end(answer_of(outcome, self._head.status))
 
     def _refuse(self, refused: Refused) -> None:
         seconds = time.perf_counter() - self._started

@@ -114,7 +114,7 @@ class RecordCalls:
 
     async def _answer(self, context: Context, take: Callable[[Call], Awaitable[Outcome]]) -> bytes:
         started = time.perf_counter()
-        metadata = _metadata(context)
+        metadata = metadata_of(context)
         request_id = self._shared.ids.id_of(metadata.get(REQUEST_ID))
         caller: Caller | None = None
         self._shared.active += 1
@@ -147,7 +147,7 @@ class RecordCalls:
         return answer
 
 
-def _metadata(context: Context) -> dict[str, str]:
+def metadata_of(context: Context) -> dict[str, str]:
     """Return the metadata that are text, the first of each name."""
     found: dict[str, str] = {}
     for name, value in context.invocation_metadata() or ():

@@ -12,6 +12,7 @@ from gateway.access import Access
 from gateway.budget import Budget
 from gateway.grpc_items import entries_of, reports_of, results_of
 from gateway.grpc_records import Call, RecordCalls, Shared
+from gateway.grpc_unknown import Unknown
 from gateway.intake import Entries, Intake, Results
 from gateway.metrics import Metrics
 from gateway.rate import Rate
@@ -25,6 +26,7 @@ from protos.medallero.v1 import intake_pb2
 from protos.medallero.weather.v1 import report_pb2
 
 SERVICE: Final = intake_pb2.DESCRIPTOR.services_by_name["ResultIntake"].full_name
+METHODS: Final = ("Submit", "SubmitStream")
 REPORT_SERVICE: Final = report_pb2.DESCRIPTOR.services_by_name["ReportIntake"].full_name
 #: gRPC's own default. A call's message is in memory before anybody can refuse it, so the worst that
 #: can be asked for is this times ``max_rpcs``: 2 GB. Who has more to send opens a stream.
@@ -78,6 +80,8 @@ class GrpcServer:
         reflection.enable_server_reflection(
             (*services, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
         )
+        # Last: it takes whatever no handler before it knows.
+        self._server.add_generic_rpc_handlers((Unknown(shared, tuple(services), METHODS),))
 
     async def start(self) -> int:
         """Listen; return the port.
@@ -153,10 +157,8 @@ class GrpcServer:
 
 
 def _handlers(service: str, calls: RecordCalls) -> grpc.GenericRpcHandler:
-    return grpc.method_handlers_generic_handler(
-        service,
-        {
-            "Submit": grpc.unary_unary_rpc_method_handler(calls.submit),
-            "SubmitStream": grpc.stream_unary_rpc_method_handler(calls.submit_stream),
-        },
+    handlers = (
+        grpc.unary_unary_rpc_method_handler(calls.submit),
+        grpc.stream_unary_rpc_method_handler(calls.submit_stream),
     )
+    return grpc.method_handlers_generic_handler(service, dict(zip(METHODS, handlers, strict=True)))

@@ -27,9 +27,9 @@ class Answer(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def answer_of(outcome: Outcome) -> Answer:
-    """All or some accepted: 202. None accepted, all bad: 422 with the same body."""
-    return Answer(422 if outcome.all_bad else 202, _encode(outcome))
+def answer_of(outcome: Outcome, status: int) -> Answer:
+    """All or some accepted: *status*. None accepted, all bad: 422 with the same body."""
+    return Answer(422 if outcome.all_bad else status, _encode(outcome))
 
 
 def answer_to(refused: Refused, request_id: str) -> Answer:
@@ -81,5 +81,5 @@ _START: Final = {
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
         f"Content-Type: {JSON}\r\nServer: {SERVER}\r\nDate: "
     )
-    for status in (202, 422, *(reason.http_status for reason in Reason))
+    for status in (200, 202, 422, *(reason.http_status for reason in Reason))
 }

@@ -26,8 +26,8 @@ from gateway.http_records import Route, Routes
 from gateway.in_flight import InFlight
 from gateway.live import Live
 from gateway.metrics import CONTENT_TYPE, Metrics
-from gateway.openapi import openapi_document
 from gateway.page import Asset, load_page
+from gateway.paths import COURSE, SETTING, PathsError, canonical_path, nearest_paths
 from gateway.record_intake import RecordIntake
 from gateway.refusal import Reason, Refused
 from gateway.request_ids import RequestIds
@@ -53,6 +53,7 @@ class HttpApi:
         intake: RecordIntake,
         reports: RecordIntake | None,
         routes: Routes,
+        openapi: bytes,
         standings: Standings,
         live: Live,
         catalogue: bytes,
@@ -69,7 +70,7 @@ class HttpApi:
         self.log = RequestLog("http", metrics, debug=settings.log_level == "debug")
         #: Returns the metrics; of several processes, all of them.
         self.expose: Callable[[], Awaitable[bytes]] = self._own_metrics
-        self._openapi = openapi_document(settings)
+        self._openapi = openapi
         self._routes: dict[str, dict[str, Handler]] = {
             "/v1/standings": {"GET": self._get_standings},
             "/v1/stream": {"GET": self._get_stream},
@@ -79,13 +80,16 @@ class HttpApi:
             "/metrics": {"GET": self._get_metrics},
             "/openapi.json": {"GET": self._get_openapi},
         }
-        for path, route in routes.items():
-            self._routes[path] = {"POST": self._poster(route)}
         if reports is not None:
             # Apart: a gateway whose RabbitMQ is away still takes results.
             self._routes["/readyz/weather"] = {"GET": _readiness_of(reports)}
         for path, asset in load_page().items():
             self._routes[path] = {"GET": _asset_handler(asset)}
+        for path, route in routes.items():
+            methods = self._routes.setdefault(path, {})
+            if methods and path not in COURSE:
+                raise PathsError(f"{SETTING}: {path} is one of the gateway's own paths")
+            methods["POST"] = self._poster(route)
 
     async def handle(self, request: BaseRequest) -> StreamResponse:
         """Return the answer to *request*."""
@@ -131,11 +135,9 @@ class HttpApi:
             if path.startswith(_UNITS):
                 methods = {"GET": self._get_unit}
             else:
-                methods = self._routes.get(path.rstrip("/") or "/")
+                methods = self._routes.get(canonical_path(path))
                 if methods is None:
-                    raise Refused(
-                        Reason.NOT_FOUND, f"there is nothing at {path[:80]!r}; see /openapi.json"
-                    )
+                    raise Refused(Reason.NOT_FOUND, self._nothing_at(path))
         method = "GET" if request.method == "HEAD" else request.method
         handler = methods.get(method)
         if handler is None:
@@ -143,8 +145,19 @@ class HttpApi:
             raise Refused(Reason.METHOD_NOT_ALLOWED, f"expected {allow}", allow=allow)
         return handler
 
+    def _nothing_at(self, path: str) -> str:
+        course = COURSE.get(canonical_path(path))
+        if course is not None and course.kind == "report":
+            return (
+                f"{path[:80]!r} takes weather reports, and this gateway takes none: "
+                "MEDALLERO_WEATHER_WRITERS says where they go"
+            )
+        near = nearest_paths(path, self._routes)
+        hint = f"did you mean {' or '.join(near)}? All paths are in" if near else "see"
+        return f"there is nothing at {path[:80]!r}; {hint} /openapi.json"
+
     def _poster(self, route: Route) -> Handler:
-        kinds, records = route
+        kinds, records, status = route
 
         async def post(request: BaseRequest) -> Response:
             started = time.perf_counter()
@@ -163,7 +176,7 @@ class HttpApi:
                 self.log.refused(request_id, caller, refused, time.perf_counter() - started)
                 raise
             self.log.answered(request_id, caller, outcome, time.perf_counter() - started)
-            return response_of(answer_of(outcome))
+            return response_of(answer_of(outcome, status))
 
         return post
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from gateway.http_records import KindOf, RecordRequests, Routes, is_lines
+from gateway.http_records import KindOf, RecordRequests, Routes, is_lines, route_of
 from gateway.refusal import Refused
 from gateway.tracing import Headers, headers_of
 
@@ -35,7 +35,8 @@ _ITS_OWN: Final = frozenset((b"idempotency-key", b"x-request-id", b"traceparent"
 
 
 class PlainHead(NamedTuple):
-    """What a plain head says. ``length`` is the body's, bytes, at least 1."""
+    """What a plain head says. ``length`` is the body's, bytes, at least 1; ``status`` that of
+    success."""
 
     length: int
     kind_of: KindOf
@@ -43,6 +44,7 @@ class PlainHead(NamedTuple):
     authorization: str | None
     request_id: str | None
     trace: Headers
+    status: int
 
 
 class PlainHeads:
@@ -114,7 +116,7 @@ class _Parsed:
 
 def _plain(parsed: _Parsed, longest_body: int, routes: Routes) -> PlainHead | None:
     headers = parsed.headers
-    route = routes.get(parsed.url.decode("latin-1"))
+    route = route_of(routes, parsed.url.decode("latin-1"))
     length = int(headers.get(b"content-length", b"0"))
     if (
         route is None
@@ -143,4 +145,5 @@ def _plain(parsed: _Parsed, longest_body: int, routes: Routes) -> PlainHead | No
         text(b"authorization"),
         text(b"x-request-id"),
         headers_of(text(b"traceparent"), text(b"tracestate")),
+        route.status,
     )

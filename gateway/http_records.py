@@ -14,6 +14,7 @@ from gateway.budget import Budget, Lease
 from gateway.http_body import read_lines, read_whole
 from gateway.intake import Entries, Results
 from gateway.outcome import Outcome
+from gateway.paths import RecordPath, canonical_path
 from gateway.rate import Rate, network_of
 from gateway.record_count import check_array_text, too_many
 from gateway.record_intake import BLANK, Draft, Kind, NotAnItem, RecordIntake
@@ -45,16 +46,18 @@ _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _RESULTS: Final = Results()
 
 
+def kinds_of(path: RecordPath) -> Callable[[str | None], KindOf]:
+    """Return what makes the kind of a request's items, given its idempotency key."""
+
+    def entries(key: str | None) -> KindOf:
+        _check_key(key)
+        return lambda several: Entries(path.faculty, key, several, path.nameless)
+
+    return {"result": _results, "entry": entries, "report": _reports}[path.kind]
+
+
 def _results(_key: str | None) -> KindOf:
     return lambda _several: _RESULTS
-
-
-def _entries(faculty: str | None) -> Callable[[str | None], KindOf]:
-    def kinds(key: str | None) -> KindOf:
-        _check_key(key)
-        return lambda several: Entries(faculty, key, several)
-
-    return kinds
 
 
 def _reports(key: str | None) -> KindOf:
@@ -65,23 +68,6 @@ def _reports(key: str | None) -> KindOf:
 def _check_key(key: str | None) -> None:
     if key is not None and not key.strip():
         raise Refused(Reason.BAD_REQUEST, "Idempotency-Key is empty")
-
-
-#: Paths that take results and entries, and which, given the request's idempotency key. Those
-#: without a version are of the course's clients; each stands for a faculty.
-RECORD_PATHS: Final[dict[str, Callable[[str | None], KindOf]]] = {
-    "/v1/results": _results,
-    "/v1/entries": _entries(None),
-    "/ingenieria": _entries("engineering"),
-    "/agronomia": _entries("agronomy"),
-    "/engineering": _entries("engineering"),
-    "/agronomy": _entries("agronomy"),
-}
-#: Paths that take weather reports; the first one is of the course's clients.
-REPORT_PATHS: Final[dict[str, Callable[[str | None], KindOf]]] = {
-    "/input": _reports,
-    "/v1/reports": _reports,
-}
 
 
 class Items(NamedTuple):
@@ -204,14 +190,23 @@ class RecordRequests:
 
 
 class Route(NamedTuple):
-    """What a path takes, given the request's idempotency key, and who takes it."""
+    """What a path takes, given the request's idempotency key, and who takes it.
+
+    ``status`` is the answer when records are accepted.
+    """
 
     kinds: Callable[[str | None], KindOf]
     records: RecordRequests
+    status: int = 202
 
 
-#: By path.
+#: By path, in the form in which paths are compared.
 Routes = Mapping[str, Route]
+
+
+def route_of(routes: Routes, path: str) -> Route | None:
+    """Return who takes what is posted to *path*, as it stands in a request."""
+    return routes.get(path) or routes.get(canonical_path(path))
 
 
 def is_lines(header: str | None) -> bool:

@@ -23,7 +23,7 @@ from gateway.record_intake import (
 )
 from gateway.settings import GatewaySettings
 from olympics.catalogue import Catalogue
-from olympics.entry import parse_entry
+from olympics.entry import NAMES, parse_entry
 from olympics.plain import encode_plain, read_plain
 from olympics.result import Competitor, Result, ResultError, encode, key_of, parse_result
 
@@ -44,12 +44,14 @@ class Entries:
     """Items are entries of the course.
 
     ``faculty`` is the one of the request's path. ``key`` makes a retry safe for entries without an
-    id: it becomes the id of the only item, or ``key#index`` if there are ``several``.
+    id: it becomes the id of the only item, or ``key#index`` if there are ``several``. ``nameless``:
+    they may lack the student.
     """
 
     faculty: str | None = None
     key: str | None = None
     several: bool = False
+    nameless: bool = False
 
     kind = "entry"
     plural = "entries"
@@ -67,8 +69,8 @@ class Intake(RecordIntake):
 
     fields = frozenset(
         (
-            *("object", "id", "student", "name", "nombre", "age", "edad", "discipline"),
-            *("disciplina", "facultad", *Result.__struct_fields__),
+            *("object", "id", *Result.__struct_fields__),
+            *(name for names in NAMES.values() for name in names),
             *(f"competitor.{name}" for name in Competitor.__struct_fields__),
         )
     )
@@ -154,7 +156,12 @@ class Intake(RecordIntake):
             given = given_id(raw) or kind.id_at(index)
             entry_id = given or uuid4().hex
             result = parse_entry(
-                raw, self._catalogue, entry_id=entry_id, seed=self._seed, faculty=kind.faculty
+                raw,
+                self._catalogue,
+                entry_id=entry_id,
+                seed=self._seed,
+                faculty=kind.faculty,
+                nameless=kind.nameless,
             )
             if faculties is not None:
                 _only_of(faculties, result)

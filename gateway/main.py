@@ -14,6 +14,7 @@ import uvloop
 
 from contracts.logs import configure_logs
 from gateway.access import AccessError
+from gateway.paths import PathsError
 from gateway.processes import ProcessesFailed, run_processes
 from gateway.service import Gateway
 from gateway.settings import GatewaySettings
@@ -49,7 +50,7 @@ def run(settings: GatewaySettings, place: Place | None = None) -> None:
             asyncio.run(run_processes(settings))
         else:
             uvloop.run(_serve(settings, place))
-    except (CatalogueError, AccessError, TlsError, OSError) as error:
+    except (CatalogueError, PathsError, AccessError, TlsError, OSError) as error:
         sys.exit(f"medallero gateway: {error}")
     except ProcessesFailed:
         sys.exit(1)

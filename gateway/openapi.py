@@ -1,13 +1,17 @@
 """The OpenAPI document: what the HTTP interface is, for people and for generators of clients."""
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from contracts.snapshot import COUNTS
 from gateway.outcome import LISTED
+from gateway.paths import OWN, RecordPath
 from gateway.settings import GatewaySettings
 from olympics.entry import ENTRY_ID_LENGTH
+from olympics.entry import NAMES as ENTRY_NAMES
 from olympics.result import (
     COMPETITOR_LENGTH,
     IRM_LENGTH,
@@ -23,9 +27,12 @@ from weather.report import (
     ID_LENGTH,
     LATEST,
     LOWEST_TEMPERATURE,
+    MUNICIPALITIES,
     PLACE_LENGTH,
     WEATHER_LENGTH,
+    WEATHERS,
 )
+from weather.report import NAMES as REPORT_NAMES
 
 Schema = dict[str, Any]
 
@@ -46,24 +53,25 @@ _ENTRY_EXAMPLE: Final = {
     "faculty": "Ingeniería",
     "discipline": 1,
 }
-_REPORT_EXAMPLES: Final[dict[str, Schema]] = {
-    "/input": {"description": "Está lloviendo", "country": "GT", "weather": "Lluvioso"},
-    "/v1/reports": {
-        "municipality": "mixco",
-        "temperature": 22.5,
-        "humidity": 60,
-        "weather": "rainy",
-    },
+_TWEET_EXAMPLE: Final = {"description": "Está lloviendo", "country": "GT", "weather": "Lluvioso"}
+_REPORT_EXAMPLE: Final = {
+    "municipality": "mixco",
+    "temperature": 22.5,
+    "humidity": 60,
+    "weather": "rainy",
 }
 _COURSE_EXAMPLE: Final = {"student": "Alvaro García", "age": 20, "discipline": 1}
 
 
-def openapi_document(settings: GatewaySettings) -> bytes:
-    """Return the document, OpenAPI 3.1 in JSON, with the limits of *settings*."""
-    return msgspec.json.encode(_document(settings))
+def openapi_document(settings: GatewaySettings, paths: Mapping[str, RecordPath]) -> bytes:
+    """Return the document, OpenAPI 3.1 in JSON, with the limits of *settings*.
+
+    *paths* are those that take records.
+    """
+    return msgspec.json.encode(_document(settings, paths))
 
 
-def _document(settings: GatewaySettings) -> Schema:
+def _document(settings: GatewaySettings, paths: Mapping[str, RecordPath]) -> Schema:
     return {
         "openapi": "3.1.0",
         "info": {
@@ -71,12 +79,14 @@ def _document(settings: GatewaySettings) -> Schema:
             "version": "1",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             "description": (
-                "Raw results in, live standings out. A 202 means that every accepted record is on "
-                "Kafka, acknowledged by all in-sync replicas; nothing is answered before that. "
+                "Raw results in, live standings out. A 202 (200 on the course's paths) means that "
+                "every accepted record is on Kafka, acknowledged by all in-sync replicas; nothing "
+                "is answered before that. "
+                "Paths are compared without case, accents and a slash at the end. "
                 "Every answer carries X-Request-ID: the client's own, if it sent one."
             ),
         },
-        "paths": _paths(settings),
+        "paths": _paths(settings, paths),
         "components": {
             "schemas": _schemas(),
             "parameters": _parameters(),
@@ -91,50 +101,18 @@ def _document(settings: GatewaySettings) -> Schema:
     }
 
 
-def _paths(settings: GatewaySettings) -> Schema:
+def _paths(settings: GatewaySettings, record_paths: Mapping[str, RecordPath]) -> Schema:
     paths: Schema = {
-        "/v1/results": {
-            "post": _post(
-                settings,
-                "postResults",
-                "Submit results",
-                "One result, an array of results, or NDJSON. Sending a result again changes "
-                "nothing; a higher version replaces a lower one.",
-                "Result",
-                _RESULT_EXAMPLE,
-            )
-        },
-        "/v1/entries": {
-            "post": _post(
-                settings,
-                "postEntries",
-                "Submit entries of the course",
-                "One entry, an array of entries, or NDJSON. A fair coin, a function of the entry's "
-                "id, settles each.",
-                "Entry",
-                _ENTRY_EXAMPLE,
-            )
-        },
+        path: {"post": _of_records(settings, path, it)} for path, it in record_paths.items()
     }
-    for path, faculty in (
-        ("/ingenieria", "engineering"),
-        ("/agronomia", "agronomy"),
-        ("/engineering", "engineering"),
-        ("/agronomy", "agronomy"),
-    ):
-        paths[path] = {
-            "post": _post(
-                settings,
-                f"post{path[1:].title()}",
-                f"Submit entries of {faculty}",
-                f"As /v1/entries. The path gives the faculty, {faculty}, of entries that have "
-                "none; one that has another is rejected.",
-                "Entry",
-                _COURSE_EXAMPLE,
+    if settings.weather_writers:
+        paths["/readyz/weather"] = {
+            "get": _get(
+                "getWeatherReadiness",
+                "Weather reports are really taken. /readyz does not depend on this.",
+                "Status",
             )
         }
-    if settings.weather_writers:
-        paths |= _report_paths(settings)
     paths |= {
         "/v1/standings": {
             "get": _get("getStandings", "The standings, one consistent snapshot", "Standings")
@@ -174,8 +152,8 @@ def _paths(settings: GatewaySettings) -> Schema:
             "get": _get_text("getMetrics", "Metrics in Prometheus' text format", "text/plain")
         },
         "/openapi.json": {"get": _get_text("getOpenapi", "This document", _JSON)},
-        "/": {"get": _get_text("getPage", "The page for people", "text/html")},
     }
+    paths["/"]["get"] = _get_text("getPage", "The page for people", "text/html")
     paths["/v1/stream"]["get"]["responses"]["429"] = _answer(
         "There are as many viewers as allowed", "Error", retry=True
     )
@@ -185,28 +163,39 @@ def _paths(settings: GatewaySettings) -> Schema:
     return paths
 
 
-def _report_paths(settings: GatewaySettings) -> Schema:
-    paths: Schema = {}
-    for path, example in _REPORT_EXAMPLES.items():
-        paths[path] = {
-            "post": _post(
-                settings,
-                "postInput" if path == "/input" else "postReports",
-                "Submit weather reports",
-                "One report, an array of reports, or NDJSON. An accepted report is wherever this "
-                f"gateway puts them: {settings.weather_writers.replace(',', ' and ')}.",
-                "Report",
-                example,
-            )
-        }
-    paths["/readyz/weather"] = {
-        "get": _get(
-            "getWeatherReadiness",
-            "Weather reports are really taken. /readyz does not depend on this.",
-            "Status",
+def _of_records(settings: GatewaySettings, path: str, it: RecordPath) -> Schema:
+    own = path in OWN
+    if it.kind == "result":
+        summary = "Submit results"
+        description = (
+            "One result, an array of results, or NDJSON. Sending a result again changes "
+            "nothing; a higher version replaces a lower one."
         )
-    }
-    return paths
+        example: Schema = _RESULT_EXAMPLE
+    elif it.kind == "entry":
+        summary = f"Submit entries of {it.faculty}" if it.faculty else "Submit entries"
+        description = (
+            "One entry, an array of entries, or NDJSON. A fair coin, a function of the entry's "
+            "id, settles each."
+        )
+        if it.faculty:
+            description += f" Entries without a faculty are of {it.faculty}."
+        if it.nameless:
+            description += " The student may be absent."
+        example = _ENTRY_EXAMPLE if it.faculty is None else _COURSE_EXAMPLE
+    else:
+        summary = "Submit weather reports"
+        description = (
+            "One report, an array of reports, or NDJSON. An accepted report is wherever this "
+            f"gateway puts them: {settings.weather_writers.replace(',', ' and ')}."
+        )
+        example = _REPORT_EXAMPLE if own else _TWEET_EXAMPLE
+    if not own:
+        description += " For clients that know this path; /v1/ has the same."
+    words = re.findall("[a-z0-9]+", path.removeprefix("/v1"))
+    operation = f"post{''.join(map(str.title, words))}" if words else "postRoot"
+    item = it.kind.title()
+    return _post(settings, operation, summary, description, item, example, it.status)
 
 
 def _post(
@@ -216,6 +205,7 @@ def _post(
     description: str,
     item: str,
     example: Schema,
+    status: int,
 ) -> Schema:
     item_schema = {"$ref": f"#/components/schemas/{item}"}
     parameters = [
@@ -248,7 +238,7 @@ def _post(
             },
         },
         "responses": {
-            "202": _answer("All, or some, records are accepted", "Outcome"),
+            str(status): _answer("All, or some, records are accepted", "Outcome"),
             "400": _answer("Not JSON, a broken body, or an empty Idempotency-Key", "Error"),
             "401": _unauthorised(),
             "403": _answer("The token is wrong, or has expired", "Error"),
@@ -505,6 +495,10 @@ def _result() -> Schema:
     }
 
 
+def _also(field: str) -> str:
+    return ", ".join(name for name in ENTRY_NAMES[field] if name != field)
+
+
 def _entry() -> Schema:
     properties: Schema = {
         "id": {
@@ -515,21 +509,21 @@ def _entry() -> Schema:
         "student": {
             "type": "string",
             "maxLength": NAME_LENGTH,
-            "description": "also: name, nombre",
+            "description": f"also: {_also('student')}; the fields of an entry in any case",
         },
         "age": {
             "type": "integer",
             "minimum": 0,
             "maximum": MAX_AGE,
-            "description": "also: edad",
+            "description": f"also: {_also('age')}",
         },
         "faculty": {
             "type": "string",
-            "description": "also: facultad; the course's paths stand in for it",
+            "description": f"also: {_also('faculty')}; the path's stands in for an absent one",
         },
         "discipline": {
             "type": ["string", "integer"],
-            "description": "also: disciplina, sport",
+            "description": f"also: {_also('discipline')}",
         },
     }
     return _object(properties, []) | {
@@ -538,15 +532,27 @@ def _entry() -> Schema:
 
 
 def _report() -> Schema:
-    def place(of: str) -> Schema:
-        return {"type": "string", "minLength": 1, "maxLength": PLACE_LENGTH, "description": of}
+    def also(field: str) -> str:
+        return ", ".join(name for name in REPORT_NAMES[field] if name != field)
 
-    def number(unit: str, lowest: int, highest: int) -> Schema:
+    def number(field: str, unit: str, lowest: int, highest: int) -> Schema:
         return {
             "type": ["number", "string"],
             "minimum": lowest,
             "maximum": highest,
-            "description": f"{unit}; kept to hundredths; text may have a decimal comma",
+            "description": f"{unit}; kept to hundredths; text may have a decimal comma; "
+            f"also: {also(field)}",
+        }
+
+    def numbered(names: Sequence[str], longest: int, description: str) -> Schema:
+        listed = ", ".join(f"{place} {name}" for place, name in enumerate(names, 1))
+        return {
+            "type": ["string", "integer"],
+            "minLength": 1,
+            "maxLength": longest,
+            "minimum": 1,
+            "maximum": len(names),
+            "description": f"{description}; numbers: {listed}",
         }
 
     properties: Schema = {
@@ -555,12 +561,24 @@ def _report() -> Schema:
             "maxLength": ID_LENGTH,
             "description": "makes a retry safe",
         },
-        "country": place("a code such as GT, or a name"),
-        "municipality": place("instead of a country"),
-        "weather": {"type": "string", "minLength": 1, "maxLength": WEATHER_LENGTH},
-        "description": {"type": "string", "maxLength": DESCRIPTION_LENGTH},
-        "temperature": number("°C", LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE),
-        "humidity": number("%", 0, 100),
+        "country": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": PLACE_LENGTH,
+            "description": f"a code such as GT, or a name; also: {also('country')}; "
+            "the fields of a report, but for id, in any case",
+        },
+        "municipality": numbered(
+            MUNICIPALITIES, PLACE_LENGTH, f"instead of a country; also: {also('municipality')}"
+        ),
+        "weather": numbered(WEATHERS, WEATHER_LENGTH, f"also: {also('weather')}"),
+        "description": {
+            "type": "string",
+            "maxLength": DESCRIPTION_LENGTH,
+            "description": f"also: {also('description')}",
+        },
+        "temperature": number("temperature", "°C", LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE),
+        "humidity": number("humidity", "%", 0, 100),
         "at": {
             "type": ["integer", "string"],
             "minimum": 0,

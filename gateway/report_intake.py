@@ -21,7 +21,7 @@ from gateway.record_intake import (
 )
 from gateway.settings import GatewaySettings
 from gateway.tokens import Caller
-from weather.report import FIELDS, ReportError, encode, key_of, parse_report
+from weather.report import NAMES, ReportError, encode, key_of, parse_report
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Reports:
 class ReportIntake(RecordIntake):
     """Takes weather reports."""
 
-    fields = FIELDS | {"object"}
+    fields = frozenset(("object", *(name for names in NAMES.values() for name in names)))
 
     def __init__(self, settings: GatewaySettings, log: Log, metrics: Metrics) -> None:
         super().__init__(log, metrics)

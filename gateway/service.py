@@ -11,13 +11,15 @@ from gateway.budget import Budget
 from gateway.catalogue import catalogue_document
 from gateway.grpc_server import GrpcServer
 from gateway.http_api import HttpApi
-from gateway.http_records import RECORD_PATHS, REPORT_PATHS, RecordRequests, Route
+from gateway.http_records import RecordRequests, Route, kinds_of
 from gateway.http_server import HttpServer
 from gateway.intake import Intake
 from gateway.live import Live
 from gateway.log_writer import LogWriter
 from gateway.loop_lag import watch_loop
 from gateway.metrics import Metrics
+from gateway.openapi import openapi_document
+from gateway.paths import record_paths
 from gateway.rate import Rate
 from gateway.report_intake import ReportIntake
 from gateway.report_log import ReportLog
@@ -42,8 +44,9 @@ class Gateway:
     grpc_port = 0
 
     def __init__(self, settings: GatewaySettings) -> None:
-        """Raises CatalogueError, AccessError or TlsError if their files cannot be used."""
+        """Raises CatalogueError, PathsError, AccessError or TlsError if they cannot be used."""
         catalogue = load_catalogue(settings.catalogue)
+        paths = record_paths(settings.paths, catalogue, reports=bool(settings.weather_writers))
         self._settings = settings
         self.metrics = Metrics()
         self._access = Access(settings, catalogue)
@@ -59,21 +62,26 @@ class Gateway:
         budget = Budget(settings.max_in_flight, self.metrics)
         rate = Rate(settings)
         records = RecordRequests(settings, self.intake, budget, self._access, rate)
-        routes = {path: Route(kinds, records) for path, kinds in RECORD_PATHS.items()}
+        takers = {"result": records, "entry": records}
         # Weather reports are taken where a writer for them is named.
         self._report_log: ReportLog | None = None
         self.report_intake: ReportIntake | None = None
         if settings.weather_writers:
             self._report_log = ReportLog(settings, self.metrics)
             self.report_intake = ReportIntake(settings, self._report_log, self.metrics)
-            reports = RecordRequests(settings, self.report_intake, budget, self._access, rate)
-            routes |= {path: Route(kinds, reports) for path, kinds in REPORT_PATHS.items()}
+            takers["report"] = RecordRequests(
+                settings, self.report_intake, budget, self._access, rate
+            )
+        routes = {
+            path: Route(kinds_of(it), takers[it.kind], it.status) for path, it in paths.items()
+        }
         self._live = Live(settings, self._standings, self.metrics)
         self._api = HttpApi(
             settings,
             self.intake,
             self.report_intake,
             routes,
+            openapi_document(settings, paths),
             self._standings,
             self._live,
             catalogue_document(catalogue),

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from contracts.weather import WeatherSettings
+from gateway.paths import PathsText
 
 
 class GatewaySettings(WeatherSettings):
@@ -17,6 +18,12 @@ class GatewaySettings(WeatherSettings):
     http_port: int = Field(default=8080, ge=0, le=65535, description="0 takes any free port")
     grpc_host: str = Field(default="127.0.0.1", description="address of the gRPC server")
     grpc_port: int = Field(default=50051, ge=0, le=65535, description="0 takes any free port")
+
+    paths: PathsText = Field(
+        default="",
+        description="further paths that take records, beside those of the course's clients: "
+        "PATH KIND [faculty=NAME] [status=200|202] [nameless=true], …",
+    )
 
     processes: int = Field(
         default=1,

@@ -58,7 +58,7 @@ class Sender(FastHttpUser):
             with self.client.post(
                 path, data=body, headers=headers, name=name, catch_response=True
             ) as answer:
-                if answer.status_code == 202 and answer.json()["rejected_count"] == 0:
+                if answer.status_code in (200, 202) and answer.json()["rejected_count"] == 0:
                     return
                 answer.failure(f"{answer.status_code}: {(answer.text or '')[:200]}")
                 if answer.status_code not in _RETRYABLE:

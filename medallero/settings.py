@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, FilePath, model_validator
 
 from contracts.weather_store import WeatherStoreSettings
+from gateway.paths import PathsText
 
 
 def _address(text: str) -> str:
@@ -54,6 +55,9 @@ class UpSettings(WeatherStoreSettings):
     )
     tls_key: FilePath | None = Field(
         default=None, description="key of the certificate (PEM); default: in the same file"
+    )
+    paths: PathsText = Field(
+        default="", description="further paths that take records; see `medallero gateway`"
     )
     worker_host: ReachableAddress = Field(
         default="127.0.0.1", description="address of the workers' private HTTP servers"

@@ -230,7 +230,7 @@ def _embedded_kafka(settings: UpSettings, data: DataDir, jars: tuple[Path, ...])
 
 def _gateway_environment(settings: UpSettings) -> dict[str, str]:
     """Return the settings that are the gateway's alone."""
-    names = ("tokens_file", "tokens", "anyone_may_send", "tls_certificate", "tls_key")
+    names = ("tokens_file", "tokens", "anyone_may_send", "tls_certificate", "tls_key", "paths")
     given = {name: getattr(settings, name) for name in names}
     return {variable(name): str(value) for name, value in given.items() if value}
 

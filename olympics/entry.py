@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from olympics.catalogue import Catalogue, Sport
 from olympics.result import (
@@ -23,6 +23,7 @@ from olympics.result import (
     text_of,
     whole_number,
 )
+from olympics.synonyms import Given, agreed, is_given, meanings
 from olympics.text import shown
 from olympics.words import ENTRY_UNIT_PREFIX as ENTRY_UNIT_PREFIX
 
@@ -36,28 +37,31 @@ def parse_entry(
     entry_id: str,
     seed: str,
     faculty: str | None = None,
+    nameless: bool = False,
 ) -> Result:
     """Settle an entry as a result: the unit ``entry/<id>``, won with gold or lost without medal.
 
-    ``faculty`` is the one that the request's path names, if any: it stands in for an absent one,
-    and must agree with one that is there. Old clients' fields in English and Spanish are accepted,
-    their other fields ignored. Raises ResultError.
+    ``faculty`` is that of the request's path, if any: it stands in for an absent one. ``nameless``:
+    the student may be absent. Fields have the names of the course's clients, in English or Spanish
+    and in any case; the student may be an object that has some of them. Other fields are ignored.
+    Raises ResultError.
     """
     if not isinstance(raw, dict):
         raise ResultError("", f"expected a JSON object, got {shown(raw)}")
     identity = text_of(entry_id, "id", ENTRY_ID_LENGTH)
     if identity is None:
         raise ResultError("id", f"expected text of 1 to {ENTRY_ID_LENGTH} characters, got nothing")
-    student = _student(raw)
-    age = _age(raw)
-    sport = _sport(raw, catalogue)
+    given = _given(raw)
+    student = _student(given["student"], nameless)
+    age = _age(given["age"])
+    sport = _sport(given["discipline"], catalogue)
     won = coin(identity, seed)
     return Result(
         sport=sport.name,
         unit=ENTRY_UNIT_PREFIX + identity,
         phase="other",
         competitor=Competitor(identity, student, age),
-        faculty=_faculty(raw, catalogue, faculty),
+        faculty=_faculty(given["faculty"], catalogue, faculty),
         status="official",
         version=1,
         outcome="won" if won else "lost",
@@ -71,9 +75,6 @@ def coin(entry_id: str, seed: str) -> bool:
     return tossed.digest()[0] & 1 == 1
 
 
-_Value = TypeVar("_Value")
-
-
 @functools.lru_cache(maxsize=8)
 def _key(seed: str) -> bytes:
     # Hashed, since a key has at most 64 bytes and a seed any length. A seed from the environment
@@ -81,60 +82,59 @@ def _key(seed: str) -> bytes:
     return hashlib.blake2b(seed.encode("utf-8", "surrogatepass")).digest()
 
 
-def _student(raw: dict[Any, Any]) -> str:
-    return _agreed(
-        "student",
-        [
-            (field, text)
-            for field in ("student", "name", "nombre")
-            if (text := text_of(raw.get(field), field, NAME_LENGTH, joiners=True)) is not None
-        ],
-    )
+#: What clients call the fields of an entry, in any case.
+NAMES: Final = {
+    "student": ("student", "name", "nombre", "estudiante"),
+    "age": ("age", "edad"),
+    "faculty": ("faculty", "facultad"),
+    "discipline": ("discipline", "disciplina", "sport", "deporte"),
+}
+_meaning = meanings(NAMES)
 
 
-def _age(raw: dict[Any, Any]) -> int | None:
-    given = [
-        (field, age)
-        for field in ("age", "edad")
-        if (age := whole_number(raw.get(field), field, 0, MAX_AGE)) is not None
-    ]
-    return _agreed("age", given) if given else None
+def _given(raw: dict[Any, Any]) -> dict[str, list[Given]]:
+    """Return what *raw* gives for each field of an entry."""
+    found: dict[str, list[Given]] = {field: [] for field in NAMES}
+    _collect(raw, found)
+    for name, value in [it for it in found["student"] if isinstance(it[1], dict)]:
+        found["student"].remove((name, value))
+        _collect(value, found)
+    return found
 
 
-def _sport(raw: dict[Any, Any], catalogue: Catalogue) -> Sport:
-    given = [
-        (field, sport_of(raw[field], field, catalogue))
-        for field in ("discipline", "disciplina", "sport")
-        if _is_given(raw.get(field))
-    ]
-    return _agreed("discipline", given) if given else sport_of(None, "discipline", catalogue)
+def _collect(raw: dict[Any, Any], found: dict[str, list[Given]]) -> None:
+    for name, value in raw.items():
+        field = _meaning(name)
+        if field is not None and is_given(value):
+            found[field].append((name, value))
 
 
-def _faculty(raw: dict[Any, Any], catalogue: Catalogue, of_path: str | None) -> str:
-    given = [
-        (field, faculty_of(raw[field], field, catalogue))
-        for field in ("faculty", "facultad")
-        if _is_given(raw.get(field))
-    ]
-    if of_path is None:
-        return _agreed("faculty", given) if given else faculty_of(None, "faculty", catalogue)
-    name = faculty_of(of_path, "faculty", catalogue)
-    for field, value in given:
-        if value != name:
-            raise ResultError(field, f"expected {name}, as the path says, got {value}")
-    return name
-
-
-def _is_given(value: object) -> bool:
-    return value is not None and not (isinstance(value, str) and not value.strip())
-
-
-def _agreed(field: str, given: list[tuple[str, _Value]]) -> _Value:
-    """Return the one value that all the spellings of a field give."""
+def _student(given: list[Given], nameless: bool) -> str | None:
     if not given:
-        raise ResultError(field, "expected text, got nothing")
-    (first, value), *others = given
-    for other, its_value in others:
-        if its_value != value:
-            raise ResultError(other, f"expected the same as {first}, of which it is a synonym")
-    return value
+        if nameless:
+            return None
+        raise ResultError("student", "expected text, got nothing")
+    return agreed([(field, text_of(it, field, NAME_LENGTH, joiners=True)) for field, it in given])
+
+
+def _age(given: list[Given]) -> int | None:
+    if not given:
+        return None
+    return agreed([(field, whole_number(it, field, 0, MAX_AGE)) for field, it in given])
+
+
+def _sport(given: list[Given], catalogue: Catalogue) -> Sport:
+    if not given:
+        return sport_of(None, "discipline", catalogue)
+    return agreed([(field, sport_of(_whole(it), field, catalogue)) for field, it in given])
+
+
+def _whole(value: Any) -> Any:
+    """Return 1 for 1.0, as some programs write it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _faculty(given: list[Given], catalogue: Catalogue, of_path: str | None) -> str:
+    if not given:
+        return faculty_of(of_path, "faculty", catalogue)
+    return agreed([(field, faculty_of(it, field, catalogue)) for field, it in given])

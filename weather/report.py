@@ -9,13 +9,15 @@ Of several records under one id the one with the least ``(at, bytes)`` counts. S
 the same id and a later time of receipt, changes nothing.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NoReturn
 
 import msgspec
 
 from olympics.result import ResultError, text_of
+from olympics.synonyms import is_given, meanings
 from olympics.text import canonical_text, is_canonical, shown
 
 ID_LENGTH: Final = 64
@@ -31,13 +33,21 @@ HIGHEST_TEMPERATURE: Final = 100
 #: The end of the year 9999, Unix milliseconds: the last one that RFC 3339 can write.
 LATEST: Final = 253_402_300_799_999
 
-#: The fields of a report as people send it.
-FIELDS: Final = frozenset(
-    (
-        *("id", "country", "municipality", "weather", "description"),
-        *("temperature", "humidity", "at"),
-    )
-)
+#: What clients call the fields of a report; but for ``id``, in any case.
+NAMES: Final = {
+    "id": ("id",),
+    "country": ("country", "pais", "name", "nombre"),
+    "municipality": ("municipality", "municipio", "municipalidad"),
+    "weather": ("weather", "clima"),
+    "description": ("description", "descripcion"),
+    "temperature": ("temperature", "temperatura"),
+    "humidity": ("humidity", "humedad"),
+    "at": ("at",),
+}
+_FIELDS: Final = NAMES.keys()
+#: What the course's clients number from 1 on.
+MUNICIPALITIES: Final = ("mixco", "guatemala", "amatitlan", "chinautla")
+WEATHERS: Final = ("sunny", "cloudy", "rainy", "foggy")
 
 PlaceKind = Literal["country", "municipality"]
 
@@ -74,23 +84,26 @@ def parse_report(raw: object, *, report_id: str, at: int) -> Report:
     """Make a report of a JSON object as people send it. Raises ReportError.
 
     Both editions of the course's payload: ``country``, ``weather``, ``description``; and
-    ``municipality``, ``temperature`` (°C), ``humidity`` (%), ``weather``. Exactly one of
-    ``country`` and ``municipality``, and ``weather``, are needed. Numbers also as text, also with a
-    decimal comma; what is finer than hundredths is rounded, half to even. Empty text and null are
-    the same as no field. ``at`` of the object, Unix milliseconds or RFC 3339 with an offset, wins
-    over *at*, the time of receipt. Its ``id`` is not looked at: *report_id* is what the gateway
-    made of it.
+    ``municipality``, ``temperature`` (°C), ``humidity`` (%), ``weather``; with the names of
+    ``NAMES``. Exactly one of ``country`` and ``municipality``, and ``weather``, are needed.
+    Municipality and weather may be numbers (``MUNICIPALITIES``, ``WEATHERS``). Numbers also as
+    text, also with a decimal comma; what is finer than hundredths is rounded, half to even. Empty
+    text and null are the same as no field. ``at`` of the object, Unix milliseconds or RFC 3339 with
+    an offset, wins over *at*, the time of receipt. Its ``id`` is not looked at: *report_id* is what
+    the gateway made of it.
     """
     if not isinstance(raw, dict):
         raise ReportError("", f"expected a JSON object, got {shown(raw)}")
-    if not raw.keys() <= FIELDS:
-        _refuse_unknown(raw)
+    if not raw.keys() <= _FIELDS:
+        return _parse_renamed(raw, report_id, at)
     get = raw.get
     identity = text_of(report_id, "id", ID_LENGTH)
     if identity is None:
         raise ReportError("id", f"expected text of 1 to {ID_LENGTH} characters, got nothing")
     country = text_of(get("country"), "country", PLACE_LENGTH)
-    municipality = text_of(get("municipality"), "municipality", PLACE_LENGTH)
+    municipality = text_of(
+        _named(get("municipality"), "municipality", MUNICIPALITIES), "municipality", PLACE_LENGTH
+    )
     if country is not None and municipality is not None:
         raise ReportError("municipality", "expected either country or municipality, got both")
     kind: PlaceKind
@@ -100,7 +113,7 @@ def parse_report(raw: object, *, report_id: str, at: int) -> Report:
         kind, place = "municipality", _cased(municipality.lower(), "municipality", PLACE_LENGTH)
     else:
         raise ReportError("country", "expected a country or a municipality, got neither")
-    weather = text_of(get("weather"), "weather", WEATHER_LENGTH)
+    weather = text_of(_named(get("weather"), "weather", WEATHERS), "weather", WEATHER_LENGTH)
     if weather is None:
         raise ReportError("weather", f"expected {_WEATHER}, got nothing")
     description = get("description")
@@ -170,15 +183,65 @@ def key_of(report: Report) -> bytes:
 _WEATHER: Final = f"text of 1 to {WEATHER_LENGTH} characters such as Lluvioso"
 _AT: Final = "Unix milliseconds, or a time such as 2025-10-03T18:05:00Z"
 _CENT: Final = Decimal("0.01")
+_meaning = meanings(NAMES)
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Report)
 
 
-def _refuse_unknown(raw: dict[Any, Any]) -> None:
-    unknown = next(name for name in raw if name not in FIELDS)
-    name = unknown if isinstance(unknown, str) and unknown.isprintable() else shown(unknown)
-    raise ReportError(name[:64], f"unknown field; expected only {', '.join(sorted(FIELDS))}")
+def _parse_renamed(raw: dict[Any, Any], report_id: str, at: int) -> Report:
+    """Do what ``parse_report`` does, for fields with other names; errors name them as they came."""
+    plain: dict[str, Any] = {}
+    called: dict[str, str] = {}
+    others: list[tuple[str, str, Any]] = []
+    for name, value in raw.items():
+        field = _meaning(name)
+        if field is None or (field == "id" and name != "id"):  # whose value would not be used
+            _refuse_unknown(name)
+        if not is_given(value):
+            continue
+        if field in plain:
+            others.append((field, name, value))
+        else:
+            plain[field], called[field] = value, name
+    report = _parse_called(plain, called, report_id, at)
+    for field, name, value in others:
+        if _parse_called({**plain, field: value}, {**called, field: name}, report_id, at) != report:
+            raise ReportError(
+                name, f"expected the same as {called[field]}, of which it is a synonym"
+            )
+    return report
+
+
+def _parse_called(plain: dict[str, Any], called: dict[str, str], report_id: str, at: int) -> Report:
+    try:
+        return parse_report(plain, report_id=report_id, at=at)
+    except ReportError as error:
+        raise ReportError(called.get(error.field, error.field), error.error) from None
+
+
+def _refuse_unknown(name: object) -> NoReturn:
+    called = name if isinstance(name, str) and name.isprintable() else shown(name)
+    raise ReportError(called[:64], f"unknown field; expected only {', '.join(sorted(_FIELDS))}")
+
+
+def _named(value: object, field: str, names: Sequence[str]) -> object:
+    """Return the name of a number, counted from 1, also as text; other values as they are."""
+    if isinstance(value, str):
+        text = value.strip()
+        if not (text.isascii() and text.isdigit()):
+            return value
+        number: object = int(text[:4])
+    elif isinstance(value, float) and value.is_integer():
+        number = int(value)
+    elif type(value) is int:
+        number = value
+    else:
+        return value
+    if type(number) is int and 1 <= number <= len(names):
+        return names[number - 1]
+    listed = ", ".join(f"{place} {name}" for place, name in enumerate(names, 1))
+    raise ReportError(field, f"expected text, or a number ({listed}); got {shown(value)}")
 
 
 def _cased(text: str, field: str, longest: int) -> str:

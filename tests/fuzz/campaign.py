@@ -322,7 +322,8 @@ class Campaign:
             self._ledger.counted[call.tag] += outcome["accepted"]
 
     def _foresee(self, call: Call, answer: Answer, outcome: dict[str, Any] | None) -> list[Record]:
-        entries, faculty = RECORD_PATHS[call.path]
+        kind, success = RECORD_PATHS[call.path]
+        kind = replace(kind, key=call.key)
         foreseen = foresee(
             call.document.body, lines=call.lines, max_body=MAX_BODY, max_line=MAX_LINE
         )
@@ -332,9 +333,8 @@ class Campaign:
                 raise Violation(f"{answer.status} {told}, expected {foreseen.refusal}: {call}")
             if outcome is None:
                 return []
-        elif answer.status not in (202, 422) or outcome is None:
+        elif answer.status not in (success, 422) or outcome is None:
             raise Violation(f"{answer.status} {answer.body!r}, expected an outcome: {call}")
-        kind = Kind(entries, faculty, call.key)
         try:
             return check_outcome(
                 foreseen, kind, outcome, self._catalogue, self._stack.settings.seed

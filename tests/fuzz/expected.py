@@ -39,11 +39,15 @@ BAD: Final = _Bad()
 
 @dataclass(frozen=True)
 class Kind:
-    """What items are: results, or entries with the path's faculty and the request's key."""
+    """What items are: results, or entries with the path's faculty and the request's key.
+
+    ``nameless``: entries may lack the student.
+    """
 
     entries: bool = False
     faculty: str | None = None
     key: str | None = None
+    nameless: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,14 @@ def _record(
             own = _id_by_key(kind.key, index, several) or minted.get(index, "0" * 32)
         elif not isinstance(own, str):
             raise ResultError("id", "neither text nor a whole number")
-        result = parse_entry(raw, catalogue, entry_id=own, seed=seed, faculty=kind.faculty)
+        result = parse_entry(
+            raw,
+            catalogue,
+            entry_id=own,
+            seed=seed,
+            faculty=kind.faculty,
+            nameless=kind.nameless,
+        )
     return key_of(result.sport, result.unit), encode(result)
 
 

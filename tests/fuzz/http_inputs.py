@@ -9,18 +9,22 @@ from random import Random
 from typing import Final, Literal
 
 from tests.fuzz.documents import Document, a_document, damaged, new_tag
+from tests.fuzz.expected import Kind
 
 Framing = Literal["length", "chunked", "expect"]
 #: How a session ends: once all answers are there; when nothing comes any more; at once.
 Ending = Literal["answered", "quiet", "vanish"]
 
+#: Path → what its items are, and the status of success.
 RECORD_PATHS: Final = {
-    "/v1/results": (False, None),
-    "/v1/entries": (True, None),
-    "/ingenieria": (True, "engineering"),
-    "/agronomia": (True, "agronomy"),
-    "/engineering": (True, "engineering"),
-    "/agronomy": (True, "agronomy"),
+    "/v1/results": (Kind(), 202),
+    "/v1/entries": (Kind(entries=True), 202),
+    "/ingenieria": (Kind(entries=True, faculty="engineering"), 200),
+    "/Agronomia": (Kind(entries=True, faculty="agronomy"), 200),
+    "/engineering/": (Kind(entries=True, faculty="engineering"), 200),
+    "/agronomy": (Kind(entries=True, faculty="agronomy"), 200),
+    "/api/students": (Kind(entries=True), 200),
+    "/participate": (Kind(entries=True, nameless=True), 200),
 }
 _READING: Final = ("/", "/healthz", "/readyz", "/v1/standings", "/metrics", "/openapi.json")
 _ODD_PATHS: Final = (
@@ -179,7 +183,7 @@ def a_call(rng: Random) -> Call:
     tag = new_tag(rng)
     document = a_document(rng, tag)
     if document.entries:
-        path = rng.choice([it for it, (entries, _) in RECORD_PATHS.items() if entries])
+        path = rng.choice([it for it, (kind, _) in RECORD_PATHS.items() if kind.entries])
     else:
         path = "/v1/results"
     if document.lines:

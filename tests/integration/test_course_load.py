@@ -100,7 +100,7 @@ def send_all(games: Stack, requests: list[Request]) -> int:
     def send(request: Request) -> int:
         headers = {"Idempotency-Key": request.key} if request.key else {}
         status, answer = games.gateway.request("POST", request.path, request.body, headers)
-        assert status == 202, answer
+        assert status == (202 if request.path == "/v1/entries" else 200), answer
         assert answer["rejected_count"] == 0, answer
         assert answer["minted"] == []
         return int(answer["accepted"])

@@ -187,16 +187,50 @@ def test_a_path_of_the_course_gives_the_faculty(
 
     answer = gateway.post(path, entry)
 
-    assert answer.status == 202
+    assert answer.status == 200
     (record,) = gateway.topic()
     assert decode(record.value or b"", CATALOGUE).faculty == faculty
 
 
-def test_a_path_and_a_body_that_disagree_are_an_error(gateway: RunningGateway) -> None:
+def test_the_faculty_of_the_body_counts_if_the_path_has_another(gateway: RunningGateway) -> None:
     answer = gateway.post("/agronomia", an_entry())
 
-    assert answer.status == 422
-    assert answer.json["rejected"][0]["field"] == "faculty"
+    assert answer.status == 200
+    (record,) = gateway.topic()
+    assert decode(record.value or b"", CATALOGUE).faculty == "engineering"
+
+
+@pytest.mark.parametrize(
+    ("path", "near"),
+    [
+        ("/ingeneria", "/ingenieria"),
+        ("/v1/entry", "/v1/entries"),
+        ("/studentss/", "/students"),
+        ("/V1/Result", "/v1/results"),
+    ],
+)
+def test_an_unknown_path_is_answered_with_the_nearest_ones(
+    gateway: RunningGateway, path: str, near: str
+) -> None:
+    answer = gateway.post(path, an_entry())
+
+    assert (answer.status, answer.json["code"]) == (404, "not_found")
+    assert f"did you mean {near}" in answer.json["error"]
+    assert len(answer.json["error"]) < 200
+
+
+def test_a_path_like_no_other_is_answered_with_where_they_are(gateway: RunningGateway) -> None:
+    answer = gateway.send("GET", "/wp-login.php")
+
+    assert answer.status == 404
+    assert answer.json["error"] == "there is nothing at '/wp-login.php'; see /openapi.json"
+
+
+def test_a_path_of_reports_says_why_it_takes_none(gateway: RunningGateway) -> None:
+    answer = gateway.post("/Clima", {"country": "GT", "weather": "sunny"})
+
+    assert answer.status == 404
+    assert "MEDALLERO_WEATHER_WRITERS" in answer.json["error"]
 
 
 def test_an_idempotency_key_makes_the_retry_of_an_entry_the_same_record(

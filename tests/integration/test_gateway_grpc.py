@@ -247,12 +247,24 @@ def test_an_empty_idempotency_key_is_refused(gateway: RunningGateway, channel: A
     assert code is grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_an_unknown_method_is_unimplemented(gateway: RunningGateway, channel: Any) -> None:
-    code, _words, _details = failure(
-        lambda: channel.unary_unary("/medallero.v1.ResultIntake/Delete")(b"")
-    )
+@pytest.mark.parametrize(
+    "method", ["/medallero.v1.ResultIntake/Delete", "/disciplines.Swimming/SendStudent"]
+)
+def test_an_unknown_method_is_unimplemented_and_told_which_there_are(
+    gateway: RunningGateway, channel: Any, method: str
+) -> None:
+    for call in (
+        lambda: channel.unary_unary(method)(b"x"),
+        lambda: list(channel.unary_stream(method)(b"x")),
+        lambda: channel.stream_unary(method)(iter([b"x"])),
+        lambda: list(channel.stream_stream(method)(iter([b"x"]))),
+    ):
+        code, words, _details = failure(call)
 
-    assert code is grpc.StatusCode.UNIMPLEMENTED
+        assert code is grpc.StatusCode.UNIMPLEMENTED
+        assert method in words
+        assert "medallero.v1.ResultIntake, each with Submit and SubmitStream" in words
+        assert "medallero.weather" not in words
 
 
 def test_too_much_in_flight_is_exhausted_with_a_retry(kafka: str, redis_url: str) -> None:

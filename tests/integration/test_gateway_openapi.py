@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from gateway.paths import record_paths
 from gateway.tokens import digest_of, line_of
+from olympics.catalogue import load_catalogue
 from tests.integration.gateway_support import (
     JSON,
     Answer,
@@ -23,16 +25,8 @@ from tests.integration.test_gateway_reading import UNIT, a_worker, write_snapsho
 
 pytestmark = pytest.mark.integration
 
-RECORD_PATHS = (
-    "/v1/results",
-    "/v1/entries",
-    "/ingenieria",
-    "/agronomia",
-    "/engineering",
-    "/agronomy",
-    "/input",
-    "/v1/reports",
-)
+FURTHER = "/medicine entry faculty=agronomy, /bulk result status=200"
+RECORD_PATHS = record_paths(FURTHER, load_catalogue(), reports=True)
 
 
 class Gateways:
@@ -56,11 +50,12 @@ def gateways(kafka: str, redis_url: str) -> Iterator[Gateways]:
         max_in_flight=2**20,
         body_timeout=0.3,
         weather_writers="kafka",
+        paths=FURTHER,
     )
     nowhere = ("127.0.0.1:1", "redis://127.0.0.1:1/0")
-    lonely = settings_for(*nowhere, max_viewers=0, weather_writers="kafka")
+    lonely = settings_for(*nowhere, max_viewers=0, weather_writers="kafka", paths=FURTHER)
     tokens = line_of("a", digest_of("right"))
-    guarded = settings_for(*nowhere, tokens=tokens, weather_writers="kafka")
+    guarded = settings_for(*nowhere, tokens=tokens, weather_writers="kafka", paths=FURTHER)
     with (
         a_worker() as (address, _asked),
         running(good) as good_gateway,
@@ -84,13 +79,15 @@ def _stalled(gateway: RunningGateway, path: str) -> Answer:
 
 def _record_requests(path: str) -> dict[str, Callable[[Gateways], Answer]]:
     """Return, for each status of a path that takes records, a request that has it as answer."""
-    item = a_result() if path == "/v1/results" else an_entry(faculty=None)
-    if path == "/v1/entries":
-        item["faculty"] = "agronomy"
-    if path in ("/input", "/v1/reports"):
-        item = {"country": "GT", "weather": "Lluvioso"}
+    it = RECORD_PATHS[path]
+    items = {
+        "result": a_result(),
+        "entry": an_entry(faculty=None) if it.faculty else an_entry(),
+        "report": {"country": "GT", "weather": "Lluvioso"},
+    }
+    item = items[it.kind]
     return {
-        "202": lambda all_: all_.good.post(path, item),
+        str(it.status): lambda all_: all_.good.post(path, item),
         "400": lambda all_: all_.good.post(path, b"{"),
         "401": lambda all_: all_.guarded.post(path, item),
         "403": lambda all_: all_.guarded.post(path, item, Authorization="Bearer wrong"),
@@ -175,13 +172,13 @@ def test_a_documented_answer_is_given_as_documented(
 
 
 def test_the_documents_examples_are_accepted(gateways: Gateways, document: Any) -> None:
-    for path in RECORD_PATHS:
+    for path, it in RECORD_PATHS.items():
         content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         assert complaints(document, content["schema"], content["example"]) == []
 
         for body in (content["example"], [content["example"]] * 2):
             answer = gateways.good.post(path, body)
-            assert (answer.status, answer.json["rejected"]) == (202, [])
+            assert (answer.status, answer.json["rejected"]) == (it.status, [])
 
 
 def test_every_post_without_a_body_has_an_answer_of_the_document(

@@ -46,6 +46,13 @@ def test_an_entry_is_settled_as_a_result() -> None:
         {"student": "Alvaro García", "age": "20", "faculty": "engineering", "sport": "Natación"},
         OFFICIAL | {"name": "Alvaro  García", "edad": 20.0, "sport": "SWM", "facultad": None},
         OFFICIAL | {"carnet": 201900000, "id": "whatever", "extra": {"deep": []}},
+        {"Student": "Alvaro García", "AGE": 20, "Faculty": "Ingenieria", "Discipline": 1.0},
+        {"Nombre": "Alvaro García", "Edad": "20", "Facultad": "Ingenieria", "Deporte": "natacion"},
+        {"student": {"name": "Alvaro García", "age": 20}, "faculty": "ingenieria", "discipline": 1},
+        {
+            "estudiante": {"nombre": "Alvaro García", "edad": 20, "facultad": "ingenieria"},
+            "disciplina": "1",
+        },
     ],
 )
 def test_the_variants_of_old_clients_mean_the_same(raw: dict[str, Any]) -> None:
@@ -65,6 +72,10 @@ def test_an_age_may_be_absent_but_not_be_wrong() -> None:
         ({"student": None}, "student"),
         ({"student": " "}, "student"),
         ({"student": 5}, "student"),
+        ({"student": {"name": {"name": "Ana"}}}, "name"),
+        ({"student": {"faculty": "agronomia", "name": "Ana"}}, "faculty"),
+        ({"Discipline": 2}, "Discipline"),
+        ({"discipline": 1.5}, "discipline"),
         ({"student": "x" * 201}, "student"),
         ({"student": "a\0"}, "student"),
         ({"name": "Somebody Else"}, "name"),
@@ -96,10 +107,28 @@ def test_a_faculty_that_agrees_with_the_path_is_fine_in_any_spelling() -> None:
     assert parse(OFFICIAL, faculty="engineering").faculty == "engineering"
 
 
-def test_a_faculty_that_disagrees_with_the_path_is_an_error() -> None:
-    with pytest.raises(ResultError, match="as the path says") as error:
-        parse(OFFICIAL, faculty="agronomy")
+def test_the_faculty_of_the_body_counts_if_the_path_has_another() -> None:
+    assert parse(OFFICIAL, faculty="agronomy").faculty == "engineering"
+
+
+def test_a_body_whose_faculty_is_unknown_is_not_counted_for_that_of_the_path() -> None:
+    with pytest.raises(ResultError) as error:
+        parse({**OFFICIAL, "faculty": "Medicina"}, faculty="agronomy")
     assert error.value.field == "faculty"
+
+
+def test_a_student_may_be_absent_where_the_path_says_so() -> None:
+    raw = {"Faculty": "Ingeniería", "Discipline": 1}
+
+    result = parse_entry(raw, CATALOGUE, entry_id="e1", seed="games", nameless=True)
+
+    assert result.competitor == Competitor("e1", None, None)
+    assert decode(encode(result), CATALOGUE) == result
+    with pytest.raises(ResultError) as error:
+        parse(raw)
+    assert error.value.field == "student"
+    with pytest.raises(ResultError, match="expected text"):
+        parse_entry({**raw, "name": 5}, CATALOGUE, entry_id="e1", seed="games", nameless=True)
 
 
 @pytest.mark.parametrize("entry_id", ["", " ", "x" * 59, "a\0b", "a\u202eb", "\ud800"])

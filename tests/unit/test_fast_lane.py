@@ -9,7 +9,8 @@ from typing import Any, cast
 from gateway.access import ANYONE
 from gateway.fast_lane import FastConnection, FastLane
 from gateway.http_head import PlainHead, PlainHeads
-from gateway.http_records import RECORD_PATHS, Route
+from gateway.http_records import Route, kinds_of
+from gateway.paths import OWN
 
 HEAD = b"POST /v1/results HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 
@@ -51,7 +52,7 @@ def connection_of(budget: Budget, loop: asyncio.AbstractEventLoop) -> Connection
     records: Any = SimpleNamespace(
         caller=lambda _given: ANYONE, admit=lambda _caller, network: network
     )
-    routes = {path: Route(kinds, records) for path, kinds in RECORD_PATHS.items()}
+    routes = {path: Route(kinds_of(it), records) for path, it in OWN.items()}
     lane: Any = SimpleNamespace(
         loop=loop,
         heads=PlainHeads(2**20, routes),

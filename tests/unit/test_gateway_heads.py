@@ -7,11 +7,14 @@ from typing import cast
 import pytest
 
 from gateway.http_head import HEAD_LIMIT, PlainHeads
-from gateway.http_records import RECORD_PATHS, RecordRequests, Route
+from gateway.http_records import RecordRequests, Route, kinds_of
 from gateway.intake import Entries, Results
+from gateway.paths import record_paths
+from olympics.catalogue import load_catalogue
 
 RECORDS = cast(RecordRequests, object())
-ROUTES = {path: Route(kinds, RECORDS) for path, kinds in RECORD_PATHS.items()}
+PATHS = record_paths("", load_catalogue(), reports=False)
+ROUTES = {path: Route(kinds_of(it), RECORDS, it.status) for path, it in PATHS.items()}
 PLAIN = {"Host": "x", "Content-Type": "application/json", "Content-Length": "20"}
 
 
@@ -61,10 +64,28 @@ def test_what_programs_send_is_plain(raw: bytes) -> None:
     assert plain.kind_of(True) == Results()
 
 
+@pytest.mark.parametrize(
+    ("path", "faculty", "status"),
+    [
+        ("/Ingenieria", "engineering", 200),
+        ("/INGENIERIA/", "engineering", 200),
+        ("//ingenier%C3%ADa", "engineering", 200),
+        ("/Agronomia/Add_Student", "agronomy", 200),
+        ("/", None, 200),
+        ("/V1/Entries/", None, 202),
+    ],
+)
+def test_a_path_is_plain_in_any_spelling(path: str, faculty: str | None, status: int) -> None:
+    plain = PlainHeads(1000, ROUTES).read(head(start=f"POST {path} HTTP/1.1"))
+
+    assert plain is not None
+    assert (plain.kind_of(False), plain.status) == (Entries(faculty), status)
+
+
 NOT_PLAIN = {
     "another method": head(start="PUT /v1/results HTTP/1.1"),
     "another path": head(start="POST /v1/standings HTTP/1.1"),
-    "a slash behind the path": head(start="POST /v1/results/ HTTP/1.1"),
+    "a path that goes on": head(start="POST /v1/results/x HTTP/1.1"),
     "a query": head(start="POST /v1/results?a=b HTTP/1.1"),
     "HTTP/1.0": head(start="POST /v1/results HTTP/1.0"),
     "no length": head({"Host": "x"}),

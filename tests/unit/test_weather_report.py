@@ -71,6 +71,47 @@ def test_spelling_in_other_cases_and_spaces_is_the_same_place_and_weather() -> N
 
 
 @pytest.mark.parametrize(
+    "raw",
+    [
+        {"descripcion": "Está lloviendo", "Pais": "GT", "Clima": "Lluvioso"},
+        {"Descripción": "Está lloviendo", "país": "gt", "CLIMA": "lluvioso"},
+        {"Description": "Está lloviendo", "Country": "GT", "Weather": "LLUVIOSO"},
+        {"descripcion": "Está lloviendo", "name": "GT", "clima": "Lluvioso"},
+        TWEET | {"Pais": "gt", "clima": "lluvioso", "descripcion": None},
+    ],
+)
+def test_a_tweet_in_the_words_of_other_clients_is_the_same_report(raw: dict[str, Any]) -> None:
+    assert parsed(raw) == parsed(TWEET)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"municipality": 1, "temperature": 22.5, "humidity": 60, "weather": 1},
+        {"municipality": "1", "temperature": "22.5", "humidity": "60", "weather": "1"},
+        {"municipality": 1.0, "temperature": 22.5, "humidity": 60.0, "weather": 1.0},
+        {"municipio": "Mixco", "temperatura": "22,5", "humedad": 60, "clima": "Sunny"},
+        {"Municipio": 1, "Temperatura": 22.5, "Humedad": "60", "Clima": " 1 "},
+    ],
+)
+def test_measurements_in_the_words_of_other_clients_are_the_same_report(
+    raw: dict[str, Any],
+) -> None:
+    assert parsed(raw) == parsed(MEASURED)
+
+
+def test_municipalities_and_weathers_are_numbered_as_the_courses_clients_do() -> None:
+    reports = [parsed({"municipality": it, "weather": it}) for it in range(1, 5)]
+
+    assert [(it.place, it.weather) for it in reports] == [
+        ("mixco", "sunny"),
+        ("guatemala", "cloudy"),
+        ("amatitlan", "rainy"),
+        ("chinautla", "foggy"),
+    ]
+
+
+@pytest.mark.parametrize(
     ("value", "hundredths"),
     [
         (22, 2_200),
@@ -145,7 +186,19 @@ def test_null_and_empty_text_are_no_field() -> None:
         ({"weather": "x", "country": "G" * 65}, "country"),
         ({"weather": "x", "country": "ß" * 40}, "country"),  # SS in capitals
         ({"weather": "x", "country": "GT", "description": "x" * 501}, "description"),
-        ({"weather": "x", "country": "GT", "temperatura": 3}, "temperatura"),
+        ({"weather": "x", "country": "GT", "temp": 3}, "temp"),
+        ({"weather": "x", "country": "GT", "ID": "a"}, "ID"),
+        ({"weather": "x", "country": "GT", "Temperatura": "hot"}, "Temperatura"),
+        ({"weather": "x", "clima": "y", "country": "GT"}, "clima"),
+        ({"weather": "x", "Pais": 5}, "Pais"),
+        ({"weather": "x", "country": "GT", "name": "MX"}, "name"),
+        ({"weather": "x", "municipality": "mixco", "name": "MX"}, "municipality"),
+        ({"weather": 0, "country": "GT"}, "weather"),
+        ({"weather": "5", "country": "GT"}, "weather"),
+        ({"weather": 1.5, "country": "GT"}, "weather"),
+        ({"weather": True, "country": "GT"}, "weather"),
+        ({"weather": "x", "municipality": 5}, "municipality"),
+        ({"clima": "x", "municipio": "0"}, "municipio"),
     ],
 )
 def test_what_is_no_report_is_refused_with_its_field(raw: object, field: str) -> None:
