@@ -16,13 +16,15 @@ FIELD = {
     "en": """
         Long jump; High jump; Triple jump; Pole vault; Shot put; Shotput; Shot-put; Shot; Discus;
         Discus throw; Hammer; Hammer throw; Javelin; Javelin throw; Weight throw;
-        Standing long jump; Standing broad jump; Standing triple jump; Standing high jump; Longjump;
-        Highjump; Triplejump; Polevault; LongJump; HighJump; ShotPut; Pole-vault; Club throw;
-        Ball throw; Softball throw; Putting the shot; Throws; Jumps; Vault; Shot put 4 kg;
-        Shot put (7.26 kg); Javelin 800g; Discus 1.5 kg; Hammer 16 lb; 35 lb weight throw
+        Standing long jump; Standing broad jump; Standing triple jump; Standing high jump;
+        Longjump; Highjump; Triplejump; Polevault; LongJump; HighJump; ShotPut; Pole-vault;
+        Club throw; Ball throw; Softball throw; Putting the shot; Throws; Jumps; Vault;
+        Shot put 4 kg; Shot put (7.26 kg); Javelin 800g; Discus 1.5 kg; Hammer 16 lb;
+        35 lb weight throw
         """,
     "short": """
-        LJ; HJ; TJ; PV; SP; DT; HT; JT; WT; SLJ; JT 800g; JT 600 g; SP 7.260 kg; WT 35 lb; DT 1.75kg
+        LJ; HJ; TJ; PV; SP; DT; HT; JT; WT; SLJ; JT 800g; JT 600 g; SP 7.260 kg; WT 35 lb;
+        DT 1.75kg
         """,
     "es": """
         Salto de longitud; Salto en longitud; Salto longitud; Longitud; Salto largo;
@@ -40,8 +42,8 @@ FIELD = {
         Lançamento do dardo; Dardo; Lançamento do martelo; Martelo; Arremesso de dardo
         """,
     "fr": """
-        Saut en longueur; Saut en hauteur; Triple saut; Saut à la perche; Perche; Longueur; Hauteur;
-        Lancer du poids; Poids; Lancer du disque; Disque; Lancer du marteau; Marteau;
+        Saut en longueur; Saut en hauteur; Triple saut; Saut à la perche; Perche; Longueur;
+        Hauteur; Lancer du poids; Poids; Lancer du disque; Disque; Lancer du marteau; Marteau;
         Lancer du javelot; Javelot
         """,
     "it": """
@@ -60,8 +62,8 @@ COMBINED = """
     """
 RACES = {
     "en": """
-        60m; 60 m; 60 metres; 60m hurdles; 60mH; 100m; 100 m; 100 metres; 100 meter dash; 100; 200m;
-        300m; 400m; 600m; 800m; 1000m; 1500m; 1,500m; 3000m; 5000m; 5,000 m; 10000m; 10,000m;
+        60m; 60 m; 60 metres; 60m hurdles; 60mH; 100m; 100 m; 100 metres; 100 meter dash; 100;
+        200m; 300m; 400m; 600m; 800m; 1000m; 1500m; 1,500m; 3000m; 5000m; 5,000 m; 10000m; 10,000m;
         10 000 m; 100m hurdles; 110m hurdles; 110mH; 110m H; 400m hurdles; 400mH; Hurdles;
         High hurdles; 3000m steeplechase; 3000m SC; Steeplechase; 2000m steeple; 4x100; 4x100m;
         4 x 100 m relay; 4×400; 4X400M mixed relay; Medley relay; Sprint medley relay;
@@ -76,11 +78,12 @@ RACES = {
         100 metros; 100 metros planos; 100 m lisos; 100 mts; 200 metros llanos; 400 m vallas;
         110 mv; 110 m vallas; 100 metros con vallas; 80 metros; 60 metros lisos; 800 metros;
         1.500 metros; 1500 metros planos; 3.000 m obstáculos; 3000 metros con obstáculos; 5.000 m;
-        10.000 m; 10 000 metros; Relevos; Relevo 4x100; Relevos 4 x 400; 4 por 100; Posta 4x100; Marcha;
-        20 km marcha; Marcha 20 km; 10.000 m marcha; Maratón; Media maratón; Medio maratón; Milla;
-        Milla urbana; Campo a través; Campo traviesa; Triatlón; Duatlón; Biatlón; Cuadriatlón;
-        100 m Altura; El Alto 10K; Palo Alto 100 m; 100 m Largo; Vallas; Obstáculos; Carrera 5 km;
-        Cien metros planos; Carrera de velocidad; Copa Triple 100 m; Preparatoria San Pablo 100m SP
+        10.000 m; 10 000 metros; Relevos; Relevo 4x100; Relevos 4 x 400; 4 por 100; Posta 4x100;
+        Marcha; 20 km marcha; Marcha 20 km; 10.000 m marcha; Maratón; Media maratón; Medio maratón;
+        Milla; Milla urbana; Campo a través; Campo traviesa; Triatlón; Duatlón; Biatlón;
+        Cuadriatlón; 100 m Altura; El Alto 10K; Palo Alto 100 m; 100 m Largo; Vallas; Obstáculos;
+        Carrera 5 km; Cien metros planos; Carrera de velocidad; Copa Triple 100 m;
+        Preparatoria San Pablo 100m SP
         """,
     "other": """
         100 metros rasos; 110 metros com barreiras; Revezamento 4x100; Marcha atlética; Maratona;
