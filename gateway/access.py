@@ -126,7 +126,7 @@ def _check_new(token: Token, others: list[Token]) -> None:
 
 
 def _check_open(settings: GatewaySettings) -> None:
-    hosts = [host for host in (settings.http_host, settings.grpc_host) if not _is_loopback(host)]
+    hosts = [host for host in (settings.http_host, settings.grpc_host) if not is_loopback(host)]
     if not hosts:
         return
     if not settings.anyone_may_send:
@@ -138,7 +138,8 @@ def _check_open(settings: GatewaySettings) -> None:
     _log.warning("anyone_may_send", hosts=hosts, hint="MEDALLERO_TOKENS_FILE changes that")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach *host*, a name or an address."""
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:

@@ -60,7 +60,7 @@ class FastLane:
         self.intake = intake
         self.budget = budget
         self.aiohttp_connection = aiohttp_connection
-        self.heads = PlainHeads(min(_LONGEST_BODY, settings.max_body), routes)
+        self.heads = PlainHeads(min(_LONGEST_BODY, settings.max_body), routes, api.rules)
         self.head_timeout = settings.head_timeout
         self.body_timeout = settings.body_timeout
         self.max_records = settings.max_records
@@ -95,6 +95,7 @@ class FastConnection(asyncio.Protocol):
         "_client",
         "_data",
         "_draft",
+        "_ended",
         "_head",
         "_held",
         "_lane",
@@ -124,6 +125,7 @@ class FastConnection(asyncio.Protocol):
         self._skip = 0  # bytes of a refused request's body, which nobody reads
         self._paused = False  # the client sends too far ahead
         self._blocked = False  # the client does not read its answers
+        self._ended = False  # the client sends nothing more, and waits for its answers
         self._resting = False  # the client's next bytes wait, since there was no room for its last
         # The request.
         self._head: PlainHead | None = None  # None: no request is being served
@@ -178,6 +180,17 @@ class FastConnection(asyncio.Protocol):
             self._paused = True
             self._transport.pause_reading()
 
+    def eof_received(self) -> bool | None:
+        transport = self._transport
+        if (
+            transport is None
+            or transport.get_extra_info("ssl_object") is not None  # TLS has no half of a connection
+            or not (self._busy or self._held_up())
+        ):
+            return None
+        self._ended = True
+        return True
+
     # What the lane calls.
 
     def expire(self) -> None:
@@ -226,11 +239,16 @@ class FastConnection(asyncio.Protocol):
         """Whether the next request's head was there and is plain."""
         data, lane = self._data, self._lane
         if not data:
+            if self._ended:
+                self.close()
+                return False
             self.deadline = lane.loop.time() + KEEP_ALIVE
             return False
         end = data.find(_END_OF_HEAD)
         if end < 0:
-            if len(data) > HEAD_LIMIT:
+            if self._ended:
+                self.close()
+            elif len(data) > HEAD_LIMIT:
                 self._hand_over()
             else:  # counted from its first byte on: those that follow change nothing
                 self.deadline = min(self.deadline, lane.loop.time() + lane.head_timeout)
@@ -276,6 +294,10 @@ class FastConnection(asyncio.Protocol):
         """Whether the body was complete."""
         data, length = self._data, head.length
         missing = length - len(data)
+        if missing > 0 and self._ended:
+            self._refuse(Refused(Reason.BAD_REQUEST, "the body ends before its length"))
+            self.close()
+            return False
         if missing > 0:
             self._awaited = missing
             self._body_began = self._lane.loop.time()
@@ -316,7 +338,9 @@ class FastConnection(asyncio.Protocol):
         dropped = min(self._skip, len(self._data))
         self._data = self._data[dropped:]
         self._skip -= dropped
-        if self._skip:
+        if self._skip and self._ended:
+            self.close()
+        elif self._skip:
             self.deadline = self._lane.loop.time() + self._lane.body_timeout
         return not self._skip
 
@@ -363,7 +387,7 @@ class FastConnection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         # Not at once: requests that were sent ahead wait until those of others are answered.
-        if self._data:
+        if self._data or self._ended:
             self._lane.loop.call_soon(self._advance)
         elif not self._blocked:
             self.deadline = self._lane.loop.time() + KEEP_ALIVE
@@ -422,13 +446,15 @@ class FastConnection(asyncio.Protocol):
     # The way out.
 
     def _hand_over(self) -> None:
-        transport, data = self._transport, self._data
+        transport, data, ended = self._transport, self._data, self._ended
         assert transport is not None
         self._leave()
         connection = self._lane.aiohttp_connection()
         transport.set_protocol(connection)
         connection.connection_made(transport)
         connection.data_received(data)
+        if ended and not connection.eof_received():
+            transport.close()
 
     def _leave(self) -> None:
         self._lane.connections.discard(self)

@@ -23,6 +23,7 @@ from gateway.http_answers import (
     response_of,
 )
 from gateway.http_records import Route, Routes
+from gateway.http_rules import HttpRules
 from gateway.in_flight import InFlight
 from gateway.live import Live
 from gateway.metrics import CONTENT_TYPE, Metrics
@@ -36,7 +37,10 @@ from gateway.settings import GatewaySettings
 from gateway.standings import Standings
 from gateway.tokens import Caller
 
+#: Where the live stream is.
+STREAM: Final = "/v1/stream"
 _UNITS: Final = "/v1/units/"
+_READING: Final = ("GET", "HEAD")
 
 #: Where ``handle`` keeps a request's id for those who begin to answer by themselves.
 _ID: Final = RequestKey("request_id", str)
@@ -67,13 +71,14 @@ class HttpApi:
         #: What the fast lane counts and names its requests by too.
         self.in_flight = InFlight(metrics)
         self.ids = RequestIds()
+        self.rules = HttpRules(settings)
         self.log = RequestLog("http", metrics, debug=settings.log_level == "debug")
         #: Returns the metrics; of several processes, all of them.
         self.expose: Callable[[], Awaitable[bytes]] = self._own_metrics
         self._openapi = openapi
         self._routes: dict[str, dict[str, Handler]] = {
             "/v1/standings": {"GET": self._get_standings},
-            "/v1/stream": {"GET": self._get_stream},
+            STREAM: {"GET": self._get_stream},
             "/v1/catalogue": {"GET": self._get_catalogue},
             "/healthz": {"GET": self._healthz},
             "/readyz": {"GET": _readiness_of(intake)},
@@ -83,7 +88,7 @@ class HttpApi:
         if reports is not None:
             # Apart: a gateway whose RabbitMQ is away still takes results.
             self._routes["/readyz/weather"] = {"GET": _readiness_of(reports)}
-        for path, asset in load_page().items():
+        for path, asset in load_page(settings.frame_ancestors).items():
             self._routes[path] = {"GET": _asset_handler(asset)}
         for path, route in routes.items():
             methods = self._routes.setdefault(path, {})
@@ -98,6 +103,13 @@ class HttpApi:
         self.in_flight.begin()
         response: StreamResponse
         try:
+            self.rules.check(request)
+        except Refused as refused:
+            response = response_of(answer_to(refused, request_id))
+            response.force_close()
+            self.in_flight.end()
+            return self._signed(response, request_id)
+        try:
             response = await self._handler_of(request)(request)
         except Refused as refused:
             response = response_of(answer_to(refused, request_id))
@@ -107,6 +119,11 @@ class HttpApi:
             response = response_of(answer_to(self.fault(request_id, error), request_id))
         finally:
             self.in_flight.end()
+        if request.method in _READING:
+            response.headers.extend(self.rules.reading_headers(request))
+        return self._signed(response, request_id)
+
+    def _signed(self, response: StreamResponse, request_id: str) -> StreamResponse:
         response.headers["X-Request-ID"] = request_id
         response.headers["Server"] = SERVER
         if self._intake.stopping:
@@ -140,6 +157,10 @@ class HttpApi:
                     raise Refused(Reason.NOT_FOUND, self._nothing_at(path))
         method = "GET" if request.method == "HEAD" else request.method
         handler = methods.get(method)
+        if method == "OPTIONS" and "GET" in methods:
+            preflight = self.rules.preflight_headers(request)
+            if preflight is not None:
+                return _preflight_handler(preflight)
         if handler is None:
             allow = ", ".join(("GET", "HEAD") if "GET" in methods else methods)
             raise Refused(Reason.METHOD_NOT_ALLOWED, f"expected {allow}", allow=allow)
@@ -165,6 +186,7 @@ class HttpApi:
             caller: Caller | None = None
             try:
                 try:
+                    self.rules.check_sender(request)
                     caller = records.caller(request.headers.get("Authorization"))
                     kind_of = kinds(request.headers.get("Idempotency-Key"))
                     outcome = await records.take(request, caller, kind_of)
@@ -184,7 +206,7 @@ class HttpApi:
         return Response(body=await self._standings.as_json(), content_type=JSON)
 
     async def _get_stream(self, request: BaseRequest) -> StreamResponse:
-        return await self._live.serve(request, request[_ID])
+        return await self._live.serve(request, request[_ID], self.rules.reading_headers(request))
 
     async def _get_catalogue(self, request: BaseRequest) -> Response:
         return Response(body=self._catalogue, content_type=JSON)
@@ -214,6 +236,13 @@ def _readiness_of(intake: RecordIntake) -> Handler:
     async def answer(request: BaseRequest) -> Response:
         intake.check_ready()
         return json_answer({"status": "ready"})
+
+    return answer
+
+
+def _preflight_handler(headers: dict[str, str]) -> Handler:
+    async def answer(request: BaseRequest) -> Response:
+        return Response(status=204, headers=headers)
 
     return answer
 

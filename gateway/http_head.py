@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from gateway.http_records import KindOf, RecordRequests, Routes, is_lines, route_of
+from gateway.http_rules import BROWSER_HEADERS, HttpRules
 from gateway.refusal import Refused
 from gateway.tracing import Headers, headers_of
 
@@ -22,11 +23,16 @@ _REMEMBERED: Final = 1024
 _LONGEST: Final = 1024
 
 #: Headers that say something which is left to aiohttp.
-_NOT_PLAIN: Final = frozenset((b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"))
+_NOT_PLAIN: Final = frozenset(
+    (
+        *(b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"),
+        *(name.lower().encode() for name in BROWSER_HEADERS),
+    )
+)
 #: Headers that are read here.
 _READ: Final = frozenset(
     (
-        *(b"content-length", b"content-type", b"authorization", b"connection"),
+        *(b"host", b"content-length", b"content-type", b"authorization", b"connection"),
         *(b"idempotency-key", b"x-request-id", b"traceparent", b"tracestate"),
     )
 )
@@ -50,10 +56,11 @@ class PlainHead(NamedTuple):
 class PlainHeads:
     """Reads heads, and remembers them."""
 
-    def __init__(self, longest_body: int, routes: Routes) -> None:
+    def __init__(self, longest_body: int, routes: Routes, rules: HttpRules) -> None:
         """Heads that announce more than *longest_body* bytes are not plain."""
         self._longest_body = longest_body
         self._routes = routes
+        self._rules = rules
         self._known: dict[bytes, PlainHead] = {}
 
     def read(self, raw: bytes) -> PlainHead | None:
@@ -75,7 +82,9 @@ class PlainHeads:
             and parser.should_keep_alive()
         ):
             return None
-        head = _plain(parsed, self._longest_body, self._routes)
+        head = None
+        if self._rules.answers_to(parsed.headers.get(b"host", b"").decode("latin-1")):
+            head = _plain(parsed, self._longest_body, self._routes)
         if head is not None and len(raw) <= _LONGEST and not parsed.headers.keys() & _ITS_OWN:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
@@ -122,6 +131,7 @@ def _plain(parsed: _Parsed, longest_body: int, routes: Routes) -> PlainHead | No
         route is None
         or not 0 < length <= longest_body
         or parsed.twice
+        or b"host" not in headers
         or parsed.number > _MOST_HEADERS
         or headers.keys() & _NOT_PLAIN
         or headers.get(b"connection", b"keep-alive").lower() != b"keep-alive"

@@ -6,13 +6,14 @@ import ssl
 from typing import Any, Final, cast
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import BaseRequest, Server, StreamResponse
 from aiohttp.web_protocol import RequestHandler
 
 from gateway.budget import Budget
 from gateway.fast_lane import KEEP_ALIVE, FastLane
 from gateway.http_answers import response_of
-from gateway.http_api import HttpApi
+from gateway.http_api import STREAM, HttpApi
 from gateway.http_records import Routes
 from gateway.intake import Intake
 from gateway.metrics import Metrics
@@ -28,6 +29,7 @@ _SWEEPS: Final = 4
 _LONGEST_SWEEP: Final = 1.0
 #: How long the rest of a refused request's body is read, so that its answer arrives, seconds.
 _LINGER: Final = 5.0
+_END_OF_HEAD: Final = b"\r\n\r\n"
 #: Longest wait for answers on their way out, once all requests have been handled, seconds.
 _LAST_WORDS: Final = 1.0
 
@@ -141,11 +143,12 @@ class _Aiohttp(Server):
 
 
 class _AiohttpConnection(RequestHandler):
-    __slots__ = ("_api", "_head_since")
+    __slots__ = ("_api", "_ended", "_head_since")
 
     def __init__(self, api: HttpApi, manager: Server, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
         self._api = api
+        self._ended = False
         self._head_since: float | None = None
 
     async def start(self) -> None:
@@ -153,11 +156,54 @@ class _AiohttpConnection(RequestHandler):
             await super().start()
 
     def data_received(self, data: bytes) -> None:
+        while b"pgrade" in data or b"PGRADE" in data:
+            # aiohttp's parser (3.14) drops what follows a request that asks for another protocol,
+            # if both come in one piece. So it gets such a request alone.
+            head, end, data = data.partition(_END_OF_HEAD)
+            super().data_received(head + end)
+            missing = self._missing_of_body()
+            if missing:
+                super().data_received(data[:missing])
+                data = data[missing:]
         super().data_received(data)
         if self._messages or self._request_in_progress or self._current_request is not None:
             self._head_since = None
         elif self._head_since is None and data:
             self._head_since = self._loop.time()
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """Answer a client that only closes its writing side; then close."""
+        transport, parser, request = self.transport, self._parser, self._current_request
+        idle = not self._messages and (self._waiter is not None or not self._request_count)
+        if (
+            transport is None
+            or parser is None
+            or transport.get_extra_info("ssl_object") is not None  # TLS has no half connection
+            or idle
+            # A viewer waits for no answer: he has left.
+            or (request is not None and request.path == STREAM)
+        ):
+            return None
+        try:
+            parser.feed_eof()
+        except HttpProcessingError:
+            return None  # its body will never be complete
+        self._ended = True
+        return True
+
+    def _missing_of_body(self) -> int:
+        """Return how many bytes of the last request's body have not come yet, if it says so."""
+        if not self._messages:
+            return 0
+        message, payload = self._messages[-1]
+        length = getattr(message, "headers", {}).get("Content-Length", "")
+        return 0 if payload.is_eof() or not length.isdecimal() else int(length)
+
+    async def _handle_request(self, *args: Any) -> tuple[StreamResponse, bool]:
+        response, reset = await super()._handle_request(*args)
+        if self._ended and not self._messages:
+            response.force_close()
+        return response, reset
 
     def cut_if_head_since_before(self, latest: float) -> None:
         """Close the connection if a head has begun before *latest* and is not complete."""

@@ -7,6 +7,7 @@ kind: a viewer who cannot keep up misses what is outdated, and costs no memory.
 import asyncio
 import zlib
 from collections import deque
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -66,8 +67,12 @@ class Live:
         self._generation = 0
         self._more: asyncio.Future[None] | None = None
 
-    async def serve(self, request: BaseRequest, request_id: str) -> StreamResponse:
+    async def serve(
+        self, request: BaseRequest, request_id: str, headers: Mapping[str, str]
+    ) -> StreamResponse:
         """Answer with events until the viewer leaves or the gateway stops.
+
+        *headers* go out beside those of every stream.
 
         :raises Refused: too busy, when there are as many viewers as allowed; unavailable, when the
             gateway is stopping.
@@ -88,6 +93,7 @@ class Live:
                 **({"Content-Encoding": "gzip"} if packed else {}),
             }
         )
+        response.headers.extend(headers)
         if request.method == "HEAD":
             await response.prepare(request)
             return response

@@ -21,17 +21,17 @@ PATHS: Final = {
 # that looks like a script stays a name.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
-    "require-trusted-types-for 'script'"
+    "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; frame-ancestors "
 )
 
 
 class Asset:
     """A file of the page, as it is answered."""
 
-    def __init__(self, file: str, media_type: str) -> None:
+    def __init__(self, file: str, media_type: str, frame_ancestors: str) -> None:
         self._plain = files("gateway").joinpath("page", file).read_bytes()
         self._packed = gzip.compress(self._plain, mtime=0)
+        self._policy = _POLICY + frame_ancestors
         self._type = f"{media_type}; charset=utf-8"
         self._tag = f'"{hashlib.blake2b(self._plain, digest_size=9).hexdigest()}"'
 
@@ -42,7 +42,7 @@ class Asset:
             # Asked for each time, so that a new version is seen at once; mostly 304 comes back.
             "Cache-Control": "no-cache",
             "Vary": "Accept-Encoding",
-            "Content-Security-Policy": _POLICY,
+            "Content-Security-Policy": self._policy,
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
         }
@@ -54,6 +54,8 @@ class Asset:
         return Response(body=self._plain, headers=headers)
 
 
-def load_page() -> dict[str, Asset]:
-    """Read the page's files; return them by path."""
-    return {path: Asset(file, media_type) for path, (file, media_type) in PATHS.items()}
+def load_page(frame_ancestors: str) -> dict[str, Asset]:
+    """Read the page's files; return them by path. *frame_ancestors* may show it in a frame."""
+    return {
+        path: Asset(file, media_type, frame_ancestors) for path, (file, media_type) in PATHS.items()
+    }

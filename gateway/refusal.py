@@ -17,9 +17,12 @@ class Reason(Enum):
     TOO_SLOW = ("too_slow", 408, "DEADLINE_EXCEEDED")
     TOO_LARGE = ("too_large", 413, "INVALID_ARGUMENT")
     WRONG_TYPE = ("wrong_type", 415, "INVALID_ARGUMENT")
+    MISDIRECTED = ("misdirected", 421, "INVALID_ARGUMENT")
     TOO_BUSY = ("too_busy", 429, "RESOURCE_EXHAUSTED")
     INTERNAL = ("internal", 500, "INTERNAL")
+    NOT_IMPLEMENTED = ("not_implemented", 501, "UNIMPLEMENTED")
     UNAVAILABLE = ("unavailable", 503, "UNAVAILABLE")
+    WRONG_VERSION = ("wrong_version", 505, "UNIMPLEMENTED")
 
     def __init__(self, code: str, http_status: int, grpc_status: str) -> None:
         self.code = code

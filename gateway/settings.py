@@ -16,6 +16,20 @@ class GatewaySettings(WeatherSettings):
 
     http_host: str = Field(default="127.0.0.1", description="address of the HTTP server")
     http_port: int = Field(default=8080, ge=0, le=65535, description="0 takes any free port")
+    http_hosts: str = Field(
+        default="",
+        description="further names that a gateway on a loopback address answers to, with commas; "
+        "*: any. Without them it answers to localhost alone, against DNS rebinding",
+    )
+    cors_origins: str = Field(
+        default="",
+        description="origins whose pages may read (never send), with commas; *: any",
+    )
+    frame_ancestors: str = Field(
+        default="'self'",
+        pattern=r"^[^;,\r\n]*$",
+        description="who may show the page in a frame, as Content-Security-Policy says it",
+    )
     grpc_host: str = Field(default="127.0.0.1", description="address of the gRPC server")
     grpc_port: int = Field(default=50051, ge=0, le=65535, description="0 takes any free port")
 

@@ -136,9 +136,9 @@ _RESULT = {
     "mark": "55.78",
 }
 _BODY = json.dumps(_RESULT).encode()
-_HEAD = b"POST /v1/results HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(_BODY)
+_HEAD = b"POST /v1/results HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(_BODY)
 _LINES = (
-    b"POST /v1/results HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n"
+    b"POST /v1/results HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n" + b"%x\r\n" % (len(_BODY) + 1) + _BODY + b"\n\r\n"
 )
 

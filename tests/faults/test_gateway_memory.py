@@ -182,7 +182,7 @@ def test_many_large_messages_at_once_take_no_more_memory_than_is_budgeted(
 
 def test_requests_sent_ahead_by_who_reads_no_answers_stay_at_the_client(gateway: Stack) -> None:
     member = gateway.gateway
-    one = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 2000
+    one = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2000
     memory = Memory(member)
 
     with memory.watched(), ExitStack() as clients:
@@ -201,7 +201,7 @@ def test_requests_sent_ahead_by_who_reads_no_answers_stay_at_the_client(gateway:
     assert memory.grown < ROOM
 
 
-HEAD = b"POST /v1/results HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n" % (100_000)
+HEAD = b"POST /v1/results HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n" % (100_000)
 
 
 @pytest.mark.parametrize(

@@ -582,7 +582,7 @@ class Campaign:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.gateway.port)
         except ConnectionRefusedError:
             raise Gone(f"the gateway has ended: {self.gateway.process.exit_code}") from None
-        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answer = await read_answer(reader)
         writer.transport.abort()
         assert answer is not None

@@ -240,7 +240,7 @@ def _crafted(rng: Random, good: bytes) -> bytes:
     """Return a request that goes wrong in a way that chance alone would hardly find."""
     head, _, body = good.partition(b"\r\n\r\n")
     line = head.split(b"\r\n")[0]
-    start = line + b"\r\nHost: x\r\n"
+    start = line + b"\r\nHost: localhost\r\n"
     length = b"Content-Length: %d\r\n" % len(body)
     return rng.choice(
         (
@@ -274,15 +274,15 @@ def _crafted(rng: Random, good: bytes) -> bytes:
             line.replace(b"1.1", b"2.0") + b"\r\n" + length + b"\r\n" + body,
             line + b"\r\n" + length + b"\r\n" + body,
             line + b"\n" + length.replace(b"\r\n", b"\n") + b"\n" + body,
-            line.replace(b" ", b"  ") + b"\r\nHost: x\r\n" + length + b"\r\n" + body,
+            line.replace(b" ", b"  ") + b"\r\nHost: localhost\r\n" + length + b"\r\n" + body,
             b"\r\n\r\n" + good,
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + rng.randbytes(60),
             b"\x16\x03\x01" + rng.randbytes(200),
             b"POST " + b"/a" * 50_000 + b" HTTP/1.1\r\n\r\n",
             start + b"X: " + b"y" * 100_000 + b"\r\n\r\n",
             start + b"".join(b"X-%d: y\r\n" % n for n in range(5000)) + b"\r\n",
-            line.replace(b"POST", b"CONNECT") + b"\r\nHost: x\r\n\r\n" + body,
+            line.replace(b"POST", b"CONNECT") + b"\r\nHost: localhost\r\n\r\n" + body,
             start + b"Upgrade: websocket\r\nConnection: Upgrade\r\n" + length + b"\r\n" + body,
-            b"GET / HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n" + body + good,
+            b"GET / HTTP/1.1\r\nHost: localhost\r\n" + length + b"\r\n" + body + good,
         )
     )

@@ -292,7 +292,7 @@ def test_a_client_that_asks_before_it_sends_is_told_to_go_on(gateway: RunningGat
     body = json.dumps(a_result()).encode()
     with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=10) as client:
         client.sendall(
-            b"POST /v1/results HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+            b"POST /v1/results HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
             b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
         )
         assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"

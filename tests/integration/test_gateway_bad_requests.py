@@ -205,28 +205,65 @@ def test_no_bad_request_reaches_the_topic(kafka: str, redis_url: str) -> None:
 RAW = [
     ("not HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
     ("a wrong protocol", b"POST /v1/results SPDY/9\r\n\r\n", 400),
+    ("HTTP/2 in words", b"GET /healthz HTTP/2.0\r\nHost: localhost\r\n\r\n", 505),
+    ("no version", b"GET /healthz\r\n\r\n", (400, 505)),
+    ("no host", b"GET /healthz HTTP/1.1\r\n\r\n", 400),
+    ("no host, posted", b"POST /v1/results HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", 400),
+    (
+        "two hosts",
+        b"POST /v1/results HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n"
+        b"Content-Length: 2\r\n\r\n{}",
+        400,
+    ),
+    ("another host", b"GET /healthz HTTP/1.1\r\nHost: games.example\r\n\r\n", 421),
+    (
+        "another host, posted",
+        b"POST /v1/results HTTP/1.1\r\nHost: games.example:80\r\nContent-Length: 2\r\n\r\n{}",
+        421,
+    ),
+    (
+        "a coding before the chunks",
+        b"POST /v1/results HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+        b"0\r\n\r\n",
+        501,
+    ),
+    (
+        "a coding that there is not",
+        b"POST /v1/results HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: cow, chunked\r\n\r\n"
+        b"0\r\n\r\n",
+        501,
+    ),
+    (
+        "a tunnel",
+        b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
+        405,
+    ),
     ("a header without a colon", b"GET / HTTP/1.1\r\nHost x\r\n\r\n", 400),
     ("a header of 100 KB", b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", 400),
-    ("a length that is no number", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", 400),
-    ("a negative length", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
+    (
+        "a length that is no number",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",
+        400,
+    ),
+    ("a negative length", b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400),
     (
         "two lengths",
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
         400,
     ),
     (
         "a chunk of no size",
-        b"POST /v1/results HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /v1/results HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         400,
     ),
     (
         "a body that does not come",
-        b"POST /v1/results HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /v1/results HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
         408,
     ),
     (
         "a body larger than it may be, announced",
-        b"POST /v1/results HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n",
+        b"POST /v1/results HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n",
         413,
     ),
 ]
@@ -234,17 +271,17 @@ RAW = [
 
 @pytest.mark.parametrize(("what", "raw", "status"), RAW, ids=[it[0] for it in RAW])
 def test_what_is_hardly_http_has_its_answer_too(
-    gateway: RunningGateway, what: str, raw: bytes, status: int
+    gateway: RunningGateway, what: str, raw: bytes, status: int | tuple[int, int]
 ) -> None:
     answer = _exchange(gateway, raw)
 
-    assert answer.status == status, answer.body
+    assert answer.status in (status if isinstance(status, tuple) else (status,)), answer.body
     assert answer.json["error"]
     assert answer.headers["x-request-id"] == answer.json["request_id"]
 
 
 def test_half_a_request_and_a_hang_up_harm_nobody(gateway: RunningGateway) -> None:
-    head = b"POST /v1/results HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n"
+    head = b"POST /v1/results HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n"
     for raw in (b"POST /v1/res", head, head + b"{"):
         with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=10) as client:
             client.sendall(raw)

@@ -345,7 +345,8 @@ def test_a_request_in_flight_is_finished_when_the_process_is_told_to_end(
     body = json.dumps(a_result()).encode()
     with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=20) as client:
         client.sendall(
-            b"POST /v1/results HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+            b"POST /v1/results HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+            % len(body)
             + body[:20]
         )
         time.sleep(0.3)

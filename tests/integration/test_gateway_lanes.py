@@ -107,7 +107,7 @@ def request(body: Any = None, path: str = RESULTS, method: str = "POST", **heade
     content: bytes = body if isinstance(body, bytes) else b""
     if body is not None and not isinstance(body, bytes):
         content = json.dumps(body).encode()
-    fields = {"Host": "x", "Content-Length": str(len(content))} | JSON
+    fields = {"Host": "localhost", "Content-Length": str(len(content))} | JSON
     fields |= {name.replace("_", "-"): value for name, value in headers.items()}
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + content
@@ -219,6 +219,70 @@ def test_a_request_that_comes_byte_by_byte_is_the_same_request(gateway: RunningG
 
         assert client.answer().headers["X-Request-ID"] == "slowly"
         assert client.answer().json["accepted"] == 1
+
+
+def half_closed(gateway: RunningGateway, data: bytes) -> bytes:
+    """Send *data*, close the writing side, and return all that comes."""
+    with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=20) as client:
+        client.sendall(data)
+        client.shutdown(socket.SHUT_WR)
+        received = b""
+        while piece := client.recv(65536):
+            received += piece
+    return received
+
+
+@pytest.mark.parametrize("more", [{}, {"X-Lane": "a", "Expect": ""}], ids=["fast", "aiohttp"])
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_client_that_only_listens_any_more_is_answered(
+    gateway: RunningGateway, more: dict[str, str], number: int
+) -> None:
+    answers = half_closed(gateway, request(a_result(), **more) * number)
+
+    assert answers.count(b"HTTP/1.1 202 ") == number, answers
+
+
+def test_reading_and_half_closing_is_answered_too(gateway: RunningGateway) -> None:
+    answers = half_closed(gateway, request(path="/healthz", method="GET") * 2)
+
+    assert answers.count(b"HTTP/1.1 200 ") == 2, answers
+
+
+def test_half_a_request_on_a_half_closed_connection_is_not_waited_for(
+    gateway: RunningGateway,
+) -> None:
+    whole, slow = request(a_result()), request(a_result(), Expect="")
+    for raw in (whole[:20], whole[:-5], whole + whole[:-5], slow[:20], slow[:-5]):
+        answers = half_closed(gateway, raw)
+        assert answers.count(b"HTTP/1.1 202 ") == raw.startswith(whole)
+        assert b"HTTP/1.1 408 " not in answers
+
+
+def test_what_follows_an_upgrade_is_the_next_request(gateway: RunningGateway) -> None:
+    upgrade = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": ""}
+    with connected(gateway) as client:
+        client.send(request(a_result(), **upgrade) + request(path="/healthz", method="GET"))
+
+        assert client.answer().status == 202
+        assert client.answer().status == 200
+        client.send(request(a_result()))
+        assert client.answer().status == 202
+
+
+@pytest.mark.parametrize(
+    "mark", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "same-site"}]
+)
+def test_a_page_cannot_send_what_needs_no_preflight(
+    gateway: RunningGateway, mark: dict[str, str]
+) -> None:
+    body = json.dumps(a_result())
+    before = len(gateway.topic())
+
+    refused = gateway.send("POST", RESULTS, body, mark)
+    assert (refused.status, refused.json["code"]) == (415, "wrong_type")
+    assert len(gateway.topic()) == before
+    assert gateway.send("POST", RESULTS, body, mark | JSON).status == 202
+    assert gateway.send("POST", RESULTS, body).status == 202
 
 
 def test_a_large_body_in_pieces_is_taken_whole(gateway: RunningGateway) -> None:

@@ -70,7 +70,7 @@ def _stalled(gateway: RunningGateway, path: str) -> Answer:
     """Send half a body, and wait."""
     with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=10) as client:
         client.sendall(
-            b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{" % path.encode()
+            b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{" % path.encode()
         )
         head, _, body = client.recv(65536).partition(b"\r\n\r\n")
     status_line, *lines = head.decode().split("\r\n")

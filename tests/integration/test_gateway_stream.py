@@ -247,7 +247,7 @@ def test_a_slow_viewer_misses_what_is_outdated_and_gets_the_newest(
     slow.settimeout(20)
     with slow, StreamClient(gateway.http_port) as quick:
         slow.connect(("127.0.0.1", gateway.http_port))
-        slow.sendall(b"GET /v1/stream HTTP/1.1\r\nHost: x\r\n\r\n")
+        slow.sendall(b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
         quick.next("standings")
 
         for number in range(10, 25):  # half a megabyte each: more than sockets hold

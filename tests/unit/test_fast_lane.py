@@ -10,9 +10,11 @@ from gateway.access import ANYONE
 from gateway.fast_lane import FastConnection, FastLane
 from gateway.http_head import PlainHead, PlainHeads
 from gateway.http_records import Route, kinds_of
+from gateway.http_rules import HttpRules
 from gateway.paths import OWN
+from gateway.settings import GatewaySettings
 
-HEAD = b"POST /v1/results HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
+HEAD = b"POST /v1/results HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n"
 
 
 class Budget:
@@ -55,7 +57,7 @@ def connection_of(budget: Budget, loop: asyncio.AbstractEventLoop) -> Connection
     routes = {path: Route(kinds_of(it), records) for path, it in OWN.items()}
     lane: Any = SimpleNamespace(
         loop=loop,
-        heads=PlainHeads(2**20, routes),
+        heads=PlainHeads(2**20, routes, HttpRules(GatewaySettings())),
         connections=set(),
         head_timeout=5.0,
         body_timeout=5.0,

@@ -8,14 +8,17 @@ import pytest
 
 from gateway.http_head import HEAD_LIMIT, PlainHeads
 from gateway.http_records import RecordRequests, Route, kinds_of
+from gateway.http_rules import HttpRules
 from gateway.intake import Entries, Results
 from gateway.paths import record_paths
+from gateway.settings import GatewaySettings
 from olympics.catalogue import load_catalogue
 
 RECORDS = cast(RecordRequests, object())
 PATHS = record_paths("", load_catalogue(), reports=False)
 ROUTES = {path: Route(kinds_of(it), RECORDS, it.status) for path, it in PATHS.items()}
-PLAIN = {"Host": "x", "Content-Type": "application/json", "Content-Length": "20"}
+RULES = HttpRules(GatewaySettings())
+PLAIN = {"Host": "localhost", "Content-Type": "application/json", "Content-Length": "20"}
 
 
 def head(
@@ -37,7 +40,7 @@ def test_a_plain_head_says_all_that_the_lane_needs() -> None:
         start="POST /ingenieria HTTP/1.1",
     )
 
-    plain = PlainHeads(1000, ROUTES).read(raw)
+    plain = PlainHeads(1000, ROUTES, RULES).read(raw)
 
     assert plain is not None
     assert plain.length == 20
@@ -50,7 +53,7 @@ def test_a_plain_head_says_all_that_the_lane_needs() -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        head({"Content-Length": "20"}),
+        head({"Host": "127.0.0.1:8080", "Content-Length": "20"}),
         head(Content_Type="application/json; charset=utf-8"),
         head(Connection="Keep-Alive"),
         head(X_Empty="", Accept="*/*"),
@@ -58,7 +61,7 @@ def test_a_plain_head_says_all_that_the_lane_needs() -> None:
     ids=["no type", "a charset", "kept alive", "other headers"],
 )
 def test_what_programs_send_is_plain(raw: bytes) -> None:
-    plain = PlainHeads(1000, ROUTES).read(raw)
+    plain = PlainHeads(1000, ROUTES, RULES).read(raw)
 
     assert plain is not None
     assert plain.kind_of(True) == Results()
@@ -76,7 +79,7 @@ def test_what_programs_send_is_plain(raw: bytes) -> None:
     ],
 )
 def test_a_path_is_plain_in_any_spelling(path: str, faculty: str | None, status: int) -> None:
-    plain = PlainHeads(1000, ROUTES).read(head(start=f"POST {path} HTTP/1.1"))
+    plain = PlainHeads(1000, ROUTES, RULES).read(head(start=f"POST {path} HTTP/1.1"))
 
     assert plain is not None
     assert (plain.kind_of(False), plain.status) == (Entries(faculty), status)
@@ -88,12 +91,17 @@ NOT_PLAIN = {
     "a path that goes on": head(start="POST /v1/results/x HTTP/1.1"),
     "a query": head(start="POST /v1/results?a=b HTTP/1.1"),
     "HTTP/1.0": head(start="POST /v1/results HTTP/1.0"),
-    "no length": head({"Host": "x"}),
+    "no host": head({"Content-Length": "20"}),
+    "two hosts": head({"host": "localhost"}, **PLAIN),
+    "another host": head(Host="games.example"),
+    "a browser's request": head(Origin="http://localhost"),
+    "a browser's mark": head(Sec_Fetch_Site="cross-site"),
+    "no length": head({"Host": "localhost"}),
     "no body": head(Content_Length="0"),
     "a long body": head(Content_Length="1001"),
     "a length that is none": head(Content_Length="+20"),
-    "two lengths": head().replace(b"Host: x", b"Content-Length: 20"),
-    "chunks": head({"Host": "x", "Transfer-Encoding": "chunked"}),
+    "two lengths": head().replace(b"Host: localhost", b"Content-Length: 20"),
+    "chunks": head({"Host": "localhost", "Transfer-Encoding": "chunked"}),
     "chunks and a length": head(Transfer_Encoding="chunked"),
     "an encoding": head(Content_Encoding="gzip"),
     "an expectation": head(Expect="100-continue"),
@@ -101,11 +109,11 @@ NOT_PLAIN = {
     "the last request": head(Connection="close"),
     "lines": head(Content_Type="application/x-ndjson"),
     "another type": head(Content_Type="text/plain"),
-    "two types": head().replace(b"Host: x", b"content-type: text/plain"),
+    "two types": head().replace(b"Host: localhost", b"content-type: text/plain"),
     "two tokens": head({"authorization": "Bearer a"}, Authorization="Bearer b", **PLAIN),
     "an empty key": head(start="POST /v1/entries HTTP/1.1", Idempotency_Key=" "),
-    "a folded header": head().replace(b"Host: x", b"Host: x\r\n y"),
-    "a bare line feed": head().replace(b"Host: x\r\n", b"Host: x\n\n"),
+    "a folded header": head().replace(b"Host: localhost", b"Host: localhost\r\n y"),
+    "a bare line feed": head().replace(b"Host: localhost\r\n", b"Host: localhost\n\n"),
     "a space before the colon": head().replace(b"Host:", b"Host :"),
     "a control character": head(X="a\x01b"),
     "101 headers": head({f"x-{number}": "y" for number in range(101)}, **PLAIN),
@@ -114,11 +122,11 @@ NOT_PLAIN = {
 
 @pytest.mark.parametrize("raw", NOT_PLAIN.values(), ids=NOT_PLAIN.keys())
 def test_what_is_not_plain_is_left_to_aiohttp(raw: bytes) -> None:
-    assert PlainHeads(1000, ROUTES).read(raw) is None
+    assert PlainHeads(1000, ROUTES, RULES).read(raw) is None
 
 
 def test_equal_heads_are_read_once_and_those_with_an_id_of_their_own_each_time() -> None:
-    heads = PlainHeads(1000, ROUTES)
+    heads = PlainHeads(1000, ROUTES, RULES)
 
     assert heads.read(head()) is heads.read(head())
     for name in ("X-Request-ID", "Idempotency-Key", "traceparent", "tracestate"):
@@ -127,7 +135,7 @@ def test_equal_heads_are_read_once_and_those_with_an_id_of_their_own_each_time()
 
 
 def test_what_is_remembered_does_not_grow_without_bound() -> None:
-    heads = PlainHeads(10**9, ROUTES)
+    heads = PlainHeads(10**9, ROUTES, RULES)
 
     for number in range(1, 10_000):
         assert heads.read(head(Content_Length=str(number))) is not None
