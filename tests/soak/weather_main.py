@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """Count reports by both ways while everything is killed in turn, then recount them.
 
-    Needs RabbitMQ (Debian: rabbitmq-server) and the packages of `medallero[embedded]`.
+    Needs RabbitMQ (Debian: rabbitmq-server) and the packages of `medallero[up]`.
     """
     forget_settings()
     quiet_libraries()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Awaitable, Iterator
@@ -115,7 +116,7 @@ def games(
             directory,
             secrets,
             services={_bootstrap(cluster): kafka.address},
-            programs={"redis-server": server, "redis-cli": server.with_name("redis-cli")},
+            programs={"redis-server": server, "redis-cli": _redis_cli()},
         )
         redis = Pod(place, workload(cluster, "redis"), "redis-0")
         place.services[_address(cluster, "redis")] = f"127.0.0.1:{redis.ports['redis']}"
@@ -126,6 +127,12 @@ def games(
             yield Games(place, kafka, token, users, redis)
         finally:
             redis.stop()
+
+
+def _redis_cli() -> Path:
+    found = shutil.which("redis-cli")
+    assert found, "redis-cli is missing: make deps-system"
+    return Path(found)
 
 
 @dataclass
