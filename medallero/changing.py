@@ -1,221 +1,319 @@
-"""Changing a result that is on the topic already: the common part of `correct` and `withdraw`."""
+"""Changing results that are on the topic already: what `correct` and `withdraw` share.
+
+One correction or a file of them goes the same way: read the units, make the next version of each
+result, show what changes, ask, see that nobody else has written meanwhile, send everything.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from contracts.settings import CommonSettings
 from medallero.client.connect import EndpointError, GatewayAddress, connect
 from medallero.client.delivery import Delivery, Plan
-from medallero.files import Record
-from medallero.finding import find_competitor, find_unit
-from medallero.showing import who
-from medallero.terminal import CannotDo, read_catalogue, read_settings, stdout
+from medallero.closing_up import what_stays_open
+from medallero.files import Record, Unreadable
+from medallero.finding import find_competitor, find_unit, no_unit, unit_name
+from medallero.preview import Preview, UnitChange
+from medallero.terminal import CannotDo, read_catalogue, read_settings, reading_bar, stdout
 from medallero.topic import RawTopic, TopicUnavailable, open_topic
-from medallero.unit_log import UnitLog, changed_since
+from medallero.unit_log import UnitLog, UnitName, changed_since, read_units, units_of_sports
 from olympics.catalogue import Catalogue
-from olympics.recount import UnitRow, unit_standings
+from olympics.latest import STATUS_ORDER
 from olympics.result import Result, ResultError, encode, parse_result
 
 #: From the current result as an object to the wanted one; the version is added afterwards.
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 
-_FIELDS: Final = (
-    "phase",
-    "faculty",
-    "mark",
-    "outcome",
-    "rank",
-    "irm",
-    "medal",
-    "status",
-    "version",
-)
+_LISTED: Final = 20
+_LOOKED_UP: Final = 10
 
 
-async def change_result(
-    sport: str,
-    unit: str,
-    competitor: str,
-    change: Change,
-    *,
-    gateway: GatewayAddress,
-    sure: bool,
-) -> None:
-    """Find the surviving result, show what *change* does, ask, and send the next version."""
+class Wanted(NamedTuple):
+    """A correction as it was asked for: the identity as typed, the change, its place in a file."""
+
+    sport: str
+    unit: str
+    competitor: str
+    change: Change
+    where: str = ""
+
+
+class Manner(NamedTuple):
+    """How to go about it: ``sure`` asks nothing, ``dry_run`` sends nothing."""
+
+    sure: bool = False
+    dry_run: bool = False
+    close_up: bool = False
+
+
+class NothingToChange(CannotDo):
+    """The result says already what it should say."""
+
+
+#: What the results of a unit become, by competitor; those that stay as they are included.
+_Changes = dict[str, Result]
+
+
+async def change_result(wanted: Wanted, gateway: GatewayAddress, manner: Manner) -> None:
+    """Find one surviving result, show what the change does, ask, and send the next version."""
     settings = read_settings()
     catalogue = read_catalogue(settings)
+
+    async def plan(topic: RawTopic) -> list[UnitChange]:
+        log = await find_unit(topic, catalogue, wanted.sport, wanted.unit)
+        competitor = find_competitor(log, wanted.competitor)
+        now = log.competitors[competitor][0].result
+        try:
+            after = _next_version(log, now, wanted.change, catalogue)
+        except NothingToChange:
+            if not manner.close_up:
+                raise
+            after = now
+        unit = _unit_change(log, {competitor: after}, catalogue, close_up=manner.close_up)
+        if not unit.corrected:
+            raise NothingToChange("Nothing would change: the result says that already.")
+        return [unit]
+
+    await _change(plan, settings, catalogue, gateway, manner)
+
+
+async def change_results(wanted: Sequence[Wanted], gateway: GatewayAddress, manner: Manner) -> None:
+    """Do what `change_result` does with many: all are looked up before anything is shown."""
+    settings = read_settings()
+    catalogue = read_catalogue(settings)
+
+    async def plan(topic: RawTopic) -> list[UnitChange]:
+        return await _plan_all(topic, wanted, catalogue, close_up=manner.close_up)
+
+    await _change(plan, settings, catalogue, gateway, manner)
+
+
+async def _change(
+    plan: Callable[[RawTopic], Any],
+    settings: CommonSettings,
+    catalogue: Catalogue,
+    gateway: GatewayAddress,
+    manner: Manner,
+) -> None:
     try:
         async with open_topic(settings) as topic:
-            log = await find_unit(topic, catalogue, settings, sport, unit)
-            identity = find_competitor(log, competitor)
-            now = log.competitors[identity][0].result
-            # In a conflict the same once more is a change: one content that stands alone.
-            settles = bool(log.conflicting(identity))
-            after = _next_version(now, change, catalogue, same_will_do=settles)
-            _show(log, now, after, catalogue)
-            if not sure:
+            units: list[UnitChange] = await plan(topic)
+            if not units:
+                stdout().print("Nothing to change: the results say all of that already.")
+                return
+            preview = Preview(settings, catalogue, stdout(wide=True))
+            await preview.show(units)
+            if _wants_to_close_up(units, manner):
+                units = [_unit_change(it.log, it.changes, catalogue, close_up=True) for it in units]
+                await preview.show(units)
+            if manner.dry_run:
+                stdout().print("Nothing was sent (--dry-run).")
+                return
+            if not manner.sure:
                 click.confirm("Send this?", abort=True)
-            await _refuse_if_changed(topic, log)
+            if changed := await changed_since(topic, [unit.log for unit in units]):
+                # Two officials with the same version would leave a conflict.
+                first = changed[0]
+                told = "The unit has" if len(units) == 1 else f"{first.sport}: {first.unit!r} has"
+                raise CannotDo(
+                    f"{told} got new results meanwhile; nothing was sent.",
+                    "Run the command again to see them.",
+                )
     except TopicUnavailable as error:
         raise CannotDo(error.problem, error.remedy) from None
-    await _send(after, gateway)
-    _done(after, settings)
+    await _send([result for unit in units for result in unit.corrected.values()], gateway)
+    _done(units, settings)
 
 
-def _next_version(
-    now: Result, change: Change, catalogue: Catalogue, *, same_will_do: bool
-) -> Result:
+def _wants_to_close_up(units: Sequence[UnitChange], manner: Manner) -> bool:
+    if manner.close_up or manner.sure or manner.dry_run:
+        return False
+    return any(unit.open.ranks for unit in units) and click.confirm(
+        "Move these ranks up in the same correction?"
+    )
+
+
+async def _plan_all(
+    topic: RawTopic, wanted: Sequence[Wanted], catalogue: Catalogue, *, close_up: bool
+) -> list[UnitChange]:
+    problems: list[str] = []
+    names: dict[int, UnitName] = {}
+    for number, it in enumerate(wanted):
+        try:
+            names[number] = unit_name(catalogue, it.sport, it.unit)
+        except CannotDo as error:
+            problems.append(_located(it, error))
+    with reading_bar("reading the topic") as progress:
+        logs = await read_units(topic, catalogue, set(names.values()), progress)
+        missing = [it for it, log in logs.items() if not (log.competitors or log.refused)]
+        looked_up = await _all_units(topic, missing, progress) if missing else {}
+    changes: defaultdict[UnitName, _Changes] = defaultdict(dict)
+    first: dict[tuple[UnitName, str], Wanted] = {}
+    for number, name in names.items():
+        it, log = wanted[number], logs[name]
+        try:
+            if name in missing:
+                raise no_unit(topic, *name, looked_up.get(name, ()))
+            competitor = find_competitor(log, it.competitor)
+            earlier = first.setdefault((name, competitor), it)
+            if earlier is not it:
+                raise CannotDo(f"It corrects the same result as {earlier.where}.")
+            now = log.competitors[competitor][0].result
+            try:
+                changes[name][competitor] = _next_version(log, now, it.change, catalogue)
+            except NothingToChange:
+                changes[name][competitor] = now
+        except CannotDo as error:
+            problems.append(_located(it, error))
+    if problems:
+        raise _cannot_do_all(problems, len(wanted))
+    units = [
+        _unit_change(logs[name], its, catalogue, close_up=close_up)
+        for name, its in sorted(changes.items())
+    ]
+    return [unit for unit in units if unit.corrected]
+
+
+async def _all_units(
+    topic: RawTopic, missing: Sequence[UnitName], progress: Callable[[int, int], None]
+) -> dict[UnitName, Sequence[str]]:
+    # To compare one name with all others takes a while, so only for the first few.
+    asked = missing[:_LOOKED_UP]
+    units = await units_of_sports(topic, sorted({sport for sport, _ in asked}), progress)
+    return {(sport, unit): units[sport] for sport, unit in asked}
+
+
+def _located(wanted: Wanted, error: CannotDo) -> str:
+    return f"{wanted.where}: {error.message}".replace("\n", "\n    ")
+
+
+def _cannot_do_all(problems: Sequence[str], total: int) -> CannotDo:
+    listed = [f"  {it}" for it in problems[:_LISTED]]
+    if len(problems) > _LISTED:
+        listed.append(f"  and {len(problems) - _LISTED:,} more")
+    return CannotDo(
+        f"{len(problems):,} of {total:,} corrections cannot be made; nothing was sent.",
+        "\n".join(listed),
+    )
+
+
+def _next_version(log: UnitLog, now: Result, change: Change, catalogue: Catalogue) -> Result:
+    """Return what *change* makes of *now*, under the version that replaces it."""
     wanted = change(json.loads(encode(now)))
     try:
         same = parse_result({**wanted, "version": now.version}, catalogue)
-        if same == now and not same_will_do:
-            raise CannotDo("Nothing would change: the result says that already.")
-        return parse_result({**wanted, "version": now.version + 1}, catalogue)
     except ResultError as error:
-        raise CannotDo(
-            f"That would not be a result. {error.field or 'It'}: {error.error}."
-        ) from None
+        raise _no_result(error) from None
+    # In a conflict the same once more is a change: one content that stands alone.
+    if same == now and not log.conflicting(now.competitor.id):
+        raise NothingToChange("Nothing would change: the result says that already.")
+    return _replacing(now, same, catalogue)
 
 
-def _show(log: UnitLog, now: Result, after: Result, catalogue: Catalogue) -> None:
-    out = stdout(wide=True)
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        title=Text(f"{log.sport}: {log.unit}, {who(now.competitor)}"),
-        title_justify="left",
-        title_style="bold",
-    )
-    for title in ("", "Now", "After"):
-        table.add_column(title)
-    for field in _FIELDS:
-        before, then = getattr(now, field), getattr(after, field)
-        if before is not None or then is not None:
-            style = "bold" if before != then else "dim"
-            table.add_row(field, _word(before), _word(then), style=style)
-    out.print(table)
-    if rivals := log.conflicting(now.competitor.id):
-        out.print(
-            f"Version {now.version} stands in {len(rivals)} different contents on the topic "
-            "(a conflict); the new version settles it.",
-            style="yellow",
-            soft_wrap=True,
-        )
-    _show_standings(out, log, after, catalogue)
-
-
-def _show_standings(out: Console, log: UnitLog, after: Result, catalogue: Catalogue) -> None:
-    survivors = log.survivors()
-    before = {it.competitor: it for it in unit_standings(survivors, catalogue)}
-    others = [it for it in survivors if it.competitor.id != after.competitor.id]
-    then = unit_standings([*others, after], catalogue)
-    rows: list[tuple[str, UnitRow | None, UnitRow | None]]
-    rows = [(row.competitor, before.pop(row.competitor, None), row) for row in then]
-    rows += [(competitor, row, None) for competitor, row in before.items()]
-    changed = [row for row in rows if len(set(_standings(row[1], row[2]))) > 1]
-    if not changed:
-        out.print("The unit's standings stay as they are.")
-        return
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        title="What changes in the unit's standings",
-        title_justify="left",
-        title_style="bold",
-    )
-    for title in ("Competitor", "Faculty", "Now", "After"):
-        table.add_column(title)
-    for _, now, later in changed:
-        known = later or now
-        assert known is not None
-        table.add_row(
-            Text(who(known.result.competitor)),
-            Text(known.result.faculty),
-            *_standings(now, later),
-        )
-    out.print(table)
-    if len(rows) > len(changed):
-        unchanged = len(rows) - len(changed)
-        out.print(f"Others, which stay as they are: {unchanged:,}.", style="dim")
-
-
-def _standings(now: UnitRow | None, after: UnitRow | None) -> tuple[str, str]:
-    """Return both in words; with the faculties where they are not the same."""
-    before, then = _standing(now), _standing(after)
-    if now and after and now.result.faculty != after.result.faculty:
-        return f"{before}, for {now.result.faculty}", f"{then}, for {after.result.faculty}"
-    return before, then
-
-
-def _standing(row: UnitRow | None) -> str:
-    if row is None:
-        return "not counted"
-    parts = ["unranked" if row.rank is None else f"rank {row.rank}"]
-    if row.provisional:
-        parts.append("provisional")
-    else:
-        parts.append((row.split or "").replace("_", " "))
-        if row.medal:
-            parts.append(row.medal)
-    return ", ".join(part for part in parts if part)
-
-
-def _word(value: object) -> str:
-    return "–" if value is None else str(value)
-
-
-async def _refuse_if_changed(topic: RawTopic, log: UnitLog) -> None:
-    # Two officials with the same version would leave a conflict.
-    if await changed_since(topic, log):
-        raise CannotDo(
-            "The unit has got new results meanwhile; nothing was sent.",
-            "Run the command again to see them.",
-        )
-
-
-async def _send(result: Result, gateway: GatewayAddress) -> None:
-    rejected: list[str] = []
+def _replacing(now: Result, after: Result, catalogue: Catalogue) -> Result:
     try:
-        client = connect(gateway, connections=1)
+        return parse_result({**json.loads(encode(after)), "version": now.version + 1}, catalogue)
+    except ResultError as error:
+        if error.field != "version":
+            raise _no_result(error) from None
+    # There is no higher version. At the same one only the status can replace it.
+    if STATUS_ORDER[after.status] > STATUS_ORDER[now.status]:
+        return after
+    raise CannotDo(
+        f"Version {now.version} is the highest that there can be, so nothing replaces it.",
+        "It can only be withdrawn: medallero withdraw.",
+    )
+
+
+def _no_result(error: ResultError) -> CannotDo:
+    return CannotDo(f"That would not be a result. {error.field or 'It'}: {error.error}.")
+
+
+def _unit_change(
+    log: UnitLog, changes: Mapping[str, Result], catalogue: Catalogue, *, close_up: bool
+) -> UnitChange:
+    survivors = log.survivors()
+    now = {it.competitor.id: it for it in survivors}
+    after = dict(changes)
+    still_open = what_stays_open(survivors, after, catalogue)
+    moved: dict[str, tuple[int, int]] = {}
+    if close_up and still_open.left:
+        moved = dict(still_open.ranks)
+        # The rank of who left says nothing any more; and without it a second run moves nobody.
+        ranks: dict[str, int | None] = dict.fromkeys(still_open.left)
+        ranks |= {competitor: rank for competitor, (_, rank) in moved.items()}
+        for competitor, rank in ranks.items():
+            wanted = json.loads(encode(after.get(competitor, now[competitor])))
+            wanted["rank"] = rank
+            wanted["version"] = now[competitor].version
+            try:
+                result = parse_result(wanted, catalogue)
+            except ResultError as error:
+                raise _no_result(error) from None
+            after[competitor] = _replacing(now[competitor], result, catalogue)
+        still_open = what_stays_open(survivors, after, catalogue)
+    return UnitChange(log, after, still_open, moved)
+
+
+async def _send(results: Sequence[Result], gateway: GatewayAddress) -> None:
+    rejected: list[str] = []
+
+    def on_rejected(record: Record | Unreadable, field: str, error: str) -> None:
+        reason = f"{field}: {error}" if field else error
+        if len(results) == 1:
+            rejected.append(reason)
+            return
+        it = results[record.place]
+        rejected.append(f"{it.sport}: {it.unit!r}, {it.competitor.id!r}: {reason}")
+
+    many = len(results) > 1
+    connections = 4 if many else 1
+    try:
+        client = connect(gateway, connections=connections)
     except EndpointError as error:
         raise CannotDo(str(error)) from None
     try:
-        delivery = Delivery(
-            client,
-            Plan(connections=1, give_up_after=15.0, linger=0.0),
-            lambda record, field, error: rejected.append(f"{field}: {error}" if field else error),
-        )
-        report = await delivery.run(_one(result))
+        plan = Plan(connections=connections, give_up_after=60.0 if many else 15.0, linger=0.0)
+        report = await Delivery(client, plan, on_rejected).run(_records(results))
     finally:
         await client.close()
     if report.failure:
+        arrived = f" {report.accepted:,} of {len(results):,} arrived." if many else ""
         raise CannotDo(
-            f"Not delivered: {report.failure}.",
+            f"Not delivered: {report.failure}.{arrived}",
             "Run the command again: it will see whether the change arrived.",
         )
-    if rejected:
+    if rejected and not many:
         raise CannotDo(f"The gateway rejected it. {rejected[0]}.")
+    if rejected:
+        listed = [f"  {it}" for it in rejected[:_LISTED]]
+        if len(rejected) > _LISTED:
+            listed.append(f"  and {len(rejected) - _LISTED:,} more")
+        raise CannotDo(
+            f"The gateway rejected {len(rejected):,} of {len(results):,}; the others are accepted.",
+            "\n".join(listed),
+        )
 
 
-async def _one(result: Result) -> Any:
-    body = encode(result)
-    pieces: Sequence[Record] = [
-        Record("results", body, result.unit, "this command", 0, 1, len(body), False)
-    ]
+async def _records(results: Sequence[Result]) -> AsyncIterator[Sequence[Record]]:
+    pieces = []
+    for place, result in enumerate(results):
+        body = encode(result)
+        pieces.append(
+            Record("results", body, result.unit, "this command", place, place + 1, len(body), False)
+        )
     yield pieces
 
 
-def _done(result: Result, settings: CommonSettings) -> None:
-    out = stdout()
-    out.print(
-        Text(f"Accepted: version {result.version} is on topic {settings.results_topic!r}."),
-        style="green",
-        soft_wrap=True,
+def _done(units: Sequence[UnitChange], settings: CommonSettings) -> None:
+    sent = [result for unit in units for result in unit.corrected.values()]
+    told = f"version {sent[0].version} is" if len(sent) == 1 else f"{len(sent):,} corrections are"
+    stdout().print(
+        f"Accepted: {told} on topic {settings.results_topic!r}.", style="green", soft_wrap=True
     )

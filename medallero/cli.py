@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import importlib
-from typing import Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import click
 
@@ -45,10 +47,21 @@ class _LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        with _plain_errors():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; where a package is missing that an extra brings, say which extra."""
         try:
-            return super().invoke(ctx)
+            with _plain_errors():
+                return super().invoke(ctx)
         except ModuleNotFoundError as error:
             from medallero.extras import missing_package
 
@@ -59,6 +72,18 @@ class _LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Make the message of an error plain that ends a command: it may quote what others wrote."""
+    try:
+        yield
+    except click.ClickException as error:
+        from medallero.showing import plain
+
+        error.message = plain(error.message, lines=True)
+        raise
 
 
 @click.group(

@@ -22,6 +22,7 @@ from typing import IO, Any, Final, Literal, NamedTuple, NoReturn
 
 import msgspec
 
+from medallero.showing import plain
 from olympics import odf
 from olympics.result import ResultError
 
@@ -47,7 +48,7 @@ class InputError(Exception):
 
     def __init__(self, source: str, problem: str, line: int | None = None) -> None:
         where = source if line is None else f"{source}, line {line}"
-        super().__init__(f"{where}: {problem}")
+        super().__init__(f"{plain(where)}: {plain(problem)}")
         self.source = source
         self.problem = problem
         self.line = line

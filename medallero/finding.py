@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contracts.settings import CommonSettings
+from collections.abc import Iterable
+
 from medallero.showing import who
 from medallero.terminal import CannotDo, reading_bar
 from medallero.topic import RawTopic
-from medallero.unit_log import UnitLog, nearest, read_unit, units_like
+from medallero.unit_log import UnitLog, UnitName, nearest, read_unit, units_of_sports
 from olympics.catalogue import Catalogue, UnknownName
 from olympics.result import UNIT_LENGTH
 from olympics.text import canonical_text
@@ -18,10 +19,22 @@ HELP_OF_ARGUMENTS = (
 )
 
 
-async def find_unit(
-    topic: RawTopic, catalogue: Catalogue, settings: CommonSettings, sport: str, unit: str
-) -> UnitLog:
+async def find_unit(topic: RawTopic, catalogue: Catalogue, sport: str, unit: str) -> UnitLog:
     """Read the unit; end the command, with units of similar names, if there are no records."""
+    name, wanted = unit_name(catalogue, sport, unit)
+    with reading_bar("reading the topic") as progress:
+        log = await read_unit(topic, catalogue, name, wanted, progress)
+        if log.competitors or log.refused:
+            return log
+        units = await units_of_sports(topic, [name], progress)
+    raise no_unit(topic, name, wanted, units[name])
+
+
+def unit_name(catalogue: Catalogue, sport: str, unit: str) -> UnitName:
+    """Return sport and unit as they stand on the topic.
+
+    :raises CannotDo: there is no such sport, or no unit can have such a name.
+    """
     try:
         name = catalogue.sport(sport).name
     except UnknownName as error:
@@ -32,14 +45,14 @@ async def find_unit(
         raise CannotDo(f"UNIT: expected {error}.") from None
     if not wanted or len(wanted) > UNIT_LENGTH:
         raise CannotDo(f"UNIT: expected text of 1 to {UNIT_LENGTH} characters.")
-    with reading_bar("reading the topic") as progress:
-        log = await read_unit(topic, catalogue, name, wanted, progress)
-        if log.competitors or log.refused:
-            return log
-        near = await units_like(topic, name, wanted, progress)
-    raise CannotDo(
-        f"There is no unit {wanted!r} of {name} in topic {settings.results_topic!r}.",
-        _suggestions(near),
+    return name, wanted
+
+
+def no_unit(topic: RawTopic, sport: str, unit: str, known: Iterable[str]) -> CannotDo:
+    """Return the error for a unit that is not there; *known* are the sport's units."""
+    return CannotDo(
+        f"There is no unit {unit!r} of {sport} in topic {topic.name!r}.",
+        _suggestions(nearest(unit, known)),
     )
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 import click
 from pydantic import ValidationError
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.segment import Segment
 
 from contracts.settings import CommonSettings
+from medallero.showing import is_shown, plain
 from olympics.catalogue import Catalogue, CatalogueError, load_catalogue
 
 _Settings = TypeVar("_Settings", bound=CommonSettings)
@@ -31,12 +34,43 @@ class CannotDo(click.ClickException):
         super().__init__(f"{problem}\n{remedy}" if remedy else problem)
 
 
+class PlainConsole(Console):
+    """A console that writes texts as they are: not as markup, emoji codes or escape sequences.
+
+    Only its own styles and movements of the cursor reach the terminal as escape sequences.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render as the base class does, with every text made plain."""
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                yield Segment(plain(segment.text, lines=True), segment.style)
+
+
+def echo_json(value: Any, *, indent: int | None = None) -> None:
+    """Print *value* as JSON on standard output; what is not printable is escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    # The encoder has escaped all below U+0020. What is left stands inside of strings.
+    click.echo(
+        "".join(it if is_shown(it) or it == "\n" else json.dumps(it)[1:-1] for it in text)
+        if not text.isprintable()
+        else text
+    )
+
+
 def stdout(*, wide: bool = False) -> Console:
     """The console for what was asked for. Made when used: tests and pipes replace the stream.
 
     *wide*: tables are not squeezed into 80 columns where no terminal limits them.
     """
-    console = Console(highlight=False)
+    console = PlainConsole()
     if wide and not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 200
     return console
@@ -44,7 +78,7 @@ def stdout(*, wide: bool = False) -> Console:
 
 def stderr() -> Console:
     """The console for progress and notes, so that pipes carry only what was asked for."""
-    return Console(stderr=True, highlight=False)
+    return PlainConsole(stderr=True)
 
 
 @overload

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -71,37 +71,62 @@ Progress = Callable[[int, int], None]
 async def read_unit(
     topic: RawTopic, catalogue: Catalogue, sport: str, unit: str, progress: Progress
 ) -> UnitLog:
-    """Read the unit's records from the partition that its key belongs to, from the beginning.
+    """Read one unit; see `read_units`."""
+    return (await read_units(topic, catalogue, {(sport, unit)}, progress))[sport, unit]
+
+
+#: (sport, unit), both by the names that stand on the topic.
+UnitName = tuple[str, str]
+
+
+async def read_units(
+    topic: RawTopic, catalogue: Catalogue, units: Collection[UnitName], progress: Progress
+) -> dict[UnitName, UnitLog]:
+    """Read the records of *units*, in one pass over the partitions that their keys belong to.
 
     :raises TopicUnavailable: the topic cannot be read.
     """
-    key = key_of(sport, unit)
-    partition = partition_of(key, len(topic.partitions))
+    found: dict[bytes, list[RawRecord]] = {key_of(*name): [] for name in units}
+    homes = {key: partition_of(key, len(topic.partitions)) for key in found}
     bounds = await topic.bounds()
-    begin, end = bounds.begins[partition], bounds.ends[partition]
-    found: list[RawRecord] = []
-    async for batch in topic.read({partition: end}):
-        found.extend(record for record in batch if record.key == key)
-        if batch:
-            progress(batch[-1].offset + 1 - begin, end - begin)
-    competitors, refused = _sorted(found, len(topic.partitions), catalogue)
-    return UnitLog(sport, unit, partition, end, competitors, refused)
+    ends = {it: bounds.ends[it] for it in set(homes.values())}
+    read, total = 0, sum(end - bounds.begins[it] for it, end in ends.items())
+    async for batch in topic.read(ends):
+        for record in batch:
+            if record.key in found and homes[record.key] == record.partition:
+                found[record.key].append(record)
+        read += len(batch)
+        progress(read, total)
+    logs = {}
+    for sport, unit in units:
+        key = key_of(sport, unit)
+        home = homes[key]
+        sorted_out = _sorted(found[key], len(topic.partitions), catalogue)
+        logs[sport, unit] = UnitLog(sport, unit, home, ends[home], *sorted_out)
+    return logs
 
 
-async def changed_since(topic: RawTopic, log: UnitLog) -> bool:
-    """Return whether the unit has got records since *log* was read."""
-    bounds = await topic.bounds()
-    key = key_of(log.sport, log.unit)
-    end = bounds.ends[log.partition]
-    async for batch in topic.read({log.partition: end}, since={log.partition: log.end}):
-        if any(record.key == key for record in batch):
-            return True
-    return False
+async def changed_since(topic: RawTopic, logs: Collection[UnitLog]) -> list[UnitLog]:
+    """Return those of *logs* whose units have got records since they were read."""
+    ends = (await topic.bounds()).ends
+    by_key = {key_of(log.sport, log.unit): log for log in logs}
+    since: dict[int, int] = {}
+    for log in logs:
+        since[log.partition] = min(log.end, since.get(log.partition, log.end))
+    changed: dict[bytes, UnitLog] = {}
+    async for batch in topic.read({it: ends[it] for it in since}, since=since):
+        for record in batch:
+            known = by_key.get(record.key or b"")
+            if known and known.partition == record.partition and record.offset >= known.end:
+                changed[record.key or b""] = known
+    return list(changed.values())
 
 
-async def units_like(topic: RawTopic, sport: str, unit: str, progress: Progress) -> list[str]:
-    """Return the units of the sport whose names are most like *unit*; reads the whole topic."""
-    prefix = key_of(sport, "")
+async def units_of_sports(
+    topic: RawTopic, sports: Collection[str], progress: Progress
+) -> dict[str, list[str]]:
+    """Return the names of all units of each of the *sports*; reads the whole topic."""
+    prefixes = tuple(key_of(sport, "") for sport in sports)
     bounds = await topic.bounds()
     homes = partial(partition_of, partitions=len(topic.partitions))
     keys: set[bytes] = set()
@@ -110,11 +135,15 @@ async def units_like(topic: RawTopic, sport: str, unit: str, progress: Progress)
         keys.update(
             key
             for it in batch
-            if (key := it.key) and key.startswith(prefix) and it.partition == homes(key)
+            if (key := it.key) and key.startswith(prefixes) and it.partition == homes(key)
         )
         read += len(batch)
         progress(read, total)
-    return nearest(unit, (key[len(prefix) :].decode("utf-8", "replace") for key in keys))
+    units: dict[str, list[str]] = {sport: [] for sport in sports}
+    for key in keys:
+        sport, _, unit = key.decode("utf-8", "replace").partition("/")
+        units[sport].append(unit)
+    return units
 
 
 def nearest(text: str, names: Iterable[str]) -> list[str]:

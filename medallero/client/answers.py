@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 from medallero.files import Kind
+from medallero.showing import plain
 
 #: A gateway lists at most so many rejected records an answer, so no batch may be larger.
 MOST_REJECTED: Final = 1000
@@ -30,8 +31,8 @@ class TryAgain(Exception):
     """Not now: the gateway is busy or away. ``retry_after``: what it asked for, in seconds."""
 
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
+        self.reason = plain(reason)
+        super().__init__(self.reason)
         self.retry_after = retry_after
 
 
@@ -39,16 +40,16 @@ class BadRequest(Exception):
     """The request as a whole is refused because of something in it: a part of it may do."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+        self.reason = plain(reason)
+        super().__init__(self.reason)
 
 
 class Refused(Exception):
     """No such request will ever be accepted: wrong address, wrong token, not a gateway."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+        self.reason = plain(reason)
+        super().__init__(self.reason)
 
 
 class Client(Protocol):
@@ -67,7 +68,7 @@ class Client(Protocol):
 
 
 def checked(answer: Answer, sent: int) -> Answer:
-    """Return *answer* if it accounts for all *sent* records.
+    """Return *answer*, its texts made plain, if it accounts for all *sent* records.
 
     :raises Refused: it does not, so it cannot be trusted.
     """
@@ -76,4 +77,5 @@ def checked(answer: Answer, sent: int) -> Answer:
         raise Refused(
             f"the gateway accounts for {total} of {sent} records; is this a Medallero gateway?"
         )
-    return answer
+    rejected = [Rejection(it.place, plain(it.field), plain(it.error)) for it in answer.rejected]
+    return Answer(answer.accepted, rejected)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from contracts.weather_store import WeatherStoreSettings
 from medallero.mirror import Mirror, MirrorUnavailable, open_mirror
 from medallero.terminal import (
     CannotDo,
+    echo_json,
     quiet_libraries,
     read_catalogue,
     read_settings,
@@ -289,7 +289,7 @@ def _print(outcome: Outcome, seconds: float, as_json: bool, weather: WeatherOutc
                 "numbers": weather.numbers,
                 "differences": [it._asdict() for it in weather.differences],
             }
-        click.echo(json.dumps(content, ensure_ascii=False))
+        echo_json(content)
         return
     out = stdout(wide=True)
     compared = (

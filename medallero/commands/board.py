@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -24,7 +23,16 @@ from rich.text import Text
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot
 from medallero.mirror import Mirror, MirrorUnavailable, open_mirror
-from medallero.terminal import CANNOT, CannotDo, quiet_libraries, read_settings, stderr, stdout
+from medallero.showing import plain
+from medallero.terminal import (
+    CANNOT,
+    CannotDo,
+    echo_json,
+    quiet_libraries,
+    read_settings,
+    stderr,
+    stdout,
+)
 from olympics.catalogue import Catalogue, CatalogueError, load_catalogue
 
 # Older than this, the board says so in red: snapshots are written every second.
@@ -124,11 +132,11 @@ class _Names:
 
     def sport(self, name: str) -> str:
         known = self._catalogue.sports.get(name) if self._catalogue else None
-        return known.title if known else name
+        return plain(known.title if known else name)
 
     def faculty(self, name: str) -> str:
         known = self._catalogue.faculties.get(name) if self._catalogue else None
-        return known.title if known else name
+        return plain(known.title if known else name)
 
 
 def _shown(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -210,7 +218,7 @@ def _print_once(snapshot: Snapshot | None, names: _Names, as_json: bool) -> None
         stderr().print(_NOTHING_YET)
         raise SystemExit(CANNOT)
     if as_json:
-        click.echo(json.dumps(snapshot_as_json(snapshot), ensure_ascii=False))
+        echo_json(snapshot_as_json(snapshot))
         return
     out = stdout()
     out.print(frame(snapshot, names, time.time(), out.width, None))
@@ -224,7 +232,7 @@ async def _watch(settings: CommonSettings, names: _Names, interval: float) -> No
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, over.set)
-    console = Console(highlight=False)
+    console = stdout()
     with (
         _keys(loop, over),
         Live(console=console, screen=True, auto_refresh=False, vertical_overflow="crop") as live,

@@ -7,11 +7,13 @@ from typing import Any, Final
 
 import click
 
-from medallero.changing import change_result
+from medallero.changing import Manner, Wanted, change_result, change_results
+from medallero.changing_options import changing_options, identity_of
 from medallero.client.connect import GatewayAddress
 from medallero.client.options import gateway_options
+from medallero.corrections import CLEAR, FIELDS, IDENTITY, corrected, read_corrections
 from medallero.finding import HELP_OF_ARGUMENTS
-from medallero.terminal import CannotDo, quiet_libraries
+from medallero.terminal import quiet_libraries
 
 _EVIDENCE: Final = ("mark", "outcome", "rank", "irm", "medal")
 
@@ -25,17 +27,25 @@ _EVIDENCE: Final = ("mark", "outcome", "rank", "irm", "medal")
 
     {HELP_OF_ARGUMENTS}
 
+    Ranks from marks close up by themselves when somebody is disqualified. Officials' ranks stay
+    until they are changed: --close-up moves those behind up in the same correction. Without it the
+    command says what stays open, and asks.
+
+    With --from it takes many corrections from a file: CSV, or JSON with an object a line. Each has
+    {", ".join(IDENTITY)}, and of these the fields that change: {", ".join(FIELDS)}. What is empty
+    or absent stays as it is. {CLEAR!r} in CSV, null in JSON, takes a field away. All are looked up
+    and shown before anything is sent; to run it again changes nothing.
+
     \b
     Examples:
       medallero correct swimming "100m final" 7 --mark 58.20
       medallero correct boxing "final 71kg" 12 --outcome won --yes
-      medallero correct athletics "100m final" 3 --irm DSQ --clear rank
+      medallero correct athletics "100m final" 3 --irm DSQ --close-up
       medallero correct swimming "heat 2" 4 --status official
+      medallero correct --from corrections.csv --dry-run
     """,
 )
-@click.argument("sport")
-@click.argument("unit")
-@click.argument("competitor")
+@changing_options
 @click.option("--mark", metavar="MARK", help="Time or points: 58.20, 3:10.61, 2:06:26.")
 @click.option("--outcome", type=click.Choice(["won", "lost", "tied"]), help="Of a bout or match.")
 @click.option("--rank", metavar="RANK", help="The officials' rank, from 1; it beats marks.")
@@ -63,34 +73,28 @@ _EVIDENCE: Final = ("mark", "outcome", "rank", "irm", "medal")
     multiple=True,
     help="Take this field away; may be given several times.",
 )
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @gateway_options
 def command(
-    sport: str,
-    unit: str,
-    competitor: str,
-    name: str | None,
+    identity: tuple[str | None, str | None, str | None],
+    source: str | None,
+    manner: Manner,
     clear: tuple[str, ...],
-    yes: bool,
     gateway: GatewayAddress,
     **fields: str | None,
 ) -> None:
     given = {field: value for field, value in fields.items() if value is not None}
-    if not given and not clear and name is None:
+    quiet_libraries()
+    if source is not None:
+        if given or clear:
+            option = next(iter(given), "clear")
+            raise click.UsageError(f"--from takes the fields from the file: leave out --{option}.")
+        asyncio.run(change_results(read_corrections(source), gateway, manner))
+        return
+    sport, unit, competitor = identity_of(identity)
+    if not given and not clear:
         raise click.UsageError("Say what to correct, for example --mark 58.20.")
     if both := sorted(given.keys() & set(clear)):
         raise click.UsageError(f"--{both[0]} and --clear {both[0]} contradict each other.")
-
-    def change(result: dict[str, Any]) -> dict[str, Any]:
-        if result["status"] == "withdrawn" and "status" not in given:
-            raise CannotDo(
-                f"The result is withdrawn (version {result['version']}).",
-                "Add --status official to bring it back.",
-            )
-        wanted = {field: value for field, value in result.items() if field not in clear}
-        if name is not None:
-            wanted["competitor"] = {**wanted["competitor"], "name": name}
-        return {**wanted, **given}
-
-    quiet_libraries()
-    asyncio.run(change_result(sport, unit, competitor, change, gateway=gateway, sure=yes))
+    changed: dict[str, Any] = {**given, **dict.fromkeys(clear)}
+    wanted = Wanted(sport, unit, competitor, lambda result: corrected(result, changed))
+    asyncio.run(change_result(wanted, gateway, manner))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from medallero.checks import DoctorSettings, Finding, State, examine
-from medallero.terminal import quiet_libraries, read_settings, reading_bar, stdout
+from medallero.terminal import echo_json, quiet_libraries, read_settings, reading_bar, stdout
 
 FAILED: Final = 1
 
@@ -48,7 +47,7 @@ def command(as_json: bool) -> None:
     settings = read_settings(DoctorSettings)
     findings = asyncio.run(_examine(settings))
     if as_json:
-        click.echo(json.dumps([it._asdict() for it in findings], ensure_ascii=False, indent=2))
+        echo_json([it._asdict() for it in findings], indent=2)
     else:
         _show(findings)
     raise SystemExit(FAILED if any(it.state == "fail" for it in findings) else 0)

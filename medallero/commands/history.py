@@ -14,7 +14,14 @@ from rich.text import Text
 
 from medallero.finding import HELP_OF_ARGUMENTS, find_competitor, find_unit
 from medallero.showing import evidence, when, who
-from medallero.terminal import CannotDo, quiet_libraries, read_catalogue, read_settings, stdout
+from medallero.terminal import (
+    CannotDo,
+    echo_json,
+    quiet_libraries,
+    read_catalogue,
+    read_settings,
+    stdout,
+)
 from medallero.topic import TopicUnavailable, open_topic
 from medallero.unit_log import UnitLog, Version
 
@@ -52,7 +59,7 @@ def command(sport: str, unit: str, competitor: str | None, as_json: bool) -> Non
     chosen = list(log.competitors) if competitor is None else [find_competitor(log, competitor)]
     if as_json:
         for row in _rows(log, chosen):
-            click.echo(msgspec.json.encode(row).decode())
+            echo_json(row)
         return
     _show(log, chosen, with_refused=competitor is None)
 
@@ -61,7 +68,7 @@ async def _read(sport: str, unit: str) -> UnitLog:
     settings = read_settings()
     catalogue = read_catalogue(settings)
     async with open_topic(settings) as topic:
-        return await find_unit(topic, catalogue, settings, sport, unit)
+        return await find_unit(topic, catalogue, sport, unit)
 
 
 def _rows(log: UnitLog, competitors: list[str]) -> list[dict[str, Any]]:

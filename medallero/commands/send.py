@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import random
 import signal
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import click
 from rich.console import Console
@@ -44,7 +43,8 @@ from medallero.files import (
     open_input,
 )
 from medallero.rejected import RejectedFiles
-from medallero.terminal import CANNOT, CannotDo, quiet_libraries, stderr, stdout
+from medallero.showing import plain
+from medallero.terminal import CANNOT, CannotDo, echo_json, quiet_libraries, stderr, stdout
 
 SOME_REJECTED: Final = 1
 INTERRUPTED: Final = 130
@@ -182,7 +182,7 @@ def command(
             it.close()
     outcome = _Outcome(report, rejected, reading.run, time.monotonic() - began, problem)
     if as_json:
-        click.echo(outcome.as_json())
+        echo_json(outcome.as_json())
     else:
         outcome.show(stdout(), stderr(), quiet, [it.source for it in inputs])
     raise SystemExit(outcome.exit_code)
@@ -296,26 +296,23 @@ class _Outcome:
             return CANNOT
         return SOME_REJECTED if report.rejected else 0
 
-    def as_json(self) -> str:
+    def as_json(self) -> dict[str, Any]:
         report = self._report
-        return json.dumps(
-            {
-                "read": report.read,
-                "accepted": report.accepted,
-                "rejected": report.rejected,
-                "undelivered": report.undelivered,
-                "minted": report.minted,
-                "requests": report.requests,
-                "retries": report.retries,
-                "seconds": round(self._seconds, 3),
-                "rate": round(report.accepted / max(self._seconds, 1e-9), 1),
-                "run_id": self._run,
-                "rejected_files": [str(path) for path in self._rejected.paths],
-                "failure": self._problem or report.failure,
-                "interrupted": report.stopped,
-            },
-            ensure_ascii=False,
-        )
+        return {
+            "read": report.read,
+            "accepted": report.accepted,
+            "rejected": report.rejected,
+            "undelivered": report.undelivered,
+            "minted": report.minted,
+            "requests": report.requests,
+            "retries": report.retries,
+            "seconds": round(self._seconds, 3),
+            "rate": round(report.accepted / max(self._seconds, 1e-9), 1),
+            "run_id": self._run,
+            "rejected_files": [str(path) for path in self._rejected.paths],
+            "failure": self._problem or report.failure,
+            "interrupted": report.stopped,
+        }
 
     def show(self, out: Console, notes: Console, quiet: bool, sources: list[str]) -> None:
         report = self._report
@@ -326,7 +323,7 @@ class _Outcome:
         if (more := len(self._rejected.reasons) - 5) > 0:
             notes.print(f"  and {more:,} other reasons")
         if report.rejected and not self._rejected.problem:
-            paths = ", ".join(str(path) for path in self._rejected.paths)
+            paths = ", ".join(plain(str(path)) for path in self._rejected.paths)
             notes.print(Text(f"Rejected records, with their reasons: {paths}"), soft_wrap=True)
         if self._rejected.problem:
             notes.print(
@@ -338,7 +335,9 @@ class _Outcome:
                 soft_wrap=True,
             )
         for path in self._rejected.stale(sources):
-            notes.print(Text(f"({path} is from an earlier run.)"), style="dim", soft_wrap=True)
+            notes.print(
+                Text(f"({plain(str(path))} is from an earlier run.)"), style="dim", soft_wrap=True
+            )
         if self._problem:
             notes.print(Text(f"Stopped reading: {self._problem}"), style="red", soft_wrap=True)
         if report.failure:
@@ -415,7 +414,7 @@ class _Bar(_Showing):
             TextColumn("{task.fields[accepted]:,}"),
             _Rate(),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[note]}", style="yellow"),
+            TextColumn("{task.fields[note]}", style="yellow", markup=False),
             console=console,
             transient=True,
             expand=True,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import click
 
-from medallero.changing import change_result
+from medallero.changing import Manner, Wanted, change_result, change_results
+from medallero.changing_options import changing_options, identity_of
 from medallero.client.connect import GatewayAddress
 from medallero.client.options import gateway_options
+from medallero.corrections import IDENTITY, read_corrections, withdrawn
 from medallero.finding import HELP_OF_ARGUMENTS
-from medallero.terminal import CannotDo, quiet_libraries
+from medallero.terminal import quiet_libraries
 
 
 @click.command(
@@ -23,22 +24,26 @@ from medallero.terminal import CannotDo, quiet_libraries
 
     {HELP_OF_ARGUMENTS}
 
+    With --from it takes many from a file, CSV or JSON with an object a line: {", ".join(IDENTITY)}.
+
     \b
     Examples:
       medallero withdraw swimming "100m final" 7
       medallero withdraw boxing "final 71kg" 12 --yes
+      medallero withdraw --from withdrawn.csv --dry-run
     """,
 )
-@click.argument("sport")
-@click.argument("unit")
-@click.argument("competitor")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@changing_options
 @gateway_options
-def command(sport: str, unit: str, competitor: str, yes: bool, gateway: GatewayAddress) -> None:
-    def change(result: dict[str, Any]) -> dict[str, Any]:
-        if result["status"] == "withdrawn":
-            raise CannotDo(f"The result is withdrawn already (version {result['version']}).")
-        return {**result, "status": "withdrawn"}
-
+def command(
+    identity: tuple[str | None, str | None, str | None],
+    source: str | None,
+    manner: Manner,
+    gateway: GatewayAddress,
+) -> None:
     quiet_libraries()
-    asyncio.run(change_result(sport, unit, competitor, change, gateway=gateway, sure=yes))
+    if source is not None:
+        wanted = read_corrections(source, withdraw=True)
+        asyncio.run(change_results(wanted, gateway, manner))
+        return
+    asyncio.run(change_result(Wanted(*identity_of(identity), withdrawn), gateway, manner))
