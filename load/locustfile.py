@@ -1,7 +1,8 @@
 """The course's users, and senders of whole lists. README.md says how to start them.
 
 Settings by environment: LOAD_ENTRIES, the file of entries; LOAD_TWEETS, that of tweets;
-MEDALLERO_TOKEN, sent as Bearer; LOAD_BATCH, results in a list.
+LOAD_CLIENTS, that of all that the course's clients send; MEDALLERO_TOKEN, sent as Bearer;
+LOAD_BATCH, results in a list.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from locust.exception import StopUser
 
 _ENTRIES = Path(os.environ.get("LOAD_ENTRIES", Path(__file__).with_name("entries.ndjson")))
 _TWEETS = Path(os.environ.get("LOAD_TWEETS", Path(__file__).with_name("tweets.ndjson")))
+_CLIENTS = Path(os.environ.get("LOAD_CLIENTS", Path(__file__).with_name("clients.ndjson")))
 _BATCH = int(os.environ.get("LOAD_BATCH", "500"))
 _TOKEN = os.environ.get("MEDALLERO_TOKEN", "")
 
@@ -33,6 +35,7 @@ def _read_files(environment: Any, **_: Any) -> None:
     for user, file, script in (
         (CourseUser, _ENTRIES, "entries.py"),
         (TweetUser, _TWEETS, "tweets.py"),
+        (ClientUser, _CLIENTS, "clients.py"),
     ):
         user.left.clear()
         if user not in environment.user_classes:
@@ -120,6 +123,17 @@ class TweetUser(FileUser):
     def post_tweet(self) -> None:
         """Post one tweet."""
         self.post_next("/input")
+
+
+class ClientUser(FileUser):
+    """One of the course's clients: each line as one of them would send it, to the path it names."""
+
+    left: ClassVar[deque[dict[str, Any]]] = deque()
+
+    @task
+    def post_line(self) -> None:
+        """Post one line."""
+        self.post_next()
 
 
 class BulkSender(Sender):

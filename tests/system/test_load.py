@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ def _locust(user: str, url: str, *options: str, entries: Path) -> str:
         directory=LOAD,
         LOAD_ENTRIES=str(entries),
         LOAD_TWEETS=str(entries),
+        LOAD_CLIENTS=str(entries),
         LOAD_BATCH="50",
     )
 
@@ -71,3 +73,30 @@ def test_the_courses_tweets_are_all_on_the_topic_and_a_second_run_counts_none_tw
     assert (counted.summary.reports, counted.rejected) == (ENTRIES, 0)
     kinds = {kind for kind, _place in counted.summary.places}
     assert kinds == {"country", "municipality"}
+
+
+def test_what_the_courses_clients_send_is_all_counted_as_the_file_says(
+    stack: StackFactory, kafka: str, redis_url: str, tmp_path: Path
+) -> None:
+    files = {kind: tmp_path / f"{kind}.ndjson" for kind in ("entries", "reports")}
+    for kind, file in files.items():
+        options = ("--count", str(ENTRIES), "--kind", kind, "--out", file)
+        run(sys.executable, "clients.py", *options, directory=LOAD)
+    games = stack()
+
+    _locust("ClientUser", games.gateway.url, entries=files["entries"])
+    snapshot = games.settled()
+    with running(settings_for(kafka, redis_url, weather_writers="kafka")) as gateway:
+        _locust("ClientUser", f"http://127.0.0.1:{gateway.http_port}", entries=files["reports"])
+        reports = recount([record.value or b"" for record in gateway.reports_topic()]).summary
+
+    entries = {pair: it["entries"] for pair, it in snapshot.pairs.items() if it["entries"]}
+    assert entries == _expected(files["entries"])
+    pairs = {(place, weather): it for (_kind, place, weather), it in reports.pairs.items()}
+    assert pairs == _expected(files["reports"])
+
+
+def _expected(file: Path) -> Counter[tuple[str, str]]:
+    lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    assert len(lines) == ENTRIES
+    return Counter(tuple(pair) for line in lines for pair in line["counts"])
