@@ -16,7 +16,7 @@ from functools import partial
 from typing import Final, cast
 
 from gateway.access import ANYONE
-from gateway.budget import Budget
+from gateway.budget import Budget, Shares
 from gateway.http_answers import Answer, answer_of, answer_to, bytes_of
 from gateway.http_api import HttpApi
 from gateway.http_body import SLOWEST
@@ -25,7 +25,7 @@ from gateway.http_records import Routes, items_of
 from gateway.intake import Intake
 from gateway.log_writer import Commit
 from gateway.outcome import Outcome
-from gateway.rate import network_of
+from gateway.rate import network_of_peer
 from gateway.record_intake import SLICE, Draft, RecordIntake
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
@@ -52,13 +52,18 @@ class FastLane:
         routes: Routes,
         intake: Intake,
         budget: Budget,
+        places: Shares,
         aiohttp_connection: Callable[[], asyncio.Protocol],
     ) -> None:
-        """*aiohttp_connection* makes what serves the connections that leave the lane."""
+        """*aiohttp_connection* makes what serves the connections that leave the lane.
+
+        *places* are those of connections; who leaves the lane gives his back by himself.
+        """
         self.loop = asyncio.get_running_loop()
         self.api = api
         self.intake = intake
         self.budget = budget
+        self.places = places
         self.aiohttp_connection = aiohttp_connection
         self.heads = PlainHeads(min(_LONGEST_BODY, settings.max_body), routes, api.rules)
         self.head_timeout = settings.head_timeout
@@ -89,11 +94,11 @@ class FastConnection(asyncio.Protocol):
     __slots__ = (
         "_awaited",
         "_blocked",
-        "_body_began",
         "_busy",
         "_caller",
         "_client",
         "_data",
+        "_deadline_of_body",
         "_draft",
         "_ended",
         "_head",
@@ -121,7 +126,7 @@ class FastConnection(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._awaited = 0  # bytes of the body that are still to come
         self._held = 0  # bytes of the budget
-        self._body_began = 0.0
+        self._deadline_of_body = 0.0
         self._skip = 0  # bytes of a refused request's body, which nobody reads
         self._paused = False  # the client sends too far ahead
         self._blocked = False  # the client does not read its answers
@@ -141,12 +146,22 @@ class FastConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         lane = self._lane
         self._transport = cast(asyncio.Transport, transport)
-        peer = transport.get_extra_info("peername")
-        self._network = network_of(peer[0]) if peer else ""
+        self._network = network_of_peer(transport)
         lane.connections.add(self)
+        fits = lane.places.fit(self._network)
+        lane.places.take(self._network)
+        if not fits:
+            words = (
+                f"{lane.places.used} connections are open, {lane.places.held(self._network)} of "
+                "them from this network, and none may take what others need"
+            )
+            self._transport.write(lane.api.last_words(Refused(Reason.TOO_BUSY, words)))
+            self.close()
+            return
         self.deadline = lane.loop.time() + lane.head_timeout
 
     def connection_lost(self, error: BaseException | None) -> None:
+        self._lane.places.give_back(self._network)
         self._leave()
         if self._head is not None and not self._busy:
             self._refuse(Refused(Reason.BAD_REQUEST, "the client has gone before its body came"))
@@ -167,7 +182,7 @@ class FastConnection(asyncio.Protocol):
             self._pieces.append(data)
             self._awaited -= len(data)
             if self._awaited > 0:
-                self._wait_for_body()
+                self._wait_for_body(len(data))
                 self._hold(len(data))
                 return
             data = b"".join(self._pieces)
@@ -282,7 +297,7 @@ class FastConnection(asyncio.Protocol):
             return
         try:
             # What is only announced is not held: slow clients would hold all there is.
-            lane.budget.check(head.length)
+            lane.budget.check(self._client, head.length)
         except Refused as refused:
             self._skip = head.length
             self._refuse_and_rest(refused)
@@ -300,8 +315,8 @@ class FastConnection(asyncio.Protocol):
             return False
         if missing > 0:
             self._awaited = missing
-            self._body_began = self._lane.loop.time()
-            self._wait_for_body()
+            self._deadline_of_body = self._lane.loop.time() + self._lane.body_timeout
+            self._wait_for_body(0)
             # Joined once, when the last piece is there.
             self._pieces.append(data)
             self._data = b""
@@ -316,15 +331,20 @@ class FastConnection(asyncio.Protocol):
         self._serve(head, data[:length] if missing else data)
         return True
 
-    def _wait_for_body(self) -> None:
+    def _wait_for_body(self, came: int) -> None:
+        """Wait for the next piece; *came* bytes are new.
+
+        Patience is earned by bytes and spent by waiting, and never more than the longest wait.
+        """
         lane = self._lane
-        patience = lane.body_timeout + self._held / SLOWEST
-        self.deadline = min(lane.loop.time() + lane.body_timeout, self._body_began + patience)
+        now = lane.loop.time()
+        earned = self._deadline_of_body - now + came / SLOWEST
+        self.deadline = self._deadline_of_body = now + min(lane.body_timeout, earned)
 
     def _hold(self, size: int) -> bool:
         """Hold *size* more bytes of the budget; if they do not fit, the request is refused."""
         try:
-            self._lane.budget.take(size)
+            self._lane.budget.take(self._client, size)
         except Refused as refused:
             self._skip, self._awaited = self._awaited, 0
             self._pieces.clear()
@@ -431,7 +451,7 @@ class FastConnection(asyncio.Protocol):
     def _end(self, answer: Answer) -> None:
         lane, transport = self._lane, self._transport
         if self._head is not None:
-            lane.budget.give_back(self._held)
+            lane.budget.give_back(self._client, self._held)
             self._held = 0
             self._head = None
         self._busy = False

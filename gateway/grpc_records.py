@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from urllib.parse import unquote
 
 from gateway.access import Access
-from gateway.budget import Budget, Lease
+from gateway.budget import Budget, Lease, Shares
 from gateway.grpc_status import REQUEST_ID, Context, abort_refused, abort_rejected, response_of
 from gateway.metrics import Metrics
 from gateway.outcome import Outcome
@@ -33,6 +33,7 @@ class Shared:
     ) -> None:
         self.settings = settings
         self.budget = budget
+        self.places = Shares(settings.max_rpcs)
         self.access = access
         self.rate = rate
         self.ids = RequestIds()
@@ -77,7 +78,7 @@ class RecordCalls:
         """Answer a request."""
 
         async def take(call: Call) -> Outcome:
-            lease = self._shared.budget.lease(len(data))
+            lease = self._shared.budget.lease(call.client, len(data))
             try:
                 draft = await self._read(data, call, 0, False)
                 self._shared.rate.charge(call.client, draft.size)
@@ -93,7 +94,7 @@ class RecordCalls:
         async def take(call: Call) -> Outcome:
             outcome = Outcome()
             index = 0
-            lease = Lease(self._shared.budget)
+            lease = Lease(self._shared.budget, call.client)
             try:
                 async for data in _in_time(messages, self._shared.settings.body_timeout):
                     self._intake.check_ready()
@@ -112,7 +113,25 @@ class RecordCalls:
 
         return await self._answer(context, take)
 
-    async def _answer(self, context: Context, take: Callable[[Call], Awaitable[Outcome]]) -> bytes:
+    async def _in_its_place(self, client: str, job: Coroutine[None, None, Outcome]) -> Outcome:
+        """Return what *job* does, unless *client* has too many calls already. Raises Refused."""
+        places = self._shared.places
+        if not places.fit(client):
+            job.close()
+            raise Refused(
+                Reason.TOO_BUSY,
+                f"{places.held(client)} calls of this client are being served, "
+                "and no client may take the places that others need",
+            )
+        places.take(client)
+        try:
+            return await job
+        finally:
+            places.give_back(client)
+
+    async def _answer(
+        self, context: Context, take: Callable[[Call], Coroutine[None, None, Outcome]]
+    ) -> bytes:
         started = time.perf_counter()
         metadata = metadata_of(context)
         request_id = self._shared.ids.id_of(metadata.get(REQUEST_ID))
@@ -124,7 +143,7 @@ class RecordCalls:
                 client = caller.name or network_of(_address(context.peer()))
                 self._intake.check_ready()
                 self._shared.rate.take(client)
-                outcome = await take(Call(caller, client, metadata))
+                outcome = await self._in_its_place(client, take(Call(caller, client, metadata)))
             except Refused:
                 raise
             except Exception as error:

@@ -91,14 +91,17 @@ async def read_pieces(request: BaseRequest, timeout: float) -> AsyncIterator[byt
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0
         loop = asyncio.get_running_loop()
-        patience = timeout  # what is left of it; only waiting for the client costs
+        # Earned by bytes, spent by waiting for the client, and never more than the longest wait:
+        # else a large piece would buy hours.
+        patience = timeout
         while True:
             began = loop.time()
-            async with asyncio.timeout(min(timeout, patience)):
+            async with asyncio.timeout(patience):
                 piece = await content.readany()
             if not piece:
                 break
-            patience += len(piece) / SLOWEST + began - loop.time()
+            earned = patience + began - loop.time() + len(piece) / SLOWEST
+            patience = min(timeout, earned)
             if inflater is None:
                 yield piece
             else:

@@ -135,7 +135,7 @@ class RecordRequests:
         lines = is_lines(headers.get("Content-Type"))
         client = self.admit(caller, network_of(request.remote or ""))
         trace = headers_of(headers.get("traceparent"), headers.get("tracestate"))
-        lease = self._budget.lease(_FIRST_LEASE if lines else 0)
+        lease = self._budget.lease(client, _FIRST_LEASE if lines else 0)
         try:
             if lines:
                 new_draft = partial(Draft, caller, trace)

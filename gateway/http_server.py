@@ -10,13 +10,14 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import BaseRequest, Server, StreamResponse
 from aiohttp.web_protocol import RequestHandler
 
-from gateway.budget import Budget
+from gateway.budget import Budget, Shares
 from gateway.fast_lane import KEEP_ALIVE, FastLane
 from gateway.http_answers import response_of
 from gateway.http_api import STREAM, HttpApi
 from gateway.http_records import Routes
 from gateway.intake import Intake
 from gateway.metrics import Metrics
+from gateway.rate import network_of_peer
 from gateway.refusal import Reason, Refused
 from gateway.request_log import what_failed
 from gateway.settings import GatewaySettings
@@ -47,16 +48,17 @@ class HttpServer:
         metrics: Metrics,
     ) -> None:
         self._settings = settings
-        self._api = api
+        places = Shares(settings.max_connections)
         self._aiohttp = _Aiohttp(
             api,
+            places,
             settings.head_timeout,
             access_log=None,
             auto_decompress=False,
             keepalive_timeout=KEEP_ALIVE,
             lingering_time=_LINGER,
         )
-        self._lane = FastLane(settings, api, routes, intake, budget, self._aiohttp)
+        self._lane = FastLane(settings, api, routes, intake, budget, places, self._aiohttp)
         metrics.connections.labels("fast").set_function(lambda: len(self._lane.connections))
         metrics.connections.labels("aiohttp").set_function(lambda: len(self._aiohttp.connections))
         self._server: asyncio.Server | None = None
@@ -73,7 +75,7 @@ class HttpServer:
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
-                self._connection, host, port, ssl=context, backlog=_BACKLOG, reuse_port=shared
+                self._lane, host, port, ssl=context, backlog=_BACKLOG, reuse_port=shared
             )
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
@@ -97,12 +99,6 @@ class HttpServer:
         self._aiohttp.pre_shutdown()
         await self._aiohttp.shutdown(_LAST_WORDS)
 
-    def _connection(self) -> asyncio.Protocol:
-        open_ones = len(self._lane.connections) + len(self._aiohttp.connections)
-        if open_ones >= self._settings.max_connections:
-            return _TooMany(self._api, self._settings.max_connections)
-        return self._lane()
-
     async def _sweep(self) -> None:
         shortest = min(self._settings.head_timeout, self._settings.body_timeout)
         while True:
@@ -111,29 +107,17 @@ class HttpServer:
             self._aiohttp.sweep()
 
 
-class _TooMany(asyncio.Protocol):
-    """Tells a client that there are too many connections, and closes."""
-
-    def __init__(self, api: HttpApi, limit: int) -> None:
-        self._api = api
-        self._limit = limit
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        refused = Refused(Reason.TOO_BUSY, f"{self._limit} connections are open, as many as may be")
-        cast(asyncio.Transport, transport).write(self._api.last_words(refused))
-        transport.close()
-
-
 class _Aiohttp(Server):
     """aiohttp's low-level server: the connections that have left the fast lane."""
 
-    def __init__(self, api: HttpApi, head_timeout: float, **kwargs: Any) -> None:
+    def __init__(self, api: HttpApi, places: Shares, head_timeout: float, **kwargs: Any) -> None:
         super().__init__(api.handle, **kwargs)
         self._api = api
+        self._places = places
         self._head_timeout = head_timeout
 
     def __call__(self) -> "_AiohttpConnection":
-        return _AiohttpConnection(self._api, self, loop=self._loop, **self._kwargs)
+        return _AiohttpConnection(self._api, self._places, self, loop=self._loop, **self._kwargs)
 
     def sweep(self) -> None:
         """Cut the connections whose headers have not been complete for too long."""
@@ -143,17 +127,27 @@ class _Aiohttp(Server):
 
 
 class _AiohttpConnection(RequestHandler):
-    __slots__ = ("_api", "_ended", "_head_since")
+    __slots__ = ("_api", "_ended", "_head_since", "_network", "_places")
 
-    def __init__(self, api: HttpApi, manager: Server, **kwargs: Any) -> None:
+    def __init__(self, api: HttpApi, places: Shares, manager: Server, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
         self._api = api
+        self._places = places
+        self._network = ""
         self._ended = False
         self._head_since: float | None = None
 
     async def start(self) -> None:
         if self._manager is not None:  # else the client has gone before this began
             await super().start()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._network = network_of_peer(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._places.give_back(self._network)
 
     def data_received(self, data: bytes) -> None:
         while b"pgrade" in data or b"PGRADE" in data:

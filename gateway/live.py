@@ -16,7 +16,9 @@ from aiohttp import ClientConnectionError
 from aiohttp.web import BaseRequest, StreamResponse
 
 from contracts.snapshot import Rate, Stamp
+from gateway.budget import Shares
 from gateway.metrics import Metrics
+from gateway.rate import network_of
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
 from gateway.standings import Standings, age_of
@@ -55,9 +57,8 @@ class Live:
         self._standings = standings
         self._interval = settings.live_interval
         self._heartbeat = settings.live_heartbeat
-        self._limit = settings.max_viewers
+        self._places = Shares(settings.max_viewers)
         self._metrics = metrics
-        self._viewers = 0
         self._closing = False
         self._looking: asyncio.Task[None] | None = None
         #: the last event of each kind
@@ -79,8 +80,14 @@ class Live:
         """
         if self._closing:
             raise Refused(Reason.UNAVAILABLE, "the gateway is stopping")
-        if self._viewers >= self._limit:
-            raise Refused(Reason.TOO_BUSY, f"there are {self._limit} viewers already")
+        network = network_of(request.remote or "")
+        places = self._places
+        if not places.fit(network):
+            raise Refused(
+                Reason.TOO_BUSY,
+                f"there are {places.used} viewers already, {places.held(network)} of them from "
+                "this network, and none may take the places that others need",
+            )
         packed = "gzip" in request.headers.get("Accept-Encoding", "")
         response = StreamResponse(
             headers={
@@ -97,7 +104,7 @@ class Live:
         if request.method == "HEAD":
             await response.prepare(request)
             return response
-        self._arrive()
+        self._arrive(network)
         try:
             await response.prepare(request)
             await self._feed(response, packed)
@@ -108,7 +115,7 @@ class Live:
             if request.transport is not None:
                 request.transport.abort()
         finally:
-            self._leave()
+            self._leave(network)
         return response
 
     def stop(self) -> None:
@@ -123,9 +130,9 @@ class Live:
             self._looking.cancel()
             await asyncio.wait([self._looking])
 
-    def _arrive(self) -> None:
-        self._viewers += 1
-        self._metrics.viewers.set(self._viewers)
+    def _arrive(self, network: str) -> None:
+        self._places.take(network)
+        self._metrics.viewers.set(self._places.used)
         if self._looking is None:
             self._look_on()
 
@@ -133,9 +140,9 @@ class Live:
         self._looking = asyncio.create_task(self._look())
         self._looking.add_done_callback(self._stopped_looking)
 
-    def _leave(self) -> None:
-        self._viewers -= 1
-        self._metrics.viewers.set(self._viewers)
+    def _leave(self, network: str) -> None:
+        self._places.give_back(network)
+        self._metrics.viewers.set(self._places.used)
 
     async def _feed(self, response: StreamResponse, packed: bool) -> None:
         seen = 0
@@ -180,7 +187,7 @@ class Live:
         heartbeat = 0.0
         rates: deque[Rate] = deque(maxlen=_RATES)
         told: object = _UNTOLD
-        while self._viewers and not self._closing:
+        while self._places.used and not self._closing:
             now = asyncio.get_running_loop().time()
             pause = _TICK
             stamp: Stamp | None = None
@@ -216,7 +223,7 @@ class Live:
             _log.error("looking_failed", exc_info=error)
             # Viewers come back by themselves, and somebody looks for them again.
             self._cut()
-        elif self._viewers and not self._closing:  # somebody came in the last moment
+        elif self._places.used and not self._closing:  # somebody came in the last moment
             self._look_on()
 
 

@@ -1,5 +1,6 @@
 """How fast one client may send: a token bucket for its requests and one for its records."""
 
+import asyncio
 import math
 import time
 from collections.abc import Callable
@@ -67,6 +68,12 @@ class Rate:
 
 
 @lru_cache(maxsize=_CLIENTS)
+def network_of_peer(transport: asyncio.BaseTransport) -> str:
+    """Return ``network_of`` the other end of a connection; "" if it has no address."""
+    peer = transport.get_extra_info("peername")
+    return network_of(peer[0]) if peer else ""
+
+
 def network_of(address: str) -> str:
     """Return the client that *address* stands for.
 

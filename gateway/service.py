@@ -59,7 +59,7 @@ class Gateway:
         )
         self.intake = Intake(catalogue, settings, self._writer, self.metrics)
         self._standings = Standings(settings, catalogue)
-        budget = Budget(settings.max_in_flight, self.metrics)
+        budget = Budget(settings.max_in_flight, self.metrics, largest=settings.max_body)
         rate = Rate(settings)
         records = RecordRequests(settings, self.intake, budget, self._access, rate)
         takers = {"result": records, "entry": records}

@@ -54,8 +54,10 @@ def gateway(kafka: str, redis_url: str) -> Iterator[RunningGateway]:
 class Client:
     """A connection, byte by byte."""
 
-    def __init__(self, gateway: RunningGateway) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", gateway.http_port), timeout=20)
+    def __init__(self, gateway: RunningGateway, source: str = "127.0.0.1") -> None:
+        self._socket = socket.create_connection(
+            ("127.0.0.1", gateway.http_port), timeout=20, source_address=(source, 0)
+        )
         self._received = b""
 
     def send(self, data: bytes) -> None:
@@ -94,8 +96,8 @@ class Client:
 
 
 @contextmanager
-def connected(gateway: RunningGateway) -> Iterator[Client]:
-    client = Client(gateway)
+def connected(gateway: RunningGateway, source: str = "127.0.0.1") -> Iterator[Client]:
+    client = Client(gateway, source)
     try:
         yield client
     finally:
@@ -416,7 +418,7 @@ def test_a_client_that_does_not_read_its_answers_is_cut(gateway: RunningGateway)
 def test_connections_beyond_the_limit_are_told_so(gateway: RunningGateway) -> None:
     clients: list[Client] = []
     try:
-        for _ in range(MAX_CONNECTIONS):
+        for _ in range(MAX_CONNECTIONS * 3 // 4):
             clients.append(Client(gateway))
             clients[-1].send(request(a_result()))
             assert clients[-1].answer().status == 202
@@ -425,7 +427,20 @@ def test_connections_beyond_the_limit_are_told_so(gateway: RunningGateway) -> No
             assert (answer.status, answer.json["code"]) == (429, "too_busy")
             assert answer.headers["Retry-After"] == "1"
             assert beyond.closed()
+        # What is left is for others, a share for each.
+        for source in ("127.0.0.2", "127.0.0.3"):
+            for _ in range(MAX_CONNECTIONS // 8):
+                clients.insert(0, Client(gateway, source))
+                clients[0].send(request(a_result()))
+                assert clients[0].answer().status == 202
+            with connected(gateway, source) as beyond:
+                assert beyond.answer().status == 429
+        with connected(gateway, "127.0.0.4") as beyond:
+            assert beyond.answer().status == 429
 
+        for client in clients[: MAX_CONNECTIONS // 4]:
+            client.close()
+        del clients[: MAX_CONNECTIONS // 4]
         clients.pop().close()
 
         def free() -> bool:

@@ -215,7 +215,8 @@ def test_while_nobody_looks_redis_is_not_read(gateway: RunningGateway) -> None:
 
 
 def test_there_are_no_more_viewers_than_allowed(gateway: RunningGateway) -> None:
-    watching = [StreamClient(gateway.http_port) for _ in range(30)]
+    # A quarter of the thirty places is for other networks than this one.
+    watching = [StreamClient(gateway.http_port) for _ in range(23)]
     try:
         refused = gateway.send("GET", "/v1/stream")
 

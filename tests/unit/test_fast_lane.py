@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from gateway.access import ANYONE
+from gateway.budget import Shares
 from gateway.fast_lane import FastConnection, FastLane
 from gateway.http_head import PlainHead, PlainHeads
 from gateway.http_records import Route, kinds_of
@@ -21,13 +22,13 @@ class Budget:
     def __init__(self) -> None:
         self.held = 0
 
-    def check(self, size: int) -> None:
+    def check(self, _client: str, size: int) -> None:
         pass
 
-    def take(self, size: int) -> None:
+    def take(self, _client: str, size: int) -> None:
         self.held += size
 
-    def give_back(self, size: int) -> None:
+    def give_back(self, _client: str, size: int) -> None:
         self.held -= size
 
 
@@ -59,6 +60,7 @@ def connection_of(budget: Budget, loop: asyncio.AbstractEventLoop) -> Connection
         loop=loop,
         heads=PlainHeads(2**20, routes, HttpRules(GatewaySettings())),
         connections=set(),
+        places=Shares(10),
         head_timeout=5.0,
         body_timeout=5.0,
         max_records=10,

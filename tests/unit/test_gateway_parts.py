@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.partitioning import partition_of
-from gateway.budget import Budget
+from gateway.budget import Budget, Shares
 from gateway.http_body import Inflater
 from gateway.intake import Entries
 from gateway.metrics import Metrics
@@ -60,17 +60,44 @@ def test_a_bomb_comes_out_in_small_pieces() -> None:
 
 
 def test_what_does_not_fit_into_the_budget_is_refused_and_what_is_given_back_fits_again() -> None:
-    budget = Budget(100, Metrics())
-    first = budget.lease(60)
+    budget = Budget(100, Metrics(), largest=100)
+    first = budget.lease("a", 60)
 
     with pytest.raises(Refused) as refused:
-        budget.lease(50)
+        budget.lease("b", 50)
     assert refused.value.reason is Reason.TOO_BUSY
     with pytest.raises(Refused):
         first.grow(101)
 
     first.end()
-    budget.lease(100).end()
+    budget.lease("b", 100).end()
+
+
+def test_a_greedy_client_leaves_room_for_those_who_take_no_more_than_their_share() -> None:
+    shares = Shares(80)
+    taken = 0
+    while shares.fit("greedy"):
+        shares.take("greedy")
+        taken += 1
+    assert taken == 60
+
+    for client in ("honest", "another"):
+        for _ in range(10):
+            assert shares.fit(client)
+            shares.take(client)
+        assert not shares.fit(client)
+    assert not shares.fit("third")
+
+    shares.give_back("greedy", 60)
+    assert (shares.used, shares.held("greedy")) == (20, 0)
+    assert shares.fit("third", 40)
+
+
+def test_the_largest_request_fits_for_whoever_is_alone() -> None:
+    assert Shares(24, largest=16).fit("a", 18)
+    assert not Shares(24, largest=16).fit("a", 19)
+    assert Shares(24, largest=24).fit("a", 24)
+    assert not Shares(0).fit("a")
 
 
 def test_the_outcomes_of_parts_add_up_and_lists_stay_short() -> None:
