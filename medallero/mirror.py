@@ -46,7 +46,8 @@ class Mirror:
         except (RedisError, OSError, TimeoutError) as error:
             raise MirrorUnavailable(
                 f"Redis does not answer at {self.address} ({reason_of(error)})",
-                "start it with `medallero up`, or set MEDALLERO_REDIS",
+                "start it with `medallero up`; if it runs elsewhere, `source DIR/env` (DIR: the "
+                "data directory of `up`), or set MEDALLERO_REDIS",
             ) from None
         except (KeyError, ValueError, TypeError, IndexError) as error:
             prefix = self._settings.redis_prefix

@@ -175,6 +175,7 @@ def _start(
             *(reports.started() if reports else ()),
         ),
         weather=tuple(it.http for it in counting),
+        catalogue=read_catalogue(settings),
     )
     where.write_environment()
     where.write_targets()

@@ -8,9 +8,9 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import SecretStr
 
@@ -19,6 +19,7 @@ from contracts.weather_store import WeatherStoreSettings
 from medallero.client.connect import DEFAULT_ENDPOINT
 from medallero.mirror import shown_url
 from medallero.options import variable
+from olympics.catalogue import Catalogue, load_catalogue
 
 #: Names, in the environment file, the variables that only describe what `up` has started.
 STARTED: Final = variable("started")
@@ -41,6 +42,8 @@ class Whereabouts:
     tls: bool = False
     #: the private HTTP servers of the processes that count weather reports
     weather: tuple[tuple[str, int], ...] = ()
+    #: what may be sent
+    catalogue: Catalogue = field(default_factory=load_catalogue)
 
     @property
     def endpoint(self) -> str:
@@ -119,7 +122,7 @@ class Whereabouts:
         command = _own_command()
         yield f"  {command} board"
         yield f"  curl {self.endpoint}/v1/entries -H 'Content-Type: application/json' \\"
-        yield """    -d '{"student": "Ana", "age": 20, "faculty": "Ingeniería", "discipline": 1}'"""
+        yield f"    -d {shlex.quote(json.dumps(example_entry(self.catalogue), ensure_ascii=False))}"
         yield f"  {command} send FILE"
 
     def _is_default(self) -> bool:
@@ -137,6 +140,18 @@ class Whereabouts:
             name in of_no_matter or defaults.get(name) == value
             for name, value in self.environment().items()
         )
+
+
+def example_entry(catalogue: Catalogue) -> dict[str, Any]:
+    """Return an entry of the catalogue's first faculty and sport."""
+    sport = next(iter(catalogue.sports.values()))
+    faculty = next(iter(catalogue.faculties.values()))
+    return {
+        "student": "Ana",
+        "age": 20,
+        "faculty": faculty.title,
+        "discipline": sport.title if sport.number is None else sport.number,
+    }
 
 
 def forget_started() -> None:
@@ -157,7 +172,8 @@ def as_environment(common: CommonSettings, *, secrets: bool = False) -> dict[str
             if secrets:
                 values[variable(name)] = value.get_secret_value()
         elif value is not None:
-            values[variable(name)] = str(value)
+            # Whoever reads this may be in another directory.
+            values[variable(name)] = str(value.absolute() if isinstance(value, Path) else value)
     return values
 
 

@@ -28,12 +28,18 @@ class Answer(NamedTuple):
 
 
 class TryAgain(Exception):
-    """Not now: the gateway is busy or away. ``retry_after``: what it asked for, in seconds."""
+    """Not now: the gateway is busy or away.
 
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+    ``retry_after``: what it asked for, in seconds. ``remedy``: what a person can do about it.
+    """
+
+    def __init__(
+        self, reason: str, retry_after: float | None = None, *, remedy: str | None = None
+    ) -> None:
         self.reason = plain(reason)
         super().__init__(self.reason)
         self.retry_after = retry_after
+        self.remedy = remedy
 
 
 class BadRequest(Exception):

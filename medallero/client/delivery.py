@@ -39,7 +39,11 @@ class Plan:
 
 @dataclass(slots=True)
 class Report:
-    """What has happened so far. ``failure``: why it ended early; ``waiting``: why it waits."""
+    """What has happened so far.
+
+    ``failure``: why it ended early; ``waiting``: why it waits; ``remedy``: what can be done about
+    either.
+    """
 
     read: int = 0
     accepted: int = 0
@@ -51,6 +55,7 @@ class Report:
     failure: str | None = None
     stopped: bool = False
     waiting: str | None = None
+    remedy: str | None = None
 
     @property
     def undelivered(self) -> int:
@@ -190,7 +195,7 @@ class Delivery:
                 answer = await self._client.send(kind, bodies)
             except TryAgain as error:
                 attempt += 1
-                self.report.waiting = error.reason
+                self.report.waiting, self.report.remedy = error.reason, error.remedy
                 wait = self._plan.backoff.wait(attempt, error.retry_after)
                 if time.monotonic() + wait - began > self._plan.give_up_after:
                     self._fail(f"gave up after {attempt} attempts: {error.reason}")
@@ -199,7 +204,7 @@ class Delivery:
                     return None
                 self.report.retries += 1
             else:
-                self.report.waiting = None
+                self.report.waiting = self.report.remedy = None
                 return answer
 
     async def _interrupted(self, seconds: float) -> bool:

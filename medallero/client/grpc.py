@@ -12,6 +12,7 @@ import msgspec
 from google.protobuf.message import DecodeError
 
 from medallero.client.answers import Answer, BadRequest, Refused, Rejection, TryAgain, checked
+from medallero.client.connect import NOBODY_THERE
 from medallero.files import Kind
 from protos.medallero.v1 import intake_pb2, status_pb2
 from protos.medallero.weather.v1 import report_pb2
@@ -122,7 +123,7 @@ class GrpcClient:
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "RetryInfo" not in details:
             raise BadRequest(words)
         if code in _NOT_NOW or code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            raise TryAgain(self._where(words), _retry_after(details))
+            raise self._later(words, _retry_after(details))
         if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
             hint = "give a token with --token"
             if code is grpc.StatusCode.PERMISSION_DENIED:
@@ -132,11 +133,12 @@ class GrpcClient:
             f"{self._endpoint} answered {code.name}: {words}; is this a Medallero gateway?"
         )
 
-    def _where(self, words: str) -> str:
-        if "connect" in words.lower():
+    def _later(self, words: str, retry_after: float | None) -> TryAgain:
+        if "failed to connect" in words.lower():
             # "failed to connect to all addresses; last error: … connect: Connection refused (111)"
-            return f"cannot connect to {self._endpoint}: {words.rpartition(': ')[2]}"
-        return words
+            reason = f"cannot connect to {self._endpoint}: {words.rpartition(': ')[2]}"
+            return TryAgain(reason, retry_after, remedy=NOBODY_THERE)
+        return TryAgain(words, retry_after)
 
 
 class _NotExpressible(Exception):

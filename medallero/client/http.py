@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 
 from medallero.client.answers import Answer, BadRequest, Refused, Rejection, TryAgain, checked
+from medallero.client.connect import NOBODY_THERE
 from medallero.files import Kind
 from medallero.reasons import reason_of
 
@@ -64,7 +65,9 @@ class HttpClient:
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
             raise Refused(f"no secure connection to {self._endpoint}: {error}") from None
         except aiohttp.ClientConnectorError as error:
-            raise TryAgain(f"cannot connect to {self._endpoint}: {reason_of(error)}") from None
+            raise TryAgain(
+                f"cannot connect to {self._endpoint}: {reason_of(error)}", remedy=NOBODY_THERE
+            ) from None
         except (aiohttp.ClientError, OSError) as error:
             raise TryAgain(f"connection to {self._endpoint} lost: {reason_of(error)}") from None
 

@@ -342,6 +342,8 @@ class _Outcome:
             notes.print(Text(f"Stopped reading: {self._problem}"), style="red", soft_wrap=True)
         if report.failure:
             notes.print(Text(f"Not delivered: {report.failure}"), style="red", soft_wrap=True)
+            if report.remedy:
+                notes.print(Text(report.remedy), soft_wrap=True)
         if report.stopped:
             notes.print("Interrupted: what is accepted above is safely on the topic.")
         if self.exit_code in (CANNOT, INTERRUPTED):
@@ -386,6 +388,7 @@ class _Showing:
 
     def __init__(self, console: Console | None) -> None:
         self._console = console
+        self._advised = False
 
     async def follow(self, report: Report) -> None:
         said = 0.0
@@ -397,6 +400,13 @@ class _Showing:
                 self._console.print(
                     Text(f"waiting: {report.waiting}"), style="yellow", soft_wrap=True
                 )
+            self._advise(report)
+
+    def _advise(self, report: Report) -> None:
+        """Say once what can be done, while it is still of use."""
+        if self._console and report.remedy and not self._advised:
+            self._advised = True
+            self._console.print(Text(report.remedy), style="yellow", soft_wrap=True)
 
     def finish(self, report: Report) -> None:
         """Leave the terminal as it should stay."""
@@ -431,6 +441,7 @@ class _Bar(_Showing):
             recent = recent[-20:]
             (then, before), (now, after) = recent[0], recent[-1]
             self._update(report, (after - before) / max(now - then, 1e-9))
+            self._advise(report)
 
     def finish(self, report: Report) -> None:
         if self._task is not None:

@@ -180,6 +180,35 @@ def test_it_gives_up_and_says_what_is_not_delivered(tmp_path: Path) -> None:
     assert "Connection refused" in summary["failure"]
 
 
+@pytest.mark.parametrize("scheme", ["http", "grpc"])
+def test_without_a_gateway_it_says_at_once_and_in_the_end_what_to_do(
+    tmp_path: Path, scheme: str
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        endpoint = f"{scheme}://127.0.0.1:{closed.getsockname()[1]}"
+        arguments = ["--endpoint", endpoint, "--give-up-after", "1"]
+
+        ran = CliRunner().invoke(command, [*arguments, ndjson(tmp_path / "r", [result(1)])])
+
+    assert ran.exit_code == 2
+    waiting, failed = ran.stderr.index("waiting:"), ran.stderr.index("Not delivered:")
+    advice = [it.start() for it in re.finditer("`medallero up` starts one", ran.stderr)]
+    assert len(advice) == 2
+    assert waiting < advice[0] < failed < advice[1]
+    assert "MEDALLERO_ENDPOINT" in ran.stderr
+    assert "source DIR/env" in ran.stderr
+
+
+def test_a_gateway_that_is_busy_needs_no_advice(gateway: FakeGateway, tmp_path: Path) -> None:
+    gateway.answers = [Busy(503, {"Retry-After": "1"})]
+
+    ran = send(gateway, ndjson(tmp_path / "r.ndjson", [result(1)]))
+
+    assert ran.exit_code == 0
+    assert "medallero up" not in ran.stderr
+
+
 def test_rejected_records_go_to_a_file_with_their_reasons(
     gateway: FakeGateway, tmp_path: Path
 ) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from medallero.options import read
 from medallero.settings import UpSettings
 from medallero.terminal import CannotDo, read_settings
 from medallero.whereabouts import Whereabouts, as_environment, forget_started
+from olympics.catalogue import make_catalogue
+from olympics.entry import parse_entry
 
 
 def test_a_flag_is_stronger_than_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +102,41 @@ def test_the_environment_file_suits_a_shell(tmp_path: Path) -> None:
     )
 
     assert shown.stdout == seed
+
+
+def test_the_example_is_of_the_catalogue_in_use(tmp_path: Path) -> None:
+    catalogue = make_catalogue(
+        """
+        revision = 1
+        [sports.judo]
+        title = "Judo d'été"
+        code = "JUD"
+        order = "head-to-head"
+        [faculties.law]
+        title = "Droit d'Évreux"
+        """
+    )
+    for where, sport, faculty in (
+        (_whereabouts(tmp_path), "swimming", "engineering"),
+        (replace(_whereabouts(tmp_path), catalogue=catalogue), "judo", "law"),
+    ):
+        lines = list(where.lines())
+        curl = next(place for place, line in enumerate(lines) if line.startswith("  curl"))
+        words = shlex.split(lines[curl].removesuffix("\\") + lines[curl + 1])
+        entry = json.loads(words[words.index("-d") + 1])
+
+        result = parse_entry(entry, where.catalogue, entry_id="a", seed="")
+
+        assert (result.sport, result.faculty) == (sport, faculty)
+
+
+def test_paths_in_the_environment_are_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = _whereabouts(tmp_path, catalogue="games/catalogue.toml").write_environment()
+
+    assert f"MEDALLERO_CATALOGUE={tmp_path}/games/catalogue.toml\n" in file.read_text("utf-8")
 
 
 def test_prometheus_is_told_of_the_gateway_and_of_each_worker(tmp_path: Path) -> None:
