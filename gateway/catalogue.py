@@ -9,9 +9,17 @@ from olympics.catalogue import Catalogue, Faculty, Sport
 
 def catalogue_document(catalogue: Catalogue) -> bytes:
     """Return the catalogue as JSON; its shape is in the OpenAPI document."""
+    games = catalogue.games
     return msgspec.json.encode(
         {
             "revision": catalogue.revision,
+            "games": {
+                "title": games.title,
+                "titles": dict(games.titles),
+                "begins": games.begins,
+                "ends": games.ends,
+                "place": games.place,
+            },
             "sports": [
                 {
                     **_names(sport),
@@ -22,7 +30,10 @@ def catalogue_document(catalogue: Catalogue) -> bytes:
                 }
                 for sport in catalogue.sports.values()
             ],
-            "faculties": [_names(faculty) for faculty in catalogue.faculties.values()],
+            "faculties": [
+                {**_names(faculty), "short": faculty.short, "colour": faculty.colour}
+                for faculty in catalogue.faculties.values()
+            ],
         }
     )
 

@@ -377,14 +377,17 @@ def _schemas() -> Schema:
         "status": text,
         "version": count,
     }
+    titles: Schema = {
+        "type": "object",
+        "description": "by language, two letters",
+        "additionalProperties": text,
+    }
+    order: Schema = {"enum": ["lower", "higher", "head-to-head"]}
+    day: Schema = {"type": ["string", "null"], "format": "date"}
     names: Schema = {
         "name": text,
         "title": text,
-        "titles": {
-            "type": "object",
-            "description": "by language, two letters",
-            "additionalProperties": text,
-        },
+        "titles": titles,
         "aliases": {"type": "array", "items": text},
     }
     return {
@@ -419,6 +422,15 @@ def _schemas() -> Schema:
         "Catalogue": _object(
             {
                 "revision": count,
+                "games": _object(
+                    {
+                        "title": text_or_null,
+                        "titles": titles,
+                        "begins": day,
+                        "ends": day,
+                        "place": text_or_null,
+                    }
+                ),
                 "sports": {
                     "type": "array",
                     "items": _object(
@@ -426,19 +438,36 @@ def _schemas() -> Schema:
                             **names,
                             "code": text,
                             "number": {"type": ["integer", "null"]},
-                            "order": {"enum": ["lower", "higher", "head-to-head"]},
+                            "order": order,
                             "two_bronzes": {"type": "boolean"},
                         }
                     ),
                 },
-                "faculties": {"type": "array", "items": _object(names)},
+                "faculties": {
+                    "type": "array",
+                    "items": _object(
+                        {
+                            **names,
+                            "short": text_or_null,
+                            "colour": text_or_null | {"description": "#rrggbb"},
+                        }
+                    ),
+                },
             }
         ),
         "Unit": _object(
             {
                 "sport": text,
                 "unit": text,
+                "title": text_or_null | {"description": "the catalogue's, if it has one"},
+                "titles": titles,
                 "phase": text_or_null,
+                "order": order,
+                "recognised": {
+                    "type": "boolean",
+                    "description": "false: the sport's catalogue says how units rank, and none of "
+                    "its patterns matches this one, which ranks as the sport does",
+                },
                 "offset": {"type": "integer"},
                 "rows": {"type": "array", "items": _object(row)},
             }

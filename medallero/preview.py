@@ -189,8 +189,10 @@ def _standing(row: UnitRow | None) -> str:
     parts = ["unranked" if row.rank is None else f"rank {row.rank}"]
     if row.provisional:
         parts.append("provisional")
+    elif row.split is None:
+        parts.append("out of competition")
     else:
-        parts.append((row.split or "").replace("_", " "))
+        parts.append(row.split.replace("_", " "))
         if row.medal:
             parts.append(row.medal)
     return ", ".join(part for part in parts if part)

@@ -64,7 +64,7 @@ from olympics.words import Order as Order
 from olympics.words import Phase as Phase
 
 # The revision of the rules in this package: raise it when the same results would count otherwise.
-RULES_REVISION = 1
+RULES_REVISION = 2
 _CATALOGUE_REVISIONS = 1_000_000
 
 _Kind = Literal["sport", "faculty"]
@@ -141,8 +141,12 @@ class Sport(msgspec.Struct, frozen=True, dict=True):
 
         In a language that the event does not have, its ``title``.
         """
-        event = self._title_of(unit)
+        event = self.titled_by(unit)
         return dict(event.titles).get(language, event.title) if event else None
+
+    def titled_by(self, unit: str) -> Event | None:
+        """Return the event that has the title of ``unit``, if any has."""
+        return self._titled_by(unit)
 
     def recognises(self, unit: str) -> bool:
         """Return False if events say how units rank, and none of them matches ``unit``.
@@ -173,7 +177,7 @@ class Sport(msgspec.Struct, frozen=True, dict=True):
         return first_match(said)
 
     @functools.cached_property
-    def _title_of(self) -> Callable[[str], Event | None]:
+    def _titled_by(self) -> Callable[[str], Event | None]:
         return first_match([(it.patterns, it) for it in self.events if it.title or it.titles])
 
     @functools.cached_property

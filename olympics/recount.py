@@ -15,7 +15,7 @@ from typing import NamedTuple
 from olympics.catalogue import Catalogue, Sport
 from olympics.counts import NO_COUNTS, Counts, total
 from olympics.result import Result, ResultError, decode, digest_of, encode
-from olympics.words import Medal, Phase, Split, Status
+from olympics.words import IrmClass, Medal, Order, Phase, Split, Status
 
 Pair = tuple[str, str]
 
@@ -46,8 +46,8 @@ class Recount(NamedTuple):
 class UnitRow(NamedTuple):
     """A competitor's line in a unit's standings.
 
-    ``split`` and ``medal`` are None where the result is provisional; ``medal`` also where there is
-    none.
+    ``split`` is None where the result does not count: it is provisional, or out of competition.
+    ``medal`` is None there too, and where there is none.
     """
 
     rank: int | None
@@ -77,7 +77,8 @@ def unit_standings(results: Iterable[Result], catalogue: Catalogue) -> list[Unit
 
     Ranked competitors come first, in order; equal ranks and the unranked by competitor. A
     provisional result has the rank that it would take if all provisional ones of the unit became
-    official as they are. Withdrawn results are left out.
+    official as they are. Who is disqualified or out of competition has none. Withdrawn results are
+    left out.
     """
     survivors: dict[tuple[str, str, str], _Survivor] = {}
     for result in results:
@@ -90,8 +91,12 @@ def unit_standings(results: Iterable[Result], catalogue: Catalogue) -> list[Unit
         UnitRow(rules.rank(result), result.competitor.id, result, *rules.settle(result), False)
         for result in rules.counted
     ]
+    rows.extend(
+        UnitRow(None, result.competitor.id, result, None, None, False)
+        for result in rules.out_of_competition
+    )
     provisional = [s.result for s in survivors.values() if s.result.status == "unofficial"]
-    with_provisional = _Marks(rules.lower_is_better, [*rules.counted, *provisional])
+    with_provisional = _Ranks(rules.sport, rules.order, [*rules.counted, *provisional])
     rows.extend(
         UnitRow(with_provisional.rank(result), result.competitor.id, result, None, None, True)
         for result in provisional
@@ -148,24 +153,38 @@ def _recount(survivors: Iterable[_Survivor], catalogue: Catalogue, rejected: int
     )
 
 
-class _Marks:
-    """Ranks among results by their marks: 1 + the number of strictly better ones."""
+class _Ranks:
+    """Ranks among results: the officials' ones, else 1 + the number of strictly better marks."""
 
-    def __init__(self, lower_is_better: bool, results: Iterable[Result]) -> None:
-        self._sign = 1 if lower_is_better else -1
-        self._sorted = sorted(
+    def __init__(self, sport: Sport, order: Order, results: Iterable[Result]) -> None:
+        self._sport = sport
+        self._sign = 1 if order == "lower" else -1
+        results = list(results)
+        self._marks = sorted(
             self._key(result.mark)
             for result in results
             if result.mark is not None and result.irm is None
         )
+        #: the officials' ranks
+        self.own = [
+            result.rank
+            for result in results
+            if result.rank is not None and not self._is_unranked(result)
+        ]
 
     def rank(self, result: Result) -> int | None:
         """Return the officials' rank, else the one that follows from the mark, else None."""
+        if self._is_unranked(result):
+            return None
         if result.rank is not None:
             return result.rank
         if result.mark is None or result.irm is not None:
             return None
-        return 1 + bisect_left(self._sorted, self._key(result.mark))
+        return 1 + bisect_left(self._marks, self._key(result.mark))
+
+    def _is_unranked(self, result: Result) -> bool:
+        """Whether a result has no rank whatever is written beside its invalid-result mark."""
+        return _irm_class(self._sport, result) in ("disqualified", "out_of_competition")
 
     def _key(self, mark: str) -> int:
         return self._sign * int(mark.replace(".", ""))
@@ -175,22 +194,26 @@ class _UnitRules:
     """The rules for one unit, whose results are all known."""
 
     def __init__(self, sport: Sport, unit: str, survivors: list[_Survivor]) -> None:
-        order = sport.order_of(unit)
+        self.sport = sport
+        self.order = sport.order_of(unit)
+        self._two_bronzes = sport.two_bronzes_of(unit)
         official = [survivor for survivor in survivors if survivor.result.status == "official"]
+        self.out_of_competition = [
+            survivor.result for survivor in official if _is_out_of_competition(sport, survivor)
+        ]
+        official = [it for it in official if not _is_out_of_competition(sport, it)]
         self.counted = [survivor.result for survivor in official]
-        self.lower_is_better = order == "lower"
-        self._two_bronzes = sport.two_bronzes
-        self._phase: Phase = _phase(official)
-        self._marks = _Marks(self.lower_is_better, self.counted)
+        self._phase: Phase = sport.phase_of(unit) or _phase(official)
+        self._ranks = _Ranks(sport, self.order, self.counted)
         self._is_drawn = (
-            order == "head-to-head"
+            self.order == "head-to-head"
             and len(self.counted) == 2
             and all(result.mark is not None and result.irm is None for result in self.counted)
             and self.counted[0].mark == self.counted[1].mark
         )
 
     def rank(self, result: Result) -> int | None:
-        return self._marks.rank(result)
+        return self._ranks.rank(result)
 
     def settle(self, result: Result) -> tuple[Split, Medal | None]:
         """Return how a counted result is counted, and the medal that it takes."""
@@ -199,7 +222,10 @@ class _UnitRules:
         return split, None if medal == "none" else medal
 
     def _split(self, result: Result) -> Split:
-        if result.irm == "DNS" and result.outcome is None and result.rank is None:
+        irm_class = _irm_class(self.sport, result)
+        if irm_class == "disqualified":
+            return "loser"
+        if irm_class == "did_not_start" and result.outcome is None and result.rank is None:
             return "did_not_start"
         if result.outcome == "won":
             return "winner"
@@ -209,12 +235,22 @@ class _UnitRules:
             return "tie"
         if self._is_drawn and result.rank is None:
             return "tie"
-        return "winner" if self.rank(result) == 1 else "loser"
+        return "winner" if self._is_first(result) else "loser"
+
+    def _is_first(self, result: Result) -> bool:
+        """Whether the result's rank is the unit's first.
+
+        That is 1. But in a bronze match, or one for other places, officials may count on from the
+        places before: where they gave any ranks there, the best one of them is the first.
+        """
+        if self._phase in ("bronze", "other") and self._ranks.own:
+            return result.rank == min(self._ranks.own)
+        return self.rank(result) == 1
 
     def _medal(self, result: Result, split: Split) -> Medal:
         if result.medal is not None:  # the officials' word
             return result.medal
-        if result.irm in ("DSQ", "DQB") or split == "did_not_start":
+        if _irm_class(self.sport, result) == "disqualified" or split == "did_not_start":
             return "none"
         if self._phase == "final":
             if result.outcome is not None:
@@ -223,10 +259,18 @@ class _UnitRules:
         if self._phase == "bronze":
             if result.outcome is not None:
                 return "none" if result.outcome == "lost" else "bronze"
-            return "bronze" if self.rank(result) == 1 else "none"
+            return "bronze" if self._is_first(result) else "none"
         if self._phase == "semifinal" and self._two_bronzes and split == "loser":
             return "bronze"
         return "none"
+
+
+def _irm_class(sport: Sport, result: Result) -> IrmClass | None:
+    return None if result.irm is None else sport.irm_class(result.irm)
+
+
+def _is_out_of_competition(sport: Sport, survivor: _Survivor) -> bool:
+    return _irm_class(sport, survivor.result) == "out_of_competition"
 
 
 _BY_RANK: Mapping[int | None, Medal] = {1: "gold", 2: "silver", 3: "bronze"}

@@ -1,10 +1,10 @@
 """The counts of one partition, kept up to date as results arrive."""
 
 from collections.abc import Iterable, Iterator
-from functools import partial
-from typing import get_args
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, get_args
 
-from olympics.catalogue import Catalogue
+from olympics.catalogue import Catalogue, Sport
 from olympics.counts import Counts
 from olympics.latest import (
     OFFICIAL,
@@ -16,8 +16,11 @@ from olympics.latest import (
     head_of,
     join,
 )
-from olympics.unit import ENTRIES, Unit, earned, earned_by_mark, settle
-from olympics.words import Phase
+from olympics.unit import COUNTED_ON, ENTRIES, Unit, earned, earned_by_mark, settle
+from olympics.words import IRM_CLASSES, Order, Phase
+
+if TYPE_CHECKING:
+    from olympics.whole import Rules, Way
 
 try:
     from olympics.whole import WholeUnits
@@ -151,15 +154,20 @@ class Tally:
             provisional += result.status == UNOFFICIAL
             conflicts += result.conflict
         self._add(sign * len(results), sign * provisional, sign * conflicts)
-        if len(results) > 1:
+        if len(results) > 1 or result.irm is not None:
             self._unit(key, results).count_all(sign)
         elif result.status == OFFICIAL:
             # A third of the time of a unit that could rank it.
+            name, _, unit = key.partition(b"/")
+            sport = self._names[name]
+            phase = sport.phase_of(unit.decode()) or result.phase
             rank = result.rank
-            if rank is None and result.mark is not None and result.irm is None:
+            if rank is None:
+                rank = None if result.mark is None else 1
+            elif phase in COUNTED_ON:
                 rank = 1
-            sport = self._names[key.partition(b"/")[0]]
-            split, medal = settle(result, rank, result.phase, two_bronzes=sport.two_bronzes)
+            two_bronzes = sport.two_bronzes_of(unit.decode())
+            split, medal = settle(result, None, rank, phase, two_bronzes=two_bronzes)
             row = self._rows[sport.name][result.faculty]
             row[ENTRIES] += sign
             row[split] += sign
@@ -201,21 +209,20 @@ class Tally:
                 return None
             self.conflicts -= old.conflict
             self.provisional -= old.status == UNOFFICIAL
-            before = old if old.status == OFFICIAL else None
+            before = old if unit.counts(old) else None
         latest[competitor] = survivor
         self.conflicts += survivor.conflict
         phase_changes = False
-        if survivor.status == OFFICIAL:
+        self.provisional += survivor.status == UNOFFICIAL
+        if unit.counts(survivor):
             if before is not None:
                 phase_changes = unit.leave(before, survivor)
             phase_changes |= unit.enter(survivor)
-        else:
-            self.provisional += survivor.status == UNOFFICIAL
-            if before is not None:
-                phase_changes = unit.leave(before, None)
+        elif before is not None:
+            phase_changes = unit.leave(before, None)
         if phase_changes:
             self._change_phase(unit)
-        if not unit.dirty and (unit.marks or unit.head):
+        if not unit.dirty and (unit.marks or unit.ranks or unit.head):
             unit.dirty = True
             self._dirty.append(unit)
         return survivor
@@ -233,7 +240,7 @@ class Tally:
 
     def _change_phase(self, unit: Unit) -> None:
         # The head's own moves were noted as they were made, so settle() takes them back exactly.
-        counted = [result for result in unit.latest.values() if result.status == OFFICIAL]
+        counted = [result for result in unit.latest.values() if unit.counts(result)]
         for result in counted:
             unit.count(result, -1)
         unit.set_phase(unit.phase_of_holder())
@@ -244,17 +251,35 @@ class Tally:
 def _counter(catalogue: Catalogue, rows: dict[str, dict[str, list[int]]]) -> "WholeUnits | None":
     if WholeUnits is None:
         return None
-    return WholeUnits(
-        {
-            name.encode(): (
-                rows[name],
-                {
-                    phase.encode(): earned_by_mark(phase, two_bronzes=sport.two_bronzes)
-                    for phase in get_args(Phase)
-                },
-                partial(earned, sport.two_bronzes),
-                sport.order_of,
-            )
-            for name, sport in catalogue.sports.items()
+    sports = catalogue.sports
+    return WholeUnits({name.encode(): _way(sports[name], rows[name]) for name in sports})
+
+
+def _way(sport: Sport, rows: dict[str, list[int]]) -> "Way":
+    """Return how units of a sport are counted, as compiled code wants it."""
+
+    @lru_cache(maxsize=1024)
+    def irm_class_of(code: str) -> int:
+        return IRM_CLASSES.index(sport.irm_class(code))
+
+    @lru_cache(maxsize=64)
+    def rules(order: Order, phase: Phase | None, two_bronzes: bool) -> "Rules":
+        by_phase = {
+            it.encode(): (it, it in COUNTED_ON, earned_by_mark(it, two_bronzes=two_bronzes))
+            for it in get_args(Phase)
         }
+        return (
+            order == "lower",
+            order == "head-to-head",
+            None if phase is None else by_phase[phase.encode()],
+            by_phase,
+            partial(earned, two_bronzes),
+        )
+
+    return (
+        rows,
+        irm_class_of,
+        rules(sport.order, None, sport.two_bronzes),
+        lambda unit: rules(*sport.rules_of(unit)),
+        any(it.phase is not None or it.two_bronzes is not None for it in sport.events),
     )

@@ -3,11 +3,11 @@
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from olympics.catalogue import Sport
-from olympics.latest import OFFICIAL, STATUS_NAMES, UNOFFICIAL, WITHDRAWN, Latest
-from olympics.result import Medal, Outcome, Phase
+from olympics.latest import OFFICIAL, STATUS_NAMES, WITHDRAWN, Latest
+from olympics.words import IrmClass, Medal, Outcome, Phase
 
 #: Places in a list of counts: entries, winners, losers, ties, did_not_start, gold, silver, bronze.
 ENTRIES, WINNERS, LOSERS, TIES, DID_NOT_START, GOLD, SILVER, BRONZE = range(8)
@@ -18,6 +18,11 @@ _BY_NAME = {"gold": GOLD, "silver": SILVER, "bronze": BRONZE, "none": NO_MEDAL}
 _MEDAL_NAMES = {GOLD: "gold", SILVER: "silver", BRONZE: "bronze", NO_MEDAL: None}
 _SPLIT_NAMES = {WINNERS: "winner", LOSERS: "loser", TIES: "tie", DID_NOT_START: "did_not_start"}
 
+
+#: Where officials may count on from the places before: the best of a unit's ranks is its first.
+COUNTED_ON: Final[frozenset[Phase]] = frozenset(("bronze", "other"))
+#: Any rank that no rule asks further about. What was settled before is remembered, so there is one.
+LATER_RANK: Final = 4
 
 #: (split, medal): places in a list of counts
 Earned = tuple[int, int]
@@ -39,13 +44,16 @@ class Unit:
     """The surviving results of one unit and what its counts depend on.
 
     Most of a competitor's counts follow from its own result and the unit's phase. Only ranks
-    computed from marks depend on the others, and of those only the first three change a count:
-    these few are the *head*. So a change costs a binary search in the marks, and the head is
-    computed once a batch. To make one counts nothing: see :meth:`count_all`.
+    computed from marks depend on the others, and of those only the first three change a count; and
+    in some phases, which of the officials' ranks is the first. These few are the *head*. So a
+    change costs a binary search in the marks, and the head is computed once a batch. To make one
+    counts nothing: see :meth:`count_all`.
     """
 
     __slots__ = (
+        "_fixed_phase",
         "_holder",
+        "_irm_class",
         "counted",
         "dirty",
         "floating",
@@ -55,6 +63,7 @@ class Unit:
         "lower_is_better",
         "marks",
         "phase",
+        "ranks",
         "rows",
         "sport",
         "two_bronzes",
@@ -68,41 +77,56 @@ class Unit:
         rows: dict[str, list[int]],
         latest: dict[str, Latest],
     ) -> None:
-        order = sport.order_of(unit)
+        rules = sport.rules_of(unit)
         self.sport = sport.name
         self.unit = unit
         #: faculty → the eight counts, shared by all units of the sport
         self.rows = rows
-        self.lower_is_better = order == "lower"
-        self.head_to_head = order == "head-to-head"
-        self.two_bronzes = sport.two_bronzes
+        self.lower_is_better = rules.order == "lower"
+        self.head_to_head = rules.order == "head-to-head"
+        self.two_bronzes = rules.two_bronzes
+        self._irm_class = sport.irm_class
         #: competitor → its surviving result, of any status
         self.latest = latest
-        official = [result for result in latest.values() if result.status == OFFICIAL]
-        #: how many of them are official
-        self.counted = len(official)
-        #: the official result that decides the phase; None while all of them agree on it
+        counted = [result for result in latest.values() if self.counts(result)]
+        #: how many of them count
+        self.counted = len(counted)
+        #: the phase that the catalogue gives the unit, if it does
+        self._fixed_phase = rules.phase
+        #: the counted result that decides the phase; None while all of them agree on it
         self._holder: Latest | None = None
-        phases = {result.phase for result in official}
-        if len(phases) > 1:
-            self._holder = self._first_of_official()
+        phases = {result.phase for result in counted}
+        if rules.phase is not None:
+            phases = {rules.phase}
+        elif len(phases) > 1:
+            self._holder = self._first_of_counted()
             phases = {self._holder.phase}
         self.set_phase(phases.pop() if phases else "round")
-        #: (mark, smaller is better; competitor) of the official results without IRM, in order
+        #: (mark, smaller is better; competitor) of the counted results without IRM, in order
         self.marks: list[tuple[int, str]] = []
-        sign = 1 if self.lower_is_better else -1
-        for result in official:
+        #: (the officials' rank; competitor) of the counted results that may be ranked, in order
+        self.ranks: list[tuple[int, str]] = []
+        for result in counted:
             if result.mark is not None and result.irm is None:
-                self.marks.append((sign * result.mark, result.competitor))
+                self.marks.append((self._key(result.mark), result.competitor))
+            if (rank := self._own_rank(result)) is not None:
+                self.ranks.append((rank, result.competitor))
         self.marks.sort()
-        #: those whose rank by mark changes a count
+        self.ranks.sort()
+        #: those whose rank, or whether it is the first, changes a count
         self.head: Head = self.new_head()
         self.dirty = False
+
+    def counts(self, result: Latest) -> bool:
+        """Whether a result of this unit counts: it is official and not out of competition."""
+        return result.status == OFFICIAL and (
+            result.irm is None or self._irm_class(result.irm) != "out_of_competition"
+        )
 
     def count_all(self, sign: int) -> None:
         """Add all results to the counts (+1), or take them away (-1), their ranks included."""
         for result in self.latest.values():
-            if result.status == OFFICIAL:
+            if self.counts(result):
                 self.count(result, sign)
         self.count_head(sign)
 
@@ -118,39 +142,45 @@ class Unit:
                 row[real[1]] += sign
 
     def enter(self, new: Latest) -> bool:
-        """Count the official result *new*, which is in ``latest``; return if the phase changes.
+        """Count the result *new*, which is in ``latest``; return if the phase changes.
 
         If it does, what was counted under the old phase is the caller's to count anew.
         """
         self.counted += 1
         holder = self._holder
         phase_changes = False
-        if holder is None:
+        if self._fixed_phase is not None:
+            pass
+        elif holder is None:
             if new.phase != self.phase:
                 if self.counted == 1:
                     self.set_phase(new.phase)  # nothing was counted under the old one
                 else:
-                    self._holder = holder = self._first_of_official()
+                    self._holder = holder = self._first_of_counted()
                     phase_changes = holder.phase != self.phase
         elif _precedes(new, holder):
             self._holder = new
             phase_changes = new.phase != self.phase
         if new.mark is not None and new.irm is None:
-            key = new.mark if self.lower_is_better else -new.mark
-            insort(self.marks, (key, new.competitor))
+            insort(self.marks, (self._key(new.mark), new.competitor))
+        if (rank := self._own_rank(new)) is not None:
+            insort(self.ranks, (rank, new.competitor))
         self.count(new, +1)
         return phase_changes
 
     def leave(self, old: Latest, new: Latest | None) -> bool:
-        """Stop counting the official result *old*; return whether the phase changes.
+        """Stop counting the result *old*; return whether the phase changes.
 
-        *new* is the official result that will take its place, if any; it has not entered yet.
+        *new* is the result that will count in its place, if any; it has not entered yet.
         """
         self.counted -= 1
         self.count(old, -1)
         if old.mark is not None and old.irm is None:
-            key = old.mark if self.lower_is_better else -old.mark
-            del self.marks[bisect_left(self.marks, (key, old.competitor))]
+            del self.marks[bisect_left(self.marks, (self._key(old.mark), old.competitor))]
+        if (rank := self._own_rank(old)) is not None:
+            del self.ranks[bisect_left(self.ranks, (rank, old.competitor))]
+        if self._fixed_phase is not None:
+            return False
         if not self.counted:
             self._holder = None
             self.set_phase("round")
@@ -160,11 +190,11 @@ class Unit:
             return False
         # What replaces a result precedes it, so the same competitor goes on deciding. Else this is
         # linear in the unit, but only where results disagree and the decisive one is taken back.
-        self._holder = holder = new or self._first_of_official(leaving=old.competitor)
+        self._holder = holder = new or self._first_of_counted(leaving=old.competitor)
         return holder.phase != self.phase
 
     def count(self, result: Latest, sign: int) -> None:
-        """Add an official result to the counts (+1), or take it away (-1), its rank left aside."""
+        """Add a counted result to the counts (+1), or take it away (-1), the head left aside."""
         row = self.rows[result.faculty]
         split, medal = self.base(result)
         row[ENTRIES] += sign
@@ -173,11 +203,11 @@ class Unit:
             row[medal] += sign
 
     def phase_of_holder(self) -> Phase:
-        """Return the phase of the official result that comes first by precedence."""
+        """Return the phase of the counted result that comes first by precedence."""
         return self.phase if self._holder is None else self._holder.phase
 
     def base(self, result: Latest) -> Earned:
-        """Return (split, medal) of an official result, its rank by mark left aside."""
+        """Return (split, medal) of a counted result, without what it has from the others."""
         if (
             result.outcome is None
             and result.rank is None
@@ -185,7 +215,10 @@ class Unit:
             and result.medal is None
         ):
             return self.floating  # most results of races; the rest costs three times as much
-        return settle(result, result.rank, self.phase, two_bronzes=self.two_bronzes)
+        rank = self._own_rank(result)
+        if rank is not None and self.phase in COUNTED_ON:
+            rank = LATER_RANK
+        return self._settle(result, rank)
 
     def set_phase(self, phase: Phase) -> None:
         """Enter *phase*. What was counted under another one is the caller's to count anew."""
@@ -195,23 +228,26 @@ class Unit:
         self.floating = (LOSERS, BRONZE if bronze else NO_MEDAL)
 
     def new_head(self) -> Head:
-        """Compute the head anew from the marks."""
-        marks = self.marks
+        """Compute the head anew from the marks, and from the officials' ranks."""
         head: list[tuple[str, Earned, Earned]] = []
         drawn = self._drawn()
+        first = self._first_rank()
+        if first is not None:
+            for rank, competitor in self.ranks:
+                if rank != first:
+                    break
+                self._lead(head, competitor, 1)
+            if not drawn:
+                return tuple(head)
         previous: int | None = None
         rank = 0
-        for place, (key, competitor) in enumerate(marks, 1):
+        for place, (key, competitor) in enumerate(self.marks, 1):
             if key != previous:
                 if place > 3:
                     break
                 rank, previous = place, key
-            result = self.latest[competitor]
-            if result.rank is None:
-                base = self.base(result)
-                real = settle(result, rank, self.phase, two_bronzes=self.two_bronzes, drawn=drawn)
-                if real != base:
-                    head.append((result.faculty, base, real))
+            if self.latest[competitor].rank is None:
+                self._lead(head, competitor, rank if first is None else LATER_RANK, drawn=drawn)
         return tuple(head)
 
     def places(self) -> Iterator[UnitPlace]:
@@ -221,38 +257,70 @@ class Unit:
         they are, so that a race that is still running can be read; withdrawn ones are left out.
         """
         drawn = self._drawn()
+        first = self._first_rank()
         rows: list[UnitPlace] = []
         with_provisional = sorted(
-            self._key(result.mark)
+            (self._key(result.mark), "")
             for result in self.latest.values()
             if result.status != WITHDRAWN and result.mark is not None and result.irm is None
         )
         for competitor, result in self.latest.items():
-            if result.status == OFFICIAL:
-                rank = result.rank
-                if rank is None and result.mark is not None and result.irm is None:
-                    # The empty text sorts before every competitor: ties share the first place.
-                    rank = 1 + bisect_left(self.marks, (self._key(result.mark), ""))
-                split, medal = settle(
-                    result,
-                    rank,
-                    self.phase,
-                    two_bronzes=self.two_bronzes,
-                    drawn=drawn and result.rank is None,
-                )
+            if self.counts(result):
+                rank = place = self._rank(result, self.marks)
+                if first is not None and rank is not None:
+                    place = 1 if result.rank == first else LATER_RANK
+                split, medal = self._settle(result, place, drawn=drawn and result.rank is None)
                 rows.append(
                     UnitPlace(rank, competitor, result, _SPLIT_NAMES[split], _MEDAL_NAMES[medal])
                 )
-            elif result.status == UNOFFICIAL:
-                rank = result.rank
-                if rank is None and result.mark is not None and result.irm is None:
-                    rank = 1 + bisect_left(with_provisional, self._key(result.mark))
+            elif result.status != WITHDRAWN:
+                rank = self._rank(result, with_provisional)
                 rows.append(UnitPlace(rank, competitor, result, None, None))
         rows.sort(key=lambda row: (row.rank is None, row.rank or 0, row.competitor))
         return iter(rows)
 
     def _key(self, mark: int) -> int:
         return mark if self.lower_is_better else -mark
+
+    def _own_rank(self, result: Latest) -> int | None:
+        """Return the officials' rank, of whatever status, if the result may be ranked."""
+        if result.rank is None or result.irm is None:
+            return result.rank
+        unranked = self._irm_class(result.irm) in ("disqualified", "out_of_competition")
+        return None if unranked else result.rank
+
+    def _rank(self, result: Latest, marks: list[tuple[int, str]]) -> int | None:
+        """Return the result's rank among *marks*, which are in order."""
+        if result.rank is None and result.mark is not None and result.irm is None:
+            # The empty text sorts before every competitor: ties share the first place.
+            return 1 + bisect_left(marks, (self._key(result.mark), ""))
+        return self._own_rank(result)
+
+    def _first_rank(self) -> int | None:
+        """Return the officials' rank that is the unit's first whatever it is; None is 1 by mark."""
+        return self.ranks[0][0] if self.ranks and self.phase in COUNTED_ON else None
+
+    def _lead(
+        self,
+        head: list[tuple[str, Earned, Earned]],
+        competitor: str,
+        rank: int,
+        *,
+        drawn: bool = False,
+    ) -> None:
+        """Note in *head* what *rank* changes for a competitor, if it does."""
+        result = self.latest[competitor]
+        base = self.base(result)
+        real = self._settle(result, rank, drawn=drawn)
+        if real != base:
+            head.append((result.faculty, base, real))
+
+    def _settle(self, result: Latest, rank: int | None, *, drawn: bool = False) -> Earned:
+        irm = result.irm
+        irm_class = None if irm is None else self._irm_class(irm)
+        return settle(
+            result, irm_class, rank, self.phase, two_bronzes=self.two_bronzes, drawn=drawn
+        )
 
     def _drawn(self) -> bool:
         """Whether this is a head-to-head of two with equal marks."""
@@ -264,12 +332,12 @@ class Unit:
             and marks[0][0] == marks[1][0]
         )
 
-    def _first_of_official(self, leaving: str | None = None) -> Latest:
-        """Return the official result that comes first by precedence, *leaving* left aside."""
+    def _first_of_counted(self, leaving: str | None = None) -> Latest:
+        """Return the counted result that comes first by precedence, *leaving* left aside."""
         first: Latest | None = None
         for result in self.latest.values():
             if (
-                result.status == OFFICIAL
+                self.counts(result)
                 and result.competitor != leaving
                 and (first is None or _precedes(result, first))
             ):
@@ -279,19 +347,25 @@ class Unit:
 
 
 def settle(
-    result: Latest, rank: int | None, phase: Phase, *, two_bronzes: bool, drawn: bool = False
+    result: Latest,
+    irm_class: IrmClass | None,
+    rank: int | None,
+    phase: Phase,
+    *,
+    two_bronzes: bool,
+    drawn: bool = False,
 ) -> Earned:
-    """Return (split, medal) of an official result with *rank* in a unit of *phase*.
+    """Return (split, medal) of a counted result with *rank* in a unit of *phase*.
 
-    *drawn*: it is one of the two of a head-to-head with equal marks. *two_bronzes*: the sport
-    gives both losers of its semi-finals a bronze.
+    *rank* is 1 for the unit's first, whatever the officials wrote. *drawn*: it is one of the two of
+    a head-to-head with equal marks. *two_bronzes*: both losers of a semi-final take bronze.
     """
-    if rank is not None and rank > 4:
-        rank = 4  # no rule asks further, and what was settled before is remembered
+    if rank is not None and rank > LATER_RANK:
+        rank = LATER_RANK
     return earned(
         two_bronzes,
         result.outcome,
-        result.irm,
+        irm_class,
         result.medal,
         result.rank is not None,
         rank,
@@ -303,7 +377,8 @@ def settle(
 def earned_by_mark(phase: Phase, *, two_bronzes: bool) -> tuple[Earned, ...]:
     """Return what nothing but a mark earns: with rank 1, 2, 3, any later one, and in a draw."""
     by_rank = (
-        earned(two_bronzes, None, None, None, False, rank, phase, False) for rank in (1, 2, 3, 4)
+        earned(two_bronzes, None, None, None, False, rank, phase, False)
+        for rank in (1, 2, 3, LATER_RANK)
     )
     return (*by_rank, earned(two_bronzes, None, None, None, False, 1, phase, True))
 
@@ -313,17 +388,19 @@ def earned_by_mark(phase: Phase, *, two_bronzes: bool) -> tuple[Earned, ...]:
 def earned(
     two_bronzes: bool,
     outcome: Outcome | None,
-    irm: str | None,
+    irm_class: IrmClass | None,
     medal: Medal | None,
     has_own_rank: bool,
     rank: int | None,
     phase: Phase,
     drawn: bool,
 ) -> Earned:
-    """Do what :func:`settle` does, of words; a *rank* beyond 3 is 4."""
-    if outcome is not None:
+    """Do what :func:`settle` does, of words; a *rank* beyond 3 is LATER_RANK."""
+    if irm_class == "disqualified":
+        split = LOSERS
+    elif outcome is not None:
         split = _BY_OUTCOME[outcome]
-    elif irm == "DNS" and not has_own_rank:
+    elif irm_class == "did_not_start" and not has_own_rank:
         split = DID_NOT_START
     elif drawn:
         split = TIES
@@ -334,7 +411,7 @@ def earned(
     if medal is not None:
         return split, _BY_NAME[medal]
     won = NO_MEDAL
-    if split == DID_NOT_START or irm == "DSQ" or irm == "DQB":
+    if split == DID_NOT_START or irm_class == "disqualified":
         return split, won
     if phase == "final":
         if outcome is not None:

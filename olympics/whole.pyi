@@ -1,35 +1,30 @@
 from collections.abc import Callable
 
-from olympics.catalogue import Order
-from olympics.result import Medal, Outcome, Phase
 from olympics.unit import Unit
+from olympics.words import IrmClass, Medal, Outcome, Phase
 
 _Earned = tuple[int, int]
+_Phase = tuple[Phase, bool, tuple[_Earned, ...]]
+Rules = tuple[
+    bool,
+    bool,
+    _Phase | None,
+    dict[bytes, _Phase],
+    Callable[
+        [Outcome | None, IrmClass | None, Medal | None, bool, int | None, Phase, bool],
+        _Earned,
+    ],
+]
+Way = tuple[
+    dict[str, list[int]],
+    Callable[[str], int],
+    Rules,
+    Callable[[str], Rules],
+    bool,
+]
 
 class WholeUnits:
-    def __init__(
-        self,
-        sports: dict[
-            bytes,
-            tuple[
-                dict[str, list[int]],
-                dict[bytes, tuple[_Earned, ...]],
-                Callable[
-                    [
-                        Outcome | None,
-                        str | None,
-                        Medal | None,
-                        bool,
-                        int | None,
-                        Phase,
-                        bool,
-                    ],
-                    _Earned,
-                ],
-                Callable[[str], Order],
-            ],
-        ],
-    ) -> None: ...
+    def __init__(self, sports: dict[bytes, Way]) -> None: ...
     def put(
         self,
         units: dict[bytes, list[bytes]],

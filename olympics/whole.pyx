@@ -11,7 +11,7 @@ that are not taken here: the caller knows all of it.
 from typing import get_args
 
 from olympics.latest import OFFICIAL, UNOFFICIAL, WITHDRAWN, head_of
-from olympics.words import Medal, Outcome
+from olympics.words import IRM_CLASSES, Medal, Outcome
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
@@ -47,9 +47,14 @@ cdef enum:
     FEW = 32
     # In larger units only if at least one in so many is new.
     SHARE = 16
+    # A rank that no rule asks further about.
+    LATER_RANK = 4
 
 cdef frozenset _OUTCOMES = frozenset([word.encode() for word in get_args(Outcome)])
 cdef frozenset _MEDALS = frozenset([word.encode() for word in get_args(Medal)])
+cdef tuple _IRM_CLASSES = IRM_CLASSES
+cdef int _DISQUALIFIED = IRM_CLASSES.index("disqualified")
+cdef int _OUT_OF_COMPETITION = IRM_CLASSES.index("out_of_competition")
 cdef int64_t _OFFICIAL = OFFICIAL
 cdef int64_t _UNOFFICIAL = UNOFFICIAL
 cdef int64_t _WITHDRAWN = WITHDRAWN
@@ -70,6 +75,7 @@ cdef struct Entry:
     Text outcome
     int64_t rank  # 0: none
     Text irm
+    int irm_class  # its place in IRM_CLASSES; 0: none
     Text medal
     Text competitor
     Py_ssize_t place  # among the new ones; -1: it was there before
@@ -79,9 +85,12 @@ cdef struct Entry:
 cdef class WholeUnits:
     """Counts units of one partition.
 
-    *sports*: a sport's name, as it stands in a unit's key → (faculty → eight counts; phase → what
-    nothing but a mark earns with rank 1, 2, 3, any later one, and in a draw; what any other result
-    earns; which order a unit ranks in). What is earned are places in the counts, of a split and of a
+    *sports*: a sport's name, as it stands in a unit's key → (faculty → eight counts; an invalid-result
+    mark → the place of its class in IRM_CLASSES; the sport's own rules; a unit → its rules; whether
+    units differ in more than their order). Rules are (lower is better; head-to-head; the phase, None if
+    the results say it; the results' word for a phase → phase; what any result earns). A phase is (its
+    word; whether the best of the officials' ranks is the first; what nothing but a mark earns with rank
+    1, 2, 3, any later one, and in a draw). What is earned are places in the counts, of a split and of a
     medal; 0 is no medal.
     """
 
@@ -90,8 +99,8 @@ cdef class WholeUnits:
     cdef Entry *_entries
     cdef Py_ssize_t _size
     cdef Py_ssize_t _room
-    # how it ranks, once somebody has asked: patterns on its name cost as much as counting it
-    cdef object _order
+    # its rules, once somebody has asked: patterns on its name cost as much as counting it
+    cdef tuple _rules
     # of the offsets that were new
     cdef int64_t _highest
 
@@ -141,7 +150,7 @@ cdef class WholeUnits:
         cdef Py_ssize_t before, i
         cdef bint changed = False
         self._size = 0
-        self._order = None
+        self._rules = None
         if sport is None or (known is not None and not self._read(known, sport, len(news))):
             return False
         before = self._size
@@ -230,6 +239,7 @@ cdef class WholeUnits:
                 and (entry.medal.at == NULL or as_bytes(&entry.medal) in _MEDALS)
             ):
                 return False
+        entry.irm_class = 0 if entry.irm.at == NULL else sport[1](_str(&entry.irm))
         entry.row = PyDict_GetItem(<dict>sport[0], _str(&faculty))
         if entry.row == NULL:
             return False
@@ -262,9 +272,9 @@ cdef class WholeUnits:
         for i in range(self._size):
             one = &self._entries[i]
             if i == 0 or not same(&one.phase, &self._entries[0].phase):
-                if as_bytes(&one.phase) not in <dict>sport[1]:
+                if as_bytes(&one.phase) not in <dict>(<tuple>sport[2])[3]:
                     return False
-            if one.status == _OFFICIAL:
+            if _counts(one):
                 # Which of several phases counts is a rule of its own, and nearly never asked for.
                 if phase != NULL and not same(phase, &one.phase):
                     return False
@@ -303,41 +313,60 @@ cdef class WholeUnits:
         """Add the first entries, so many, to the counts (+1), or take them away (-1)."""
         cdef int64_t best[3]
         cdef Py_ssize_t i, split, medal
-        cdef Py_ssize_t official = 0, with_mark = 0, better = 0
+        cdef Py_ssize_t counted = 0, with_mark = 0, better = 0
+        cdef int64_t rank, first = 0  # of the officials' ranks, the best one
         cdef int sense = 1  # of marks: the lowest is the best
         cdef int unofficial = 0, conflicts = 0
         cdef bint drawn = False
         cdef Entry *entry
         cdef list row
-        cdef tuple places
-        cdef tuple by_rank = None
-        if size > 1:
-            if self._order is None:
-                self._order = sport[3](key.partition(b"/")[2].decode())
-            if self._order != "lower":
-                sense = -1
+        cdef tuple places, rules, by_rank
+        cdef tuple phase = None
         for i in range(size):
             entry = &self._entries[i]
             unofficial += entry.status == _UNOFFICIAL
             conflicts += entry.conflict
-            if entry.status != _OFFICIAL:
-                continue
-            official += 1
-            if by_rank is None:
-                by_rank = <tuple>(<dict>sport[1])[as_bytes(&entry.phase)]
-            if _ranks(entry):
-                _note(best, with_mark, sense * entry.mark)
-                with_mark += 1
         more[0] += sign * size
         more[1] += sign * unofficial
         more[2] += sign * conflicts
-        if official == 2 and with_mark == 2 and best[0] == best[1]:
-            drawn = self._order == "head-to-head"
+        if size == 0:
+            return 0
+        rules = <tuple>sport[2]
+        if size > 1 or (<bint>sport[4] and _asks(self._entries)):
+            if self._rules is None:
+                self._rules = sport[3](key.partition(b"/")[2].decode())
+            rules = self._rules
+        if not <bint>rules[0]:
+            sense = -1
         for i in range(size):
             entry = &self._entries[i]
-            if entry.status != _OFFICIAL:
+            if not _counts(entry):
                 continue
+            counted += 1
+            if phase is None:
+                phase = <tuple>rules[2]
+                if phase is None:
+                    phase = <tuple>(<dict>rules[3])[as_bytes(&entry.phase)]
             if _ranks(entry):
+                _note(best, with_mark, sense * entry.mark)
+                with_mark += 1
+            rank = _own_rank(entry)
+            if rank and (first == 0 or rank < first):
+                first = rank
+        if counted == 0:
+            return 0
+        if not <bint>phase[1]:
+            first = 0
+        if counted == 2 and with_mark == 2 and best[0] == best[1]:
+            drawn = <bint>rules[1]
+        by_rank = <tuple>phase[2]
+        for i in range(size):
+            entry = &self._entries[i]
+            if not _counts(entry):
+                continue
+            if first:
+                better = LATER_RANK - 1
+            elif _ranks(entry):
                 # A rank is one more than there are better ones: 1, 1, 3. Beyond that, none counts.
                 better = 0
                 while better < min(with_mark, 3) and best[better] < sense * entry.mark:
@@ -348,16 +377,22 @@ cdef class WholeUnits:
                 and entry.outcome.at == NULL
                 and entry.irm.at == NULL
                 and entry.medal.at == NULL
+                and not (first and drawn)
             ):
                 places = <tuple>by_rank[4 if drawn else better]
             else:
-                places = sport[2](
+                rank = _own_rank(entry)
+                if rank and first:
+                    rank = 1 if rank == first else LATER_RANK
+                elif rank == 0 and entry.rank == 0 and _ranks(entry):
+                    rank = better + 1
+                places = rules[4](
                     _str(&entry.outcome),
-                    _str(&entry.irm),
+                    _IRM_CLASSES[entry.irm_class],
                     _str(&entry.medal),
                     entry.rank != 0,
-                    min(entry.rank, 4) if entry.rank else better + 1 if _ranks(entry) else None,
-                    _str(&entry.phase),
+                    min(rank, LATER_RANK) if rank else None,
+                    phase[0],
                     drawn and entry.rank == 0,
                 )
             split, medal = places[0], places[1]
@@ -392,9 +427,24 @@ cdef inline void _survive(Entry *one, Entry *other, bint the_first) noexcept:
     other.survives = not the_first
 
 
+cdef inline bint _counts(Entry *entry) noexcept:
+    """Whether a result counts: it is official and not out of competition."""
+    return entry.status == _OFFICIAL and entry.irm_class != _OUT_OF_COMPETITION
+
+
 cdef inline bint _ranks(Entry *entry) noexcept:
-    """Whether an official result takes part in the ranking by marks."""
+    """Whether a counted result takes part in the ranking by marks."""
     return entry.has_mark and entry.irm.at == NULL
+
+
+cdef inline int64_t _own_rank(Entry *entry) noexcept:
+    """Return the officials' rank of a counted result, 0 if there is none or it may not be ranked."""
+    return 0 if entry.irm_class == _DISQUALIFIED else entry.rank
+
+
+cdef inline bint _asks(Entry *entry) noexcept:
+    """Whether what a result earns alone in its unit depends on the unit's phase."""
+    return entry.outcome.at == NULL or entry.medal.at == NULL
 
 
 cdef inline void _note(int64_t *best, Py_ssize_t known, int64_t mark) noexcept:

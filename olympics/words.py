@@ -1,6 +1,6 @@
 """The closed vocabularies of the rules, in the terms of the Olympic Data Feed."""
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 # The units of entries: each has one competitor, whom a coin has given its outcome.
 ENTRY_UNIT_PREFIX: Final = "entry/"
@@ -24,3 +24,6 @@ Split = Literal["winner", "loser", "tie", "did_not_start"]
 
 # What follows from an invalid-result mark. One without a class leaves outcome and rank in force.
 IrmClass = Literal["did_not_start", "disqualified", "out_of_competition"]
+
+#: by the number that compiled code has for them
+IRM_CLASSES: Final[tuple[IrmClass | None, ...]] = (None, *get_args(IrmClass))

@@ -7,6 +7,7 @@ from mode import Service
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from contracts.partitioning import partition_of
+from olympics.catalogue import Sport
 from olympics.mark import format_mark, shown_mark
 from olympics.result import key_of
 from olympics.unit import Unit, status_name
@@ -96,14 +97,16 @@ class PrivateWeb(Service):
                 unit = state.tally.unit(key)
                 if unit is None:
                     return web.json_response({"error": "no such unit"}, status=404)
-                times = unit.lower_is_better and worker.catalogue.sports[sport].times
-                return web.json_response(_standings(unit, state.offset, times=times))
+                rules = worker.catalogue.sports[sport]
+                return web.json_response(_standings(unit, state.offset, rules))
         return web.json_response(
             {"error": "another worker owns this unit", "partition": partition}, status=421
         )
 
 
-def _standings(unit: Unit, offset: int, *, times: bool) -> dict[str, Any]:
+def _standings(unit: Unit, offset: int, sport: Sport) -> dict[str, Any]:
+    times = unit.lower_is_better and sport.times
+    titled = sport.titled_by(unit.unit)
     rows = [
         {
             "rank": place.rank,
@@ -125,7 +128,11 @@ def _standings(unit: Unit, offset: int, *, times: bool) -> dict[str, Any]:
     return {
         "sport": unit.sport,
         "unit": unit.unit,
+        "title": titled and titled.title,
+        "titles": dict(titled.titles) if titled else {},
         "phase": unit.phase,
+        "order": sport.order_of(unit.unit),
+        "recognised": sport.recognises(unit.unit),
         "offset": offset,
         "rows": rows,
     }

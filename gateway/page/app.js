@@ -416,11 +416,12 @@ function unitForm(sport) {
 
 function unitView(sport, unit) {
   const title = heading(unitTitle(unit));
+  const caption = make("caption", { class: "unseen" }, unitTitle(unit));
   const where = make("p", { class: "where" });
   const body = make("tbody");
   const columns = ["rank", "competitor", "faculty", "mark", "medal"];
   const table = make("table", { class: "unit" },
-    make("caption", { class: "unseen" }, unitTitle(unit)),
+    caption,
     make("thead", {}, make("tr", {}, ...columns.map((it) =>
       make("th", { scope: "col", class: it }, make("span", {}, word(it)))))), body);
   const note = make("p", { class: "aside" }, word("loading"));
@@ -463,6 +464,14 @@ function unitView(sport, unit) {
     lastUnit = { path, told };
     note.hidden = true;
     table.hidden = false;
+    // A worker of an earlier version says neither title nor recognised.
+    const named = told.titles?.[language] ?? told.title ?? unitTitle(unit);
+    say(title, named);
+    say(caption, named);
+    const decided = told.rows.some((it) => it.mark !== null && it.rank !== null);
+    if (told.recognised === false && decided) {
+      tell(word(told.order === "lower" ? "lowestWins" : "highestWins"));
+    }
     where.replaceChildren(make("a", { href: toSport(told.sport) }, sportTitle(told.sport)),
       ` · ${WORDS[language].phase[told.phase] ?? told.phase}`);
     const before = new Map([...body.children].map((it) => [it.dataset.competitor, it.offsetTop]));
@@ -475,10 +484,11 @@ function unitView(sport, unit) {
     const outcome = [it.mark_text ?? it.mark, it.outcome ? word(it.outcome) : null, it.irm]
       .filter((text) => text !== null).join(" · ");
     const named = it.name ?? it.competitor;
-    const mark = it.status === "official" ? null
-      : make("span", { class: "tag" }, word(it.status));
+    const aside = it.status !== "official" ? word(it.status)
+      : it.split === null ? word("outOfCompetition") : null;
+    const mark = aside && make("span", { class: "tag" }, aside);
     return make("tr", { "data-competitor": it.competitor,
-      class: it.medal ?? (it.status === "official" ? null : "uncounted") },
+      class: it.medal ?? (it.split === null ? "uncounted" : null) },
       make("td", { class: "rank" }, it.rank === null ? "–" : number(it.rank)),
       make("th", { scope: "row", class: "competitor" }, make("span", {}, named),
         it.name && it.name !== it.competitor ? make("span", { class: "aside" }, it.competitor) : null,

@@ -27,6 +27,7 @@ from tests.support.oracle import (
 )
 from tests.support.servers import running_kafka, running_redis
 from tests.support.stack import Stack, unique_settings
+from tests.support.waiting import wait_until
 
 _PARTITIONS: Final = 2
 
@@ -100,6 +101,13 @@ def _play(stack: Stack, results: int) -> None:
     write_records(stack.settings, records[results // 2 :])
     write_records(stack.settings, unreadable(), partition=1)
     assert_standings_equal_the_oracle(stack, stack.settled())
+    wait_until(lambda: _history_is_complete(stack.settings))
+
+
+def _history_is_complete(settings: CommonSettings) -> bool:
+    """Whether the last entry of the history is of all results."""
+    content = redis_content(settings)
+    return bool(content["history"][-1]["results"] == content["meta"]["results"])
 
 
 def _recorded(

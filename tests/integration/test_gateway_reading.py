@@ -21,7 +21,17 @@ from tests.integration.gateway_support import RunningGateway, running, settings_
 
 pytestmark = pytest.mark.integration
 
-UNIT = {"sport": "swimming", "unit": "50/100 m", "phase": "final", "offset": 7, "rows": []}
+UNIT: dict[str, Any] = {
+    "sport": "swimming",
+    "unit": "50/100 m",
+    "title": None,
+    "titles": {},
+    "phase": "final",
+    "order": "lower",
+    "recognised": True,
+    "offset": 7,
+    "rows": [],
+}
 
 
 def _counts(**fields: int) -> dict[str, int]:

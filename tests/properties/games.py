@@ -26,6 +26,19 @@ events = [{ units = "*jump", order = "higher" }, { units = "*bout", order = "hea
 code = "BOX"
 order = "head-to-head"
 two_bronzes = true
+irm = { did_not_start = ["WDR"], disqualified = ["W/O"] }
+events = [
+  { units = "long*", two_bronzes = false },
+  { units = "a/*", phase = "bronze" },
+  { units = "*bout", order = "lower", title = "A bout" },
+]
+[sports.rowing]
+code = "ROW"
+order = "lower"
+irm = { out_of_competition = ["WDR"] }
+events = [{ units = "*final", phase = "semifinal", two_bronzes = true }]
+[irm]
+out_of_competition = ["GUEST"]
 [faculties.law]
 [faculties.arts]
 [faculties.music]
@@ -35,7 +48,7 @@ SPORTS = tuple(CATALOGUE.sports)
 FACULTIES = tuple(CATALOGUE.faculties)
 UNITS = ("final", "long jump", "a/bout")
 COMPETITORS = ("1", "2", "3", "4", "5", "6")
-IRMS = ("DNS", "DNF", "DSQ", "DQB", "W/O", "NOBODY-KNOWS")
+IRMS = ("DNS", "SCR", "WDR", "DNF", "DSQ", "DQ", "EXH", "GUEST", "W/O", "NOBODY-KNOWS")
 
 
 _Text = TypeVar("_Text", bound=str)
@@ -91,6 +104,40 @@ def results(
         irm=irm,
         medal=medal,
     )
+
+
+@st.composite
+def bouts(draw: st.DrawFn) -> list[Result]:
+    """All results of a unit of one to three competitors, with little evidence that fits together.
+
+    Ranks count on from the places before, marks are equal: what is first then is the question.
+    """
+    sport, unit = draw(st.sampled_from((*SPORTS, "boxing", "boxing"))), draw(st.sampled_from(UNITS))
+    phase = draw(st.sampled_from((*get_args(Phase), "bronze", "bronze")))
+    bout: list[Result] = []
+    for competitor in COMPETITORS[: draw(st.sampled_from((1, 2, 2, 2, 3)))]:
+        mark = draw(st.sampled_from((None, "9.790", "9.790", "9.790", "9.800")))
+        rank = draw(st.sampled_from((None, 3, 4)))
+        irm = draw(_optional(st.sampled_from(IRMS), 1))
+        outcome = draw(_optional(outcomes, 1))
+        if mark is None and outcome is None and irm is None:
+            rank = rank or 3
+        bout.append(
+            Result(
+                sport=sport,
+                unit=unit,
+                phase=phase,
+                competitor=Competitor(competitor),
+                faculty=FACULTIES[len(bout)],
+                status=draw(st.sampled_from(("official",) * 7 + ("unofficial",))),
+                version=1,
+                mark=mark,
+                outcome=outcome,
+                rank=rank,
+                irm=irm,
+            )
+        )
+    return bout
 
 
 def histories(max_size: int = 25) -> st.SearchStrategy[list[Result]]:

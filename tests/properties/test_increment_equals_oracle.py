@@ -16,7 +16,7 @@ from olympics.recount import recount, unit_standings
 from olympics.result import Result, encode, key_of
 from olympics.tally import COMPILED, Tally
 from olympics.unit import Unit, status_name
-from tests.properties.games import CATALOGUE, SPORTS, histories, one_unit, results
+from tests.properties.games import CATALOGUE, SPORTS, bouts, histories, one_unit, results
 
 both_ways = pytest.mark.parametrize("compiled", [True, False] if COMPILED else [False])
 
@@ -133,6 +133,19 @@ def test_after_every_batch_of_one_history_both_agree(
         feed(tally, enumerate(batch, start=len(history)))
         history += batch
         assert_equal(tally, history)
+
+
+@both_ways
+@settings(max_examples=1500, deadline=None)
+@given(bouts(), st.booleans())
+def test_in_a_bout_of_any_ranks_both_agree(
+    compiled: bool, bout: list[Result], one_by_one: bool
+) -> None:
+    tally = Kept(compiled=compiled)
+    for begin in range(len(bout)) if one_by_one else ():
+        feed(tally, [(begin, bout[begin])])
+    feed(tally, enumerate(bout))
+    assert_equal(tally, bout)
 
 
 @both_ways

@@ -28,7 +28,10 @@ needs_the_compiled = pytest.mark.skipif(
 )
 both_ways = pytest.mark.parametrize("compiled", [True, False] if COMPILED else [False])
 
-KEYS = (b"swimming/final", b"athletics/long jump", b"athletics/a/bout", "boxing/más".encode())
+KEYS = (
+    *(b"swimming/final", b"athletics/long jump", b"athletics/a/bout"),
+    *("boxing/más".encode(), b"boxing/long", b"boxing/a/b", b"rowing/final", b"rowing/erg"),
+)
 
 
 def around(*numbers: int) -> st.SearchStrategy[int]:

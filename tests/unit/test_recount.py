@@ -34,6 +34,21 @@ events = [{ units = "*jump*", order = "higher" }]
 code = "BOX"
 order = "head-to-head"
 two_bronzes = true
+irm = { did_not_start = ["WDR"] }
+events = [{ units = "*team*", two_bronzes = false }]
+[sports.judo]
+code = "JUD"
+order = "head-to-head"
+[sports.climbing]
+code = "CLB"
+order = "lower"
+events = [
+  { units = "*jump-off*", phase = "final" },
+  { units = "jumping*final*", phase = "other" },
+  { units = "speed*small final*", phase = "bronze" },
+  { units = "*small final*", phase = "other" },
+  { units = "* bronzes*", two_bronzes = true },
+]
 [sports.chess]
 code = "CHS"
 order = "head-to-head"
@@ -197,6 +212,91 @@ def test_a_walkovers_loser_keeps_what_losing_a_semifinal_earns() -> None:
     assert one_unit(walkover, "boxing", phase="semifinal") == {"a": "winner", "b": "loser bronze"}
 
 
+@pytest.mark.parametrize("irm", ["NS", "SCR", "SICK", "DFS"])
+def test_other_marks_say_too_that_somebody_did_not_start(irm: str) -> None:
+    assert one_unit({"a": {"irm": irm}, "b": {"mark": "60"}}, phase="final") == {
+        "a": "did_not_start",
+        "b": "winner gold",
+    }
+    assert one_unit({"a": {"irm": irm, "mark": "50"}}) == {"a": "did_not_start"}
+    assert one_unit({"a": {"irm": irm, "rank": 2}}, phase="final") == {"a": "loser silver"}
+    assert one_unit({"a": {"irm": irm, "outcome": "lost"}}, "boxing", phase="semifinal") == {
+        "a": "loser bronze"
+    }
+
+
+def test_a_mark_has_the_class_that_the_catalogue_gives_it_in_the_sport() -> None:
+    assert one_unit({"a": {"irm": "WDR"}}, "boxing") == {"a": "did_not_start"}
+    assert one_unit({"a": {"irm": "WDR"}}, "chess") == {"a": "loser"}
+
+
+DISQUALIFIED = ["DSQ", "DQ", "DISQ", "DQB", "DISQUALIFIED"]
+
+
+@pytest.mark.parametrize("irm", DISQUALIFIED)
+def test_the_disqualified_are_losers_whatever_stands_beside(irm: str) -> None:
+    final: Evidence = {
+        "a": {"irm": irm, "rank": 1, "mark": "50"},
+        "b": {"irm": irm, "outcome": "won"},
+        "c": {"irm": irm, "outcome": "tied"},
+        "d": {"mark": "60"},
+    }
+    for phase in ("final", "bronze", "round", "other"):
+        assert one_unit({it: final[it] for it in "abc"}, phase=phase) == dict.fromkeys(
+            "abc", "loser"
+        )
+    assert one_unit(final, phase="final")["d"] == "winner gold"
+    assert one_unit(
+        {"a": {"irm": irm, "outcome": "won"}, "b": {"outcome": "lost"}}, "boxing", phase="final"
+    ) == {"a": "loser", "b": "loser silver"}
+
+
+@pytest.mark.parametrize("irm", DISQUALIFIED)
+def test_the_disqualified_have_no_rank(irm: str) -> None:
+    rows = unit_standings(
+        [
+            result("a", irm=irm, rank=1, mark="50"),
+            result("b", irm=irm, rank=2, status="unofficial"),
+            result("c", rank=3),
+        ],
+        CATALOGUE,
+    )
+    assert [(it.competitor, it.rank, it.provisional) for it in rows] == [
+        ("c", 3, False),
+        ("a", None, False),
+        ("b", None, True),
+    ]
+
+
+def test_who_is_out_of_competition_is_shown_and_does_not_count() -> None:
+    swim = [
+        result("a", irm="EXH", mark="50", rank=1, medal="gold", phase="final"),
+        result("b", mark="52", phase="final"),
+        result("c", mark="51", phase="final"),
+        result("d", irm="EXH", mark="49", phase="final", status="unofficial"),
+    ]
+    counted = count(*swim)
+
+    assert counted.pairs == {
+        ("swimming", "arts"): Counts(entries=1, losers=1, silver=1),
+        ("swimming", "music"): Counts(entries=1, winners=1, gold=1),
+    }
+    assert (counted.results, counted.provisional) == (4, 1)
+    assert unit_standings(swim, CATALOGUE) == [
+        UnitRow(1, "c", swim[2], "winner", "gold", False),
+        UnitRow(2, "b", swim[1], "loser", "silver", False),
+        UnitRow(None, "a", swim[0], None, None, False),
+        UnitRow(None, "d", swim[3], None, None, True),
+    ]
+
+
+def test_who_is_out_of_competition_decides_nothing_about_the_unit() -> None:
+    guest = result("a", "chess", irm="EXH", mark="3", phase="final", version=9)
+    drawn = [result(it, "chess", mark="3", phase="bronze") for it in "bc"]
+    counted = count(guest, *drawn).by_faculty()
+    assert counted["arts"] == counted["music"] == Counts(entries=1, ties=1, bronze=1)
+
+
 @pytest.mark.parametrize("irm", ["DSQ", "DQB"])
 def test_the_disqualified_never_earn_a_computed_medal(irm: str) -> None:
     for evidence in ({"outcome": "lost"}, {"rank": 2}):
@@ -219,7 +319,7 @@ def test_ranks_from_marks_close_up_when_somebody_is_disqualified() -> None:
 def test_ranks_of_officials_do_not_close_up() -> None:
     final: Evidence = {"a": {"irm": "DSQ", "rank": 1}, "b": {"rank": 2}, "c": {"rank": 3}}
     assert one_unit(final, phase="final") == {
-        "a": "winner",
+        "a": "loser",
         "b": "loser silver",
         "c": "loser bronze",
     }
@@ -233,6 +333,124 @@ def test_only_the_winner_of_the_bronze_match_takes_a_medal() -> None:
     assert one_unit(marks(a=3, b=2), "chess", phase="bronze") == {
         "a": "winner bronze",
         "b": "loser",
+    }
+
+
+@pytest.mark.parametrize("ranks", [(1, 2), (3, 4), (2, 7)])
+def test_the_best_of_the_officials_ranks_wins_the_bronze_match(ranks: tuple[int, int]) -> None:
+    first, second = ranks
+    assert one_unit({"a": {"rank": second}, "b": {"rank": first}}, phase="bronze") == {
+        "a": "loser",
+        "b": "winner bronze",
+    }
+    assert one_unit({"a": {"rank": second}, "b": {"rank": first}}, phase="other") == {
+        "a": "loser",
+        "b": "winner",
+    }
+
+
+@pytest.mark.parametrize("phase", ["round", "semifinal", "final"])
+def test_elsewhere_only_rank_1_wins(phase: str) -> None:
+    counted = one_unit({"a": {"rank": 3}, "b": {"rank": 4}}, phase=phase)
+    assert {it.split()[0] for it in counted.values()} == {"loser"}
+
+
+def test_equal_best_ranks_share_the_bronze() -> None:
+    match: Evidence = {"a": {"rank": 3}, "b": {"rank": 3}, "c": {"rank": 5}}
+    assert one_unit(match, phase="bronze") == {
+        "a": "winner bronze",
+        "b": "winner bronze",
+        "c": "loser",
+    }
+
+
+def test_outcomes_decide_a_bronze_match_against_ranks() -> None:
+    match: Evidence = {"a": {"rank": 3, "outcome": "lost"}, "b": {"rank": 4, "outcome": "won"}}
+    assert one_unit(match, phase="bronze") == {"a": "loser", "b": "winner bronze"}
+
+
+def test_only_who_may_be_ranked_has_the_best_rank() -> None:
+    match: Evidence = {
+        "a": {"rank": 2, "irm": "DSQ"},
+        "b": {"rank": 3, "irm": "EXH"},
+        "c": {"rank": 4},
+        "d": {"rank": 5},
+    }
+    best = result("d2", rank=1, status="unofficial", phase="bronze")
+    others = [result(it, phase="bronze", **fields) for it, fields in match.items()]
+    counted = count(best, *others).by_faculty()
+    assert counted["law"] == Counts(entries=1, losers=1)
+    assert counted["music"] == Counts(entries=1, winners=1, bronze=1)
+    assert counted["science"] == Counts(entries=1, losers=1)
+    assert "arts" not in counted
+
+
+def test_a_rank_beside_a_start_that_was_not_taken_may_be_the_best() -> None:
+    match: Evidence = {"a": {"rank": 3, "irm": "DNS"}, "b": {"rank": 4}}
+    assert one_unit(match, phase="bronze") == {"a": "winner bronze", "b": "loser"}
+
+
+def test_where_officials_gave_any_rank_marks_make_nobody_first() -> None:
+    match: Evidence = {"a": {"rank": 4, "mark": "51"}, "b": {"mark": "50"}}
+    assert one_unit(match, phase="bronze") == {"a": "winner bronze", "b": "loser"}
+    assert one_unit(match, phase="other") == {"a": "winner", "b": "loser"}
+    rows = unit_standings([result(it, phase="bronze", **match[it]) for it in "ab"], CATALOGUE)
+    assert [(it.competitor, it.rank) for it in rows] == [("b", 1), ("a", 4)]
+
+
+def test_the_catalogues_phase_comes_before_the_results_phase() -> None:
+    final = {"a": {"rank": 1}, "b": {"rank": 1}, "c": {"rank": 3}}
+    assert one_unit(final, "climbing", unit="Jumping final", phase="final") == {
+        "a": "winner",
+        "b": "winner",
+        "c": "loser",
+    }
+    jump_off = {"a": {"rank": 2}, "b": {"rank": 1}}
+    assert one_unit(jump_off, "climbing", unit="Jump-off", phase="other") == {
+        "a": "loser silver",
+        "b": "winner gold",
+    }
+    small = {"a": {"rank": 3}, "b": {"rank": 4}}
+    assert one_unit(small, "climbing", unit="Speed, small final", phase="final") == {
+        "a": "winner bronze",
+        "b": "loser",
+    }
+    assert one_unit(small, "climbing", unit="Boulder, small final", phase="final") == {
+        "a": "winner",
+        "b": "loser",
+    }
+
+
+def test_the_catalogue_says_of_units_whether_semifinals_give_two_bronzes() -> None:
+    semifinal = outcomes(a="won", b="lost")
+    assert one_unit(semifinal, "boxing", unit="Team, SF", phase="semifinal")["b"] == "loser"
+    assert (
+        one_unit(semifinal, "climbing", unit="two bronzes, SF", phase="semifinal")["b"]
+        == "loser bronze"
+    )
+    assert one_unit(semifinal, "climbing", unit="SF", phase="semifinal")["b"] == "loser"
+
+
+def test_judo_gives_a_bronze_for_each_of_its_bronze_contests() -> None:
+    def bout(unit: str, phase: str, winner: str, loser: str) -> list[Result]:
+        return [
+            result(winner, "judo", unit, phase=phase, outcome="won"),
+            result(loser, "judo", unit, phase=phase, outcome="lost"),
+        ]
+
+    counted = count(
+        *bout("semi-final 1", "semifinal", "a1", "b1"),
+        *bout("semi-final 2", "semifinal", "c1", "d1"),
+        *bout("bronze 1", "bronze", "c2", "b1"),
+        *bout("bronze 2", "bronze", "d1", "a2"),
+        *bout("final", "final", "a1", "c1"),
+    ).by_faculty()
+
+    assert {name: counts[5:] for name, counts in counted.items()} == {
+        "law": (1, 0, 0),
+        "arts": (0, 0, 0),
+        "music": (0, 1, 1),
+        "science": (0, 0, 1),
     }
 
 
