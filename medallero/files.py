@@ -1,14 +1,15 @@
 """Inputs of `medallero send`: files of results, entries or weather reports, known by their content.
 
-A file is NDJSON (one object a line), a JSON array, or CSV with the Olympic Data Feed's columns.
-Files are read piece by piece, so that their size does not matter. What is wrong with one record
-concerns that record alone (`Unreadable`); what is wrong with a file stops before anything is sent,
-where that can be seen from its head (`InputError`).
+A file is NDJSON (one object a line), a JSON array, or CSV (see ``olympics.importers``). Files are
+read piece by piece, so that their size does not matter. What is wrong with one record concerns that
+record alone (`Unreadable`); what is wrong with a file stops before anything is sent, where that can
+be seen from its head (`InputError`).
 """
 
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
 import json
 import os
@@ -16,15 +17,27 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, Final, Literal, NamedTuple, NoReturn
+from typing import IO, Any, Final, Literal, NamedTuple, NoReturn, Protocol
 
 import msgspec
 
 from medallero.showing import plain
-from olympics import odf
-from olympics.result import ResultError
+from olympics.importers import (
+    CsvTable,
+    Imported,
+    NoHeader,
+    Remark,
+    Table,
+    TableError,
+    UnknownEncoding,
+    find_encoding,
+    find_format,
+    import_rows,
+)
+from olympics.importers.encodings import TITLES, UTF_8
+from olympics.text import shown
 
 Kind = Literal["results", "entries", "reports"]
 Format = Literal["ndjson", "array", "objects", "csv"]
@@ -39,7 +52,8 @@ _REPORT_FIELDS: Final = frozenset({"country", "municipality"})
 _ENTRY_FIELDS: Final = frozenset({"student", "name", "nombre", "discipline", "disciplina"})
 _CHUNK: Final = 1 << 18
 _EXPECTED: Final = (
-    "expected NDJSON (an object a line), a JSON array, or CSV with the Olympic Data Feed's columns"
+    "expected NDJSON (an object a line), a JSON array, or CSV with headings; "
+    "`medallero send --help` shows them"
 )
 
 
@@ -59,7 +73,8 @@ class Record(NamedTuple):
 
     ``body``: a JSON object without line breaks. ``lane``: records of the same lane keep their
     order. ``place``: from 0 within its source; ``line``: from 1. ``size``: what it took of the
-    source, in bytes (an estimate for arrays). ``minted``: its id is ours.
+    source, in bytes (an estimate for arrays). ``minted``: its id is ours. ``result_type``: what a
+    table calls the mark (TIME, DISTANCE, POINTS …).
     """
 
     kind: Kind
@@ -70,6 +85,7 @@ class Record(NamedTuple):
     line: int
     size: int
     minted: bool
+    result_type: str = ""
 
 
 class Unreadable(NamedTuple):
@@ -86,22 +102,44 @@ class Unreadable(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How to read: ``kind`` overrides the recognition by content; ``run`` seeds minted ids."""
+    """How to read: ``kind`` overrides the recognition by content; ``run`` seeds minted ids.
+
+    ``tell`` is called with what an importer has to say about a file.
+    """
 
     kind: Kind | None = None
     ignore_rank: bool = False
     run: str = ""
+    tell: Callable[[Remark], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextOptions:
+    """What is said about texts: their encoding, and fields of columns by their headings."""
+
+    encoding: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+class _Closeable(Protocol):
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A source that was opened once, so that its format is known; ``size`` in bytes if known."""
+    """A source that was opened once, so that its format is known; ``size`` in bytes if known.
+
+    ``once``: it can be read only once. ``remarks``: what is to be told about it before it is read.
+    """
 
     source: str
     format: Format
     size: int | None
     _open: Callable[[], IO[bytes]]
-    _held: IO[bytes] | None = None
+    _held: _Closeable | None = None
+    once: bool = False
+    table: Table | None = None
+    remarks: tuple[Remark, ...] = ()
 
     def close(self) -> None:
         """Give back what is held between readings. Not while a thread still reads."""
@@ -115,30 +153,34 @@ class Input:
         """
         make = _Maker(self.source, reading)
         try:
+            if self.table is not None:
+                yield from _of_table(self.table, make)
+                return
             with self._open() as stream:
                 yield from _READERS[self.format](self.source, stream, make)
+        except TableError as error:
+            raise InputError(self.source, error.problem, error.line or None) from None
         except OSError as error:
             raise InputError(self.source, f"cannot be read: {_reason(error)}") from None
 
 
-def open_input(path: str, *, again: bool = False) -> Input:
+def open_input(path: str, *, again: bool = False, text: TextOptions | None = None) -> Input:
     """Look at the head of the file at *path* (``-``: standard input) and recognise its format.
 
     *again*: it will be read more than once, so standard input is copied to a temporary file.
 
     :raises InputError: missing, a directory, empty, not text, no format that we know.
     """
+    options = text or TextOptions()
     if path == STDIN:
-        return _open_stdin(again)
+        return _open_stdin(again, options)
     try:
         if Path(path).is_dir():
             raise InputError(path, "is a directory; name the files in it")
-        with Path(path).open("rb") as stream:
-            head, line = _head(path, stream)
-            size = Path(path).stat().st_size
+        size = Path(path).stat().st_size
+        return _recognised(path, lambda: Path(path).open("rb"), size or None, options)
     except OSError as error:
         raise InputError(path, f"cannot be opened: {_reason(error)}") from None
-    return Input(path, _format_of(path, head, line), size or None, lambda: Path(path).open("rb"))
 
 
 def minted_id(run: str, source: str, index: int) -> str:
@@ -334,85 +376,47 @@ class _Window:
         self._at = 0
 
 
-def _csv(source: str, stream: IO[bytes], make: _Maker) -> Iterator[Record | Unreadable]:
-    """Read twice: an event's last row can say which of its units was the final."""
-    totals = odf.events_with_total(row for _, row in _rows(source, _Lines(source, stream)))
-    stream.seek(0)
-    lines = _Lines(source, stream)
-    for index, (line, row) in enumerate(_rows(source, lines)):
-        size, text = lines.taken()
-        number = line + lines.skipped
-        try:
-            value = odf.import_row(row, totals=totals, ignore_rank=make.reading.ignore_rank)
-        except ResultError as error:
-            yield make.unreadable(error.field or "record", error.error, text, index, number, size)
+def _of_table(table: Table, make: _Maker) -> Iterator[Record | Unreadable]:
+    reading = make.reading
+    rows = import_rows(table, ignore_rank=reading.ignore_rank, tell=reading.tell)
+    for index, it in enumerate(rows):
+        if isinstance(it, Imported):
+            record = make.record(it.result, None, index, it.line, it.row.size)
+            if isinstance(record, Record) and it.result_type:
+                record = record._replace(result_type=it.result_type)
+            yield record
         else:
-            yield make.record(value, None, index, number, size)
-
-
-def _rows(source: str, lines: _Lines) -> Iterator[tuple[int, odf.Row]]:
-    try:
-        yield from odf.read_csv(lines)
-    except ResultError as error:
-        raise InputError(source, str(error)) from None
-
-
-class _Lines:
-    """The lines of a text from the first that is not blank, and what was taken of them."""
-
-    def __init__(self, source: str, stream: IO[bytes]) -> None:
-        self._source = source
-        self._lines = _lines(stream)
-        self._taken: list[bytes] = []
-        self.skipped = 0
-
-    def __iter__(self) -> Iterator[str]:
-        began = False
-        for number, data in self._lines:
-            if not began and not data.removeprefix(codecs.BOM_UTF8).strip():
-                self.skipped = number
-                continue
-            began = True
-            if len(data) > LONGEST:
-                raise InputError(self._source, f"a line longer than {LONGEST} bytes", number)
-            self._taken.append(data)
-            try:
-                yield data.decode()
-            except UnicodeDecodeError as error:
-                problem = f"expected UTF-8, found the byte 0x{data[error.start]:02x}"
-                raise InputError(self._source, problem, number) from None
-
-    def taken(self) -> tuple[int, bytes]:
-        """Return size and text of what was taken since the last call."""
-        taken, self._taken = self._taken, []
-        return sum(map(len, taken)), taken[-1] if taken else b""
+            text = it.row.text.encode("utf-8", "surrogatepass")
+            yield make.unreadable(it.field or "record", it.error, text, index, it.line, it.row.size)
 
 
 _READERS: Final[
     Mapping[Format, Callable[[str, IO[bytes], _Maker], Iterator[Record | Unreadable]]]
-] = {"ndjson": _ndjson, "array": _array, "objects": _objects, "csv": _csv}
+] = {"ndjson": _ndjson, "array": _array, "objects": _objects}
 
 
-def _open_stdin(again: bool) -> Input:
+def _open_stdin(again: bool, options: TextOptions) -> Input:
     name = "standard input"
     stdin = _stdin()
     head, line = _head(name, stdin)
-    found = _format_of(name, head, line)
     # What was read to look at the head comes first again.
     whole = io.BufferedReader(_Kept(stdin, b"\n" * (line - 1) + head))
-    if not again and found != "csv":  # which is read twice
-        return Input(name, found, None, lambda: whole, stdin)
+    if not again and options.encoding is None and (found := _json_format(head)):
+        return Input(name, found, None, lambda: whole, stdin, once=True)
     # Closed, and with that removed, when the last reader lets go of it.
     copy = tempfile.TemporaryFile()  # noqa: SIM115
     while data := whole.read(_CHUNK):
         copy.write(data)
     stdin.close()
+    return _recognised(name, _from_start(copy), copy.tell(), options, copy)
 
-    def from_start() -> IO[bytes]:
+
+def _from_start(copy: IO[bytes]) -> Callable[[], IO[bytes]]:
+    def opened() -> IO[bytes]:
         copy.seek(0)
         return io.BufferedReader(_Kept(copy))
 
-    return Input(name, found, copy.tell(), from_start, copy)
+    return opened
 
 
 def _stdin() -> IO[bytes]:
@@ -462,52 +466,149 @@ def _head(source: str, stream: IO[bytes]) -> tuple[bytes, int]:
     raise InputError(source, "is empty: there is nothing to send")
 
 
-def _format_of(source: str, head: bytes, line: int) -> Format:
-    """Recognise the format by the first line that is not blank."""
-    for magic, name, remedy in _FOREIGN:
-        if head.startswith(magic):
-            raise InputError(source, f"{_EXPECTED}; this is {name}{remedy}", line)
-    # The head may end in the middle of a character if it was cut.
-    try:
-        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
-    except UnicodeDecodeError as error:
-        problem = f"{_EXPECTED}, in UTF-8; found the byte 0x{head[error.start]:02x}"
-        raise InputError(source, problem, line) from None
-    if "\0" in text:
+def _recognised(
+    source: str,
+    open_: Callable[[], IO[bytes]],
+    size: int | None,
+    options: TextOptions,
+    held: IO[bytes] | None = None,
+) -> Input:
+    """Recognise a source that can be read again and again; decode it where it is not UTF-8."""
+    copies = contextlib.ExitStack()
+    if held is not None:
+        copies.callback(held.close)
+    with copies:
+        found = _look(source, open_, size, options, copies)
+        # What is decoded lies in the last copy, which is closed with the input.
+        return replace(found, _held=_Closing(copies.pop_all()))
+
+
+class _Closing:
+    """Closes all copies of an input together."""
+
+    def __init__(self, copies: contextlib.ExitStack) -> None:
+        self.close = copies.close
+
+
+def _look(
+    source: str,
+    open_: Callable[[], IO[bytes]],
+    size: int | None,
+    options: TextOptions,
+    copies: contextlib.ExitStack,
+) -> Input:
+    with open_() as stream:
+        head = stream.read(_CHUNK)
+    foreign = find_format(head)
+    if foreign is not None:
+        raise InputError(source, f"{foreign}. {_READ}")
+    remarks: tuple[Remark, ...] = ()
+    if options.encoding is not None or _json_format(head) is None:
+        encoding, remarks = _encoding(source, open_, options.encoding)
+        if encoding != UTF_8 or (b"\r" in head and b"\n" not in head):
+            copy = _in_utf_8(source, open_, encoding)
+            copies.callback(copy.close)
+            open_, size = _from_start(copy), copy.tell()
+    with open_() as stream:
+        first, line = _head(source, stream)
+    found = _json_format(first)
+    if found is not None:
+        return Input(source, found, size, open_, remarks=remarks)
+    if b"\0" in first:
         raise InputError(source, f"{_EXPECTED}; this is binary", line)
-    text = text.strip()
-    if text.startswith("["):
-        return "array"
-    if text.startswith("{"):
-        try:
-            msgspec.json.decode(text)
-        except (msgspec.DecodeError, RecursionError):
-            # One object over several lines begins with a line that is not whole; so does NDJSON
-            # whose first line is cut off, but there nothing says how it goes on.
-            return "objects" if not text.endswith("}") and len(head) <= LONGEST else "ndjson"
-        return "ndjson"
-    return _csv_or_nothing(source, text, line)
-
-
-def _csv_or_nothing(source: str, header: str, line: int) -> Format:
     try:
-        next(odf.read_csv([header]), None)
-    except ResultError as error:
-        shown = header if len(header) <= 100 else header[:100] + "…"
-        problem = f"{_EXPECTED}; found {shown!r}"
-        if any(separator in header for separator in ",;\t"):
-            problem = f"CSV without the column {error.field!r}: {_EXPECTED}; found {shown!r}"
-        raise InputError(source, problem, line) from None
-    return "csv"
+        table = CsvTable(lambda: _text_lines(source, open_), columns=options.columns)
+    except NoHeader as error:
+        text = first.decode("utf-8", "replace").strip()
+        raise InputError(source, _no_csv(error, text), error.line or line) from None
+    except TableError as error:
+        raise InputError(source, error.problem, error.line or None) from None
+    return Input(source, "csv", size, open_, table=table, remarks=remarks)
 
 
-_FOREIGN: Final = (
-    (b"\x1f\x8b", "compressed (gzip)", ": gunzip -c FILE | medallero send -"),
-    (b"\x28\xb5\x2f\xfd", "compressed (zstd)", ": zstdcat FILE | medallero send -"),
-    (b"PK\x03\x04", "a zip archive, or a spreadsheet", ": save the sheet as CSV"),
-    (codecs.BOM_UTF16_LE, "UTF-16", ": save it as UTF-8"),
-    (codecs.BOM_UTF16_BE, "UTF-16", ": save it as UTF-8"),
-)
+def _no_csv(error: NoHeader, first: str) -> str:
+    if error.line:
+        return f"{error.problem}; `medallero send --help` lists the headings"
+    return f"{_EXPECTED}; found {shown(first)}"
+
+
+def _json_format(head: bytes) -> Format | None:
+    """Return the format of JSON that begins with *head*; None if it is no JSON."""
+    text = head.removeprefix(codecs.BOM_UTF8).strip()
+    if text.startswith(b"["):
+        return "array"
+    if not text.startswith(b"{"):
+        return None
+    first = text.splitlines()[0].strip()
+    try:
+        msgspec.json.decode(first)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # One object over several lines begins with a line that is not whole; so does NDJSON
+        # whose first line is cut off, but there nothing says how it goes on.
+        return "objects" if not first.endswith(b"}") and len(first) <= LONGEST else "ndjson"
+    return "ndjson"
+
+
+def _encoding(
+    source: str, open_: Callable[[], IO[bytes]], chosen: str | None
+) -> tuple[str, tuple[Remark, ...]]:
+    """Return the encoding that was chosen, else the one that is found, and what to tell of it."""
+    if chosen is not None:
+        try:
+            io.TextIOWrapper(io.BytesIO(), encoding=chosen).close()
+            name = codecs.lookup(chosen).name
+        except LookupError:
+            raise InputError(source, f"{shown(chosen)} is no encoding of texts") from None
+        return ("utf-8-sig" if name == UTF_8 else name), ()
+    try:
+        with open_() as stream:
+            found = find_encoding(iter(lambda: stream.read(_CHUNK), b""))
+    except UnknownEncoding as error:
+        raise InputError(source, f"{error.problem}: {_SAY_ENCODING}", error.line) from None
+    if found.name == UTF_8:
+        return UTF_8, ()
+    title = TITLES.get(found.name, found.name)
+    words = f"not in UTF-8: read as {title}" + (
+        f', such as "{found.sample}"' if found.sample else ""
+    )
+    remark = Remark("encoding", 0, "", "", words, _SAY_ENCODING, grave=False)
+    return found.name, (remark,)
+
+
+def _in_utf_8(source: str, open_: Callable[[], IO[bytes]], encoding: str) -> IO[bytes]:
+    """Return a temporary copy in UTF-8, with the line ends of Unix."""
+    copy = tempfile.TemporaryFile()  # noqa: SIM115
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
+    line = 1
+    with open_() as stream:
+        try:
+            while data := stream.read(_CHUNK):
+                text = decoder.decode(data)
+                line += text.count("\n")
+                copy.write(text.encode("utf-8", "surrogatepass"))
+            copy.write(decoder.decode(b"", final=True).encode("utf-8", "surrogatepass"))
+        except UnicodeError as error:
+            copy.close()
+            problem = f"is not in {TITLES.get(encoding, encoding)} ({error.args[-1]})"
+            raise InputError(source, f"{problem}: {_SAY_ENCODING}", line) from None
+    return copy
+
+
+def _text_lines(source: str, open_: Callable[[], IO[bytes]]) -> Iterator[str]:
+    """Yield the lines of a text in UTF-8, with their ends."""
+    with open_() as stream:
+        for number, data in _lines(stream):
+            if len(data) > LONGEST:
+                raise InputError(source, f"a line longer than {LONGEST} bytes", number)
+            try:
+                yield data.decode()
+            except UnicodeDecodeError as error:
+                problem = f"expected UTF-8, found the byte 0x{data[error.start]:02x}"
+                raise InputError(source, f"{problem}: {_SAY_ENCODING}", number) from None
+
+
+_READ: Final = "`medallero send` reads CSV, NDJSON and JSON"
+_SAY_ENCODING: Final = "save it as UTF-8, or name its encoding with --encoding"
 
 
 def _refuse_constant(name: str) -> NoReturn:

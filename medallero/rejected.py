@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import IO, Final
@@ -17,16 +18,23 @@ SUFFIX: Final = ".rejected.ndjson"
 class RejectedFiles:
     """Writes each rejected record once, a JSON object a line, next to the file it came from.
 
-    Files are made when there is something to write. A line can be corrected and sent again as
-    it is: `send` takes the ``record`` out of it.
+    Files are made when there is something to write; in the current directory, or else in that for
+    temporary files, where the file's own cannot be written to. A line can be corrected and sent
+    again as it is: `send` takes the ``record`` out of it.
     """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        self._elsewhere: dict[Path, Path] = {}
         self._open: dict[Path, IO[bytes]] = {}
         self._seen: set[tuple[str, int]] = set()
         self.reasons: Counter[str] = Counter()
         self.problem: str | None = None
+
+    @property
+    def moved(self) -> list[Path]:
+        """Directories that could not be written to, so that a file is elsewhere."""
+        return sorted({path.parent for path in self._elsewhere})
 
     @property
     def paths(self) -> list[Path]:
@@ -79,7 +87,28 @@ class RejectedFiles:
         return []
 
     def _file(self, source: str) -> IO[bytes]:
-        path = self.path_for(source)
+        wanted = self.path_for(source)
+        path = self._elsewhere.get(wanted, wanted)
         if path not in self._open:
-            self._open[path] = path.open("wb")
+            try:
+                self._open[path] = path.open("wb")
+            except OSError:
+                if self._path is not None:  # it was named: nowhere else is meant
+                    raise
+                path = self._open_elsewhere(wanted)
         return self._open[path]
+
+    def _open_elsewhere(self, wanted: Path) -> Path:
+        """Open a file of the same name where it is possible. Raises OSError of the last try."""
+        for directory in (Path.cwd(), Path(tempfile.gettempdir())):
+            path = directory / wanted.name
+            if path in self._open:
+                break
+            try:
+                self._open[path] = path.open("wb")
+                break
+            except OSError:
+                if directory != Path.cwd():
+                    raise
+        self._elsewhere[wanted] = path
+        return path

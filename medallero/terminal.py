@@ -56,8 +56,12 @@ class PlainConsole(Console):
 
 def echo_json(value: Any, *, indent: int | None = None) -> None:
     """Print *value* as JSON on standard output; what is not printable is escaped."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
-    # The encoder has escaped all below U+0020. What is left stands inside of strings.
+    echo_json_text(json.dumps(value, ensure_ascii=False, indent=indent))
+
+
+def echo_json_text(text: str) -> None:
+    """Print a text of JSON on standard output; what is not printable is escaped."""
+    # JSON has no controls below U+0020 but line breaks. What is left stands inside of strings.
     click.echo(
         "".join(it if is_shown(it) or it == "\n" else json.dumps(it)[1:-1] for it in text)
         if not text.isprintable()

@@ -90,6 +90,7 @@ def examine(
         its_type = (result_types or {}).get(key, "")
         for kind, words, remedy in _in_unit(rules, unit, counted, phases[key], its_type, catalogue):
             findings.append(Finding(kind, sport, (unit,), words, remedy))
+    findings.extend(_unrecognised(units, catalogue))
     findings.extend(_look_alikes(phases))
     findings.extend(_heats_as_finals(phases))
     findings.sort(key=lambda it: (KINDS.index(it.kind), it.sport, it.units))
@@ -119,14 +120,6 @@ def _in_unit(
     catalogue: Catalogue,
 ) -> Iterable[_Found]:
     by_mark = [it for it in results if _ranks_by_mark(it)]
-    if by_mark and not sport.recognises(unit):
-        order = sport.order_of(unit)
-        yield (
-            "unrecognised",
-            f"no event of {sport.name} in the catalogue matches {shown(unit)}, so its marks rank "
-            f"by the sport's default, {_ORDER_WORDS[order]}",
-            f"add a pattern to sports.{sport.name}.events, or name the unit as the catalogue does",
-        )
     yield from _wrong_order(sport, unit, results, result_type)
     if phase in ("final", "bronze") and len(results) > 1:
         yield from _shared_medals(unit, results, catalogue)
@@ -156,6 +149,29 @@ def _in_unit(
             )
 
 
+def _unrecognised(
+    units: Mapping[UnitKey, Sequence[Result]], catalogue: Catalogue
+) -> Iterable[Finding]:
+    """One finding a sport: where one event is not known, usually many are not."""
+    by_sport: defaultdict[str, list[str]] = defaultdict(list)
+    for (sport, unit), results in units.items():
+        known = catalogue.sports[sport].recognises(unit) or unit.startswith("entry/")
+        if not known and any(it.status != "withdrawn" and _ranks_by_mark(it) for it in results):
+            by_sport[sport].append(unit)
+    for sport, names in by_sport.items():
+        names.sort()
+        order = catalogue.sports[sport].order
+        yield Finding(
+            "unrecognised",
+            sport,
+            tuple(names),
+            f"no pattern of {sport} in the catalogue matches {_listed(names)}: the marks rank by "
+            f"the sport's default, {_ORDER_WORDS[order]}",
+            f"add a pattern with the order to sports.{sport}.events, or name the event as the "
+            "catalogue does",
+        )
+
+
 def _ranks_by_mark(result: Result) -> bool:
     return (
         result.mark is not None
@@ -171,8 +187,8 @@ _ORDER_WORDS: Mapping[Order, str] = {
     "head-to-head": "the highest first",
 }
 
-# How marks of a type rank, by the names of the Olympic Data Feed and of results lists.
-_ORDER_OF_TYPE: Mapping[str, Order] = {
+#: How marks of a type rank, by the names of the Olympic Data Feed and of results lists.
+ORDER_OF_TYPE: Final[Mapping[str, Order]] = {
     "TIME": "lower",
     "STROKES": "lower",
     "PENALTIES": "lower",
@@ -201,7 +217,7 @@ def _wrong_order(
             remedy,
         )
     elif agreement is None and any(it.mark is not None for it in results):
-        expected = _ORDER_OF_TYPE.get(result_type.strip().upper())
+        expected = ORDER_OF_TYPE.get(result_type.strip().upper())
         decided = all(it.outcome is not None for it in results)
         if expected is not None and (expected == "lower") is not lower and not decided:
             yield (

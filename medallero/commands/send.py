@@ -39,14 +39,29 @@ from medallero.files import (
     Kind,
     Reading,
     Record,
+    TextOptions,
     Unreadable,
     open_input,
 )
+from medallero.inspection import Inspection, inspect
 from medallero.rejected import RejectedFiles
 from medallero.showing import plain
-from medallero.terminal import CANNOT, CannotDo, echo_json, quiet_libraries, stderr, stdout
+from medallero.terminal import (
+    CANNOT,
+    CannotDo,
+    echo_json,
+    echo_json_text,
+    quiet_libraries,
+    read_catalogue,
+    read_settings,
+    stderr,
+    stdout,
+)
+from olympics.catalogue import Catalogue
+from olympics.importers.headings import HEADINGS
 
 SOME_REJECTED: Final = 1
+NOT_SENT: Final = 3
 INTERRUPTED: Final = 130
 
 _NOTE_EVERY: Final = 5.0
@@ -90,6 +105,28 @@ _NOTE_EVERY: Final = 5.0
 )
 @click.option("--ignore-rank", is_flag=True, help="Leave out officials' ranks.")
 @click.option(
+    "--strict",
+    is_flag=True,
+    help="Send nothing if anything is doubtful: what is else only told is an error.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Read and check, print the records as NDJSON, and send nothing.",
+)
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="HEADING=FIELD",
+    help="What a column of a CSV file is; HEADING=- leaves it out. May be given several times.",
+)
+@click.option(
+    "--encoding",
+    metavar="NAME",
+    help="The files' encoding, such as cp1252 or utf-16; default: found from their bytes.",
+)
+@click.option(
     "--rejected",
     "rejected_path",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -122,6 +159,10 @@ def command(
     seed: int | None,
     duplicate: int,
     ignore_rank: bool,
+    strict: bool,
+    dry_run: bool,
+    columns: tuple[str, ...],
+    encoding: str | None,
     rejected_path: Path | None,
     give_up_after: float,
     run_id: str | None,
@@ -130,29 +171,49 @@ def command(
 ) -> None:
     """Send results, entries or weather reports from files; - is standard input.
 
-    The format is recognised by content: NDJSON (an object a line), a JSON array, or CSV with the
-    Olympic Data Feed's columns. A record with a student or name and a discipline, and no unit, is
-    an entry; one with weather and a country or municipality is a weather report; anything else a
-    result.
+    The format is recognised by content: CSV, NDJSON (an object a line) or a JSON array. A record
+    with a student or name and a discipline, and no unit, is an entry; one with weather and a
+    country or municipality is a weather report; anything else a result.
+
+    \b
+    A CSV file has a row for each competitor in each unit, and headings in its first line:
+      sport          sport, discipline_name, deporte …
+      unit           unit, stage_code; or event, prueba, with the phase
+      phase          phase, stage, fase …: Final, Semifinal 2, Heat 3, Por el bronce …
+      competitor     competitor_id, participant_code, carné …; name, atleta, nombre …
+      faculty        faculty, participant_country_code, facultad …
+      mark           mark, result, time, distance, points, marca, tiempo, puntos …
+      rank           rank, place, puesto …        outcome   outcome, result_WLT
+      medal          medal, medalla               irm       irm, result_IRM: DNS, DSQ …
+    Separators, decimal commas, encodings and capitals are recognised. `--column Heading=field`
+    says what a heading of your own means. All of them: docs/guide/importing.md.
 
     \b
     Examples:
       medallero send results.ndjson
+      medallero send results.csv --dry-run
+      medallero send results.csv --strict --column Nombre=name --column Viento=-
       medallero send Swimming.csv --ignore-rank
       medallero send entries.json --endpoint grpc://127.0.0.1:50051
       echo '{"sport": "swimming", "unit": "100m final", "phase": "final",
              "competitor": {"id": "7", "name": "Ana"}, "faculty": "engineering",
              "mark": "58.40"}' | medallero send -
 
+    Before anything is sent, what is doubtful is told, with file, line and remedy: columns, stages
+    and marks that cannot be read, two spellings of one event, heats that are all finals, members of
+    a team as rows, and more. This needs the gateway's catalogue (MEDALLERO_CATALOGUE). JSON on
+    standard input is sent as it comes, and checked with --strict or --dry-run alone.
+
     A busy or absent gateway is waited for, and what it did not acknowledge is sent again; results,
     and entries and reports with an id, count once however often they are sent; entries and reports
     without one get one here, before the first attempt.
 
-    Rejected records are written to FILE.rejected.ndjson with their reasons; correct them there and
-    send that file.
+    Rejected records are written to FILE.rejected.ndjson with their reasons (in the current
+    directory, where FILE's cannot be written to); correct them there and send that file.
 
     \b
-    Exit code: 0 all in, 1 some rejected, 2 not all delivered, 130 interrupted.
+    Exit code: 0 all in, 1 some rejected, 2 not all delivered, 3 doubtful and --strict, so nothing
+    was sent, 130 interrupted.
     """
     if seed is not None and not shuffle:
         raise click.UsageError("--seed needs --shuffle.")
@@ -161,10 +222,24 @@ def command(
     _refuse_overwriting(rejected_path, files)
     quiet_libraries()
     reading = Reading(kind=_chosen(kind), ignore_rank=ignore_rank, run=run_id or uuid.uuid4().hex)
+    text = TextOptions(encoding, _chosen_columns(columns))
+    again = strict or dry_run or (duplicate > 1 and not shuffle)
+    catalogue = _catalogue(needed=strict or dry_run)
     try:
-        inputs = [open_input(path, again=duplicate > 1 and not shuffle) for path in files]
+        inputs = [open_input(path, again=again, text=text) for path in files]
+        inspection = inspect(inputs, reading, catalogue, whole=strict or dry_run)
     except InputError as error:
         raise CannotDo(str(error)) from None
+    inspection.show(stderr(), only_grave=quiet)
+    exit_code = None
+    if dry_run:
+        exit_code = _show_dry_run(inputs, reading, inspection, strict, as_json, quiet)
+    elif strict and inspection.grave:
+        exit_code = _refuse(inspection, as_json)
+    if exit_code is not None:
+        for it in inputs:
+            it.close()
+        raise SystemExit(exit_code)
     plan = Plan(batch=batch, connections=connections, rate=rate, give_up_after=give_up_after)
     rejected = RejectedFiles(rejected_path)
     source = _Source(inputs, reading, duplicate, random.Random(seed) if shuffle else None)
@@ -180,7 +255,7 @@ def command(
     if not report.stopped:  # else a thread may still hang in a read
         for it in inputs:
             it.close()
-    outcome = _Outcome(report, rejected, reading.run, time.monotonic() - began, problem)
+    outcome = _Outcome(report, rejected, reading.run, time.monotonic() - began, problem, inspection)
     if as_json:
         echo_json(outcome.as_json())
     else:
@@ -190,6 +265,85 @@ def command(
 
 def _chosen(kind: Literal["auto", "results", "entries", "reports"]) -> Kind | None:
     return None if kind == "auto" else kind
+
+
+def _catalogue(*, needed: bool) -> Catalogue | None:
+    """Return the catalogue to check with; where it is not needed, None if there is none."""
+    try:
+        return read_catalogue(read_settings())
+    except CannotDo as error:
+        if needed:
+            raise
+        stderr().print(
+            Text(f"Not checked before it is sent: {error.message}", style="yellow"), soft_wrap=True
+        )
+        return None
+
+
+def _chosen_columns(columns: Sequence[str]) -> dict[str, str]:
+    chosen: dict[str, str] = {}
+    for it in columns:
+        heading, equals, name = it.rpartition("=")
+        if not equals or not heading:
+            raise click.BadParameter(f"expected HEADING=FIELD, got {it!r}", param_hint="--column")
+        if name != "-" and name not in HEADINGS:
+            raise click.BadParameter(
+                f"expected - or one of {', '.join(HEADINGS)}; got {name!r}", param_hint="--column"
+            )
+        chosen[heading] = name
+    return chosen
+
+
+def _findings(inspection: Inspection) -> dict[str, Any]:
+    return {"findings": [it.as_json() for it in inspection.notes if it.grave]}
+
+
+def _many_findings(inspection: Inspection) -> str:
+    return "1 finding" if inspection.grave == 1 else f"{inspection.grave:,} findings"
+
+
+def _refuse(inspection: Inspection, as_json: bool) -> int:
+    if as_json:
+        echo_json(_findings(inspection))
+    stderr().print(
+        f"Nothing was sent: {_many_findings(inspection)}. Correct the files, or send without "
+        "--strict.",
+        style="red",
+        soft_wrap=True,
+    )
+    return NOT_SENT
+
+
+def _show_dry_run(
+    inputs: Sequence[Input],
+    reading: Reading,
+    inspection: Inspection,
+    strict: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Print what would be sent, and return the exit code."""
+    counts = {kind: inspection.counts[kind] for kind in ("results", "entries", "reports")}
+    if as_json:
+        summary = {"would_send": counts, "no_results": inspection.unreadable}
+        echo_json(summary | _findings(inspection))
+    else:
+        for source in inputs:
+            for record in source.records(reading):
+                if isinstance(record, Record):
+                    echo_json_text(record.body.decode())
+    if not quiet:
+        notes = stderr()
+        inspection.show_units(notes)
+        told = ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count)
+        notes.print(
+            f"Nothing was sent. Would be sent: {told or 'nothing'}; rows without a result: "
+            f"{inspection.unreadable:,}; {_many_findings(inspection)}.",
+            soft_wrap=True,
+        )
+    if strict and inspection.grave:
+        return NOT_SENT
+    return SOME_REJECTED if inspection.unreadable else 0
 
 
 def _refuse_overwriting(rejected: Path | None, files: Sequence[str]) -> None:
@@ -280,7 +434,9 @@ class _Outcome:
         run: str,
         seconds: float,
         problem: str | None,
+        inspection: Inspection,
     ) -> None:
+        self._inspection = inspection
         self._report = report
         self._rejected = rejected
         self._run = run
@@ -312,6 +468,7 @@ class _Outcome:
             "rejected_files": [str(path) for path in self._rejected.paths],
             "failure": self._problem or report.failure,
             "interrupted": report.stopped,
+            **_findings(self._inspection),
         }
 
     def show(self, out: Console, notes: Console, quiet: bool, sources: list[str]) -> None:
@@ -324,7 +481,10 @@ class _Outcome:
             notes.print(f"  and {more:,} other reasons")
         if report.rejected and not self._rejected.problem:
             paths = ", ".join(plain(str(path)) for path in self._rejected.paths)
-            notes.print(Text(f"Rejected records, with their reasons: {paths}"), soft_wrap=True)
+            moved = ", ".join(plain(str(path)) for path in self._rejected.moved)
+            why = f" (nothing can be written in {moved})" if moved else ""
+            text = f"Rejected records, with their reasons: {paths}{why}"
+            notes.print(Text(text), soft_wrap=True)
         if self._rejected.problem:
             notes.print(
                 Text(

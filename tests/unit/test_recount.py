@@ -9,8 +9,8 @@ import pytest
 
 from olympics.catalogue import Catalogue, make_catalogue
 from olympics.counts import Counts
+from olympics.importers import CsvTable, Imported, import_rows
 from olympics.medal_table import medal_table
-from olympics.odf import Imported, import_csv
 from olympics.recount import Recount, UnitRow, recount, unit_standings
 from olympics.result import Result, digest_of, encode, parse_result
 from tests.paris2024 import (
@@ -604,7 +604,8 @@ def test_standings_take_any_versions_in_any_order() -> None:
 
 
 def records(sport: SportName, catalogue: Catalogue, *, ignore_rank: bool) -> list[bytes]:
-    rows = list(import_csv(odf_csv(sport).splitlines(keepends=True), ignore_rank=ignore_rank))
+    lines = odf_csv(sport).splitlines(keepends=True)
+    rows = list(import_rows(CsvTable(lambda: lines), ignore_rank=ignore_rank))
     assert all(isinstance(row, Imported) for row in rows)
     return [
         encode(parse_result(row.result, catalogue)) for row in rows if isinstance(row, Imported)
@@ -638,7 +639,8 @@ def test_the_medals_of_paris_come_out_exactly(
 
 def test_boxing_needs_no_points() -> None:
     catalogue = paris_catalogue()
-    rows = import_csv(odf_csv("boxing").splitlines(keepends=True))
+    lines = odf_csv("boxing").splitlines(keepends=True)
+    rows = import_rows(CsvTable(lambda: lines))
     bare = [
         {key: value for key, value in row.result.items() if key != "mark"}
         for row in rows

@@ -35,7 +35,13 @@ def gateway() -> Any:
 
 
 def result(number: int, unit: str = "100m") -> dict[str, Any]:
-    return {"sport": "swimming", "unit": unit, "competitor": {"id": str(number)}, "mark": number}
+    return {
+        "sport": "swimming",
+        "unit": unit,
+        "competitor": {"id": str(number)},
+        "faculty": "agronomy",
+        "mark": number,
+    }
 
 
 def entry(number: int) -> dict[str, Any]:
@@ -375,14 +381,21 @@ def test_one_bad_file_among_several_sends_nothing(gateway: FakeGateway, tmp_path
 
 def test_an_array_that_breaks_off_says_what_went_in(gateway: FakeGateway, tmp_path: Path) -> None:
     path = tmp_path / "r.json"
-    path.write_text(f"[{json.dumps(result(1))},\n{json.dumps(result(2))},\n{{")
+    text = f"[{json.dumps(result(1))},\n{json.dumps(result(2))},\n{{"
+    path.write_text(text)
 
-    ran = send(gateway, "--json", str(path))
+    ran = send(gateway, "--json", "-", stdin=text)
 
     assert ran.exit_code == 2
     summary = json.loads(ran.stdout)
     assert summary["accepted"] == 2
     assert "line 3" in summary["failure"]
+
+    ran = send(gateway, str(path))  # a file is read before anything is sent
+
+    assert ran.exit_code == 2
+    assert "line 3" in ran.stderr
+    assert len(gateway.accepted) == 2
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from medallero.files import InputError, Reading, Record, Unreadable, open_input
+from medallero.files import InputError, Reading, Record, TextOptions, Unreadable, open_input
+from olympics.importers import Remark
 
 RESULT = {"sport": "swimming", "unit": "100m", "competitor": {"id": "7"}, "mark": "58.40"}
 ENTRY = {"student": "Ana", "age": 20, "faculty": "Ingeniería", "discipline": 1}
@@ -22,8 +24,12 @@ SWMM100MBA------------FNL-000100--,1,GUA,PÉREZ,2,3:10.61
 """
 
 
-def read(path: Path, reading: Reading = AS_IT_IS) -> list[Record | Unreadable]:
-    return list(open_input(str(path)).records(reading))
+def read(path: Path, reading: Reading = AS_IT_IS, **options: Any) -> list[Record | Unreadable]:
+    source = open_input(str(path), text=TextOptions(**options))
+    try:
+        return list(source.records(reading))
+    finally:
+        source.close()
 
 
 def records(path: Path, reading: Reading = AS_IT_IS) -> list[Record]:
@@ -235,12 +241,14 @@ def test_ranks_of_a_data_feed_can_be_left_out(tmp_path: Path) -> None:
         (b"\x00\x01\x02\x03", "this is binary"),
         (b"\x1f\x8b\x08\x00", "gunzip"),
         (b"PK\x03\x04...", "spreadsheet"),
-        ("[]".encode("utf-16"), "UTF-16"),
         (b"\n\xff\xfe\x80abc", "line 2"),
-        (b"\x89PNG\r\n", "0x89"),
+        (b"\x89PNG\r\n", "PNG"),
         (b"hello world", "expected NDJSON"),
-        (b"a,b,c\n1,2,3\n", "line 1: CSV without the column 'stage_code'"),
-        (CSV.encode() + b"\xff,,,,\n", "line 5: expected UTF-8"),
+        (b"a,b,c\n1,2,3\n", "line 1: CSV with no column for the unit or event"),
+        (b"unit,x,y\n1,2,3\n\x81,,,\n", "line 3: expected UTF-8 or Windows-1252"),
+        (CSV.encode() + "López,2,3\n".encode("cp1252"), "line 5: this line is not in UTF-8"),
+        (CSV.replace("participant_name", "Puesto").encode(), "two columns for the rank: 'Puesto'"),
+        (b"<LENEX/>", "Lenex"),
         (b"42", "expected NDJSON"),
     ],
 )
@@ -272,3 +280,59 @@ def test_a_missing_file_a_directory_and_a_forbidden_file_are_told(tmp_path: Path
         open_input(str(tmp_path / "missing"))
     with pytest.raises(InputError, match="is a directory"):
         open_input(str(tmp_path))
+
+
+SPANISH = """Deporte;Prueba;Fase;Carné;Atleta;Facultad;Tiempo;Puesto
+Natación;100 m libre;Final;011;Inés Núñez;Ingeniería;58,40;1
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+def test_a_sheet_in_spanish_is_read_in_the_encodings_of_spreadsheets(
+    tmp_path: Path, encoding: str
+) -> None:
+    for text in (SPANISH, SPANISH.replace("\n", "\r\n"), SPANISH.replace("\n", "\r")):
+        (record,) = read(write(tmp_path, text.encode(encoding)))
+        assert isinstance(record, Record)
+        assert json.loads(record.body) == {
+            "sport": "Natación",
+            "unit": "100 m libre Final",
+            "phase": "final",
+            "competitor": {"id": "011", "name": "Inés Núñez"},
+            "faculty": "Ingeniería",
+            "rank": 1,
+            "mark": "58,40",
+        }
+        assert (record.line, record.result_type) == (2, "TIME")
+
+
+def test_an_encoding_that_was_found_is_told_and_one_can_be_said(tmp_path: Path) -> None:
+    path = write(tmp_path, SPANISH.encode("cp1252"))
+    source = open_input(str(path))
+    assert [it.words for it in source.remarks] == [
+        'not in UTF-8: read as Windows-1252, such as "Carné"'
+    ]
+    source.close()
+    old = write(tmp_path, SPANISH.encode("cp850"))
+    with pytest.raises(InputError, match="--encoding"):
+        read(old)
+    (record,) = read(old, encoding="cp850")
+    assert "Ingeniería" in getattr(record, "body", b"").decode()
+    for wrong, said in (("utf-8", "is not in"), ("nothing", "is no encoding"), ("hex", "no enc")):
+        with pytest.raises(InputError, match=said):
+            read(old, encoding=wrong)
+
+
+def test_json_in_utf_16_is_read(tmp_path: Path) -> None:
+    for text in (json.dumps(RESULT), json.dumps([RESULT], indent=1)):
+        (record,) = read(write(tmp_path, text.encode("utf-16")))
+        assert json.loads(getattr(record, "body", b"")) == RESULT
+
+
+def test_what_an_importer_says_is_told_and_columns_can_be_named(tmp_path: Path) -> None:
+    path = write(tmp_path, SPANISH.replace("Puesto", "Viento"))
+    said: list[Remark] = []
+    read(path, Reading(tell=said.append))
+    assert [(it.kind, it.heading) for it in said if it.grave] == [("unknown column", "Viento")]
+    (record,) = read(path, columns={"viento": "rank"})
+    assert json.loads(getattr(record, "body", b""))["rank"] == 1

@@ -1,0 +1,753 @@
+"""From rows of fields to objects for ``parse_result``, and what has to be said on the way.
+
+``parse_result`` knows the catalogue and has the last word. Here a row's words become our fields:
+which unit it is, which phase, whose result. The rows of a file are looked at twice, since a file's
+last row can say which unit of an event was its final:
+
+- where an event has "Final results" (golf, decathlon), these are the final, and no other unit is;
+- a small final of two with won and lost is a bronze match, any other decides places;
+- a jump-off separates those who share a rank in the final, and awards nothing itself;
+- heats of a timed final, which rank as one, are one unit.
+
+Nothing is left out without a remark: every cell with text is used, or told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from olympics.importers.headings import (
+    FACULTY_FIELDS,
+    IDENTITY_FIELDS,
+    MARK_FIELDS,
+    SPORT_FIELDS,
+)
+from olympics.importers.stages import Stage, read_stage, stage_words
+from olympics.importers.table import Remark, Row, Table
+from olympics.mark import parse_mark
+from olympics.plausibility import ORDER_OF_TYPE
+from olympics.result import MAX_AGE, MAX_RANK, ResultError
+from olympics.rsc import default_phase, parse_rsc
+from olympics.text import folded, shown
+from olympics.words import Medal, Phase
+
+
+class Imported(NamedTuple):
+    """What a row says, as an object for ``parse_result``, and what it says besides.
+
+    ``event``, ``sport_title`` and ``faculty_title`` are the texts of the file; ``result_type`` is
+    TIME, DISTANCE, POINTS or what else the file calls its marks, "" if it does not.
+    """
+
+    line: int
+    result: dict[str, Any]
+    row: Row
+    result_type: str = ""
+    event: str = ""
+    sport_title: str = ""
+    faculty_title: str = ""
+
+
+class Unusable(NamedTuple):
+    """A row of which no result can be made: the column as the file calls it, what was expected."""
+
+    line: int
+    field: str
+    error: str
+    row: Row
+
+
+Tell = Callable[[Remark], None]
+
+
+def import_rows(
+    table: Table, *, ignore_rank: bool = False, tell: Tell | None = None
+) -> Iterator[Imported | Unusable]:
+    """Import all rows of a table, in order, one value for every row.
+
+    ``tell`` is called with every remark, those on the file as a whole first. Raises TableError.
+    """
+    survey = Survey.of(table.rows())
+    say = tell or _nothing
+    for remark in (*table.remarks, *survey.remarks(table.headings, ignore_rank=ignore_rank)):
+        say(remark)
+    for row in table.rows():
+        if row.problem:
+            yield Unusable(row.line, "", row.problem, row)
+            continue
+        try:
+            yield import_row(
+                row, survey, headings=table.headings, ignore_rank=ignore_rank, tell=say
+            )
+        except ResultError as error:
+            yield Unusable(row.line, table.headings.get(error.field, error.field), error.error, row)
+
+
+def _nothing(_: Remark) -> None:
+    pass
+
+
+@dataclass
+class _UnitFacts:
+    """What the rows of one unit say together."""
+
+    event: str
+    stage: Stage
+    line: int
+    rows: int = 0
+    outcomes: int = 0
+    #: competitor → rank, of finals and jump-offs alone
+    ranks: dict[str, int | None] = field(default_factory=dict)
+
+
+@dataclass
+class Survey:
+    """What a file's rows say together: made by ``of`` in a first reading."""
+
+    #: events whose final is a unit called "Final results"
+    totals: frozenset[str] = frozenset()
+    #: heats of a timed final → the unit that they are
+    merged: Mapping[str, str] = field(default_factory=dict)
+    #: small finals that are bronze matches
+    bronze_matches: frozenset[str] = frozenset()
+    #: (final, competitor) → the rank after the jump-off
+    after_jump_off: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    #: finals whose shared ranks a jump-off should separate and does not, by the jump-off's line
+    open_jump_offs: Mapping[str, int] = field(default_factory=dict)
+    has_medals: bool = False
+    #: up to three of the games that the rows name
+    games: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> Survey:
+        """Look at all rows of a file."""
+        units: dict[str, _UnitFacts] = {}
+        games: dict[str, None] = {}
+        has_medals = False
+        for row in rows:
+            cells = row.cells
+            unit, stage = _unit_of(cells), _stage_of(cells)
+            facts = units.get(unit)
+            if facts is None:
+                facts = units[unit] = _UnitFacts(_event_of(cells, unit), stage, row.line)
+            facts.rows += 1
+            facts.outcomes += "outcome" in cells
+            has_medals = has_medals or "medal" in cells
+            if stage.jump_off or stage.phase == "final" or default_phase(unit) == "final":
+                facts.ranks[_competitor_id(cells)] = _rank_or_none(cells.get("rank", ""))
+            if len(games) < 3:
+                games.setdefault(" ".join(cells[it] for it in ("games", "year") if it in cells))
+        totals = frozenset(it.event for it in units.values() if it.stage.total)
+        after_jump_off, open_jump_offs = _jump_offs(units)
+        return cls(
+            totals=totals,
+            merged=_timed_finals(units),
+            bronze_matches=frozenset(
+                unit
+                for unit, it in units.items()
+                if it.stage.small and it.rows == 2 and it.outcomes == 2
+            ),
+            after_jump_off=after_jump_off,
+            open_jump_offs=open_jump_offs,
+            has_medals=has_medals,
+            games=tuple(it for it in games if it),
+        )
+
+    def remarks(self, headings: Mapping[str, str], *, ignore_rank: bool) -> Iterator[Remark]:
+        """Yield what is to be told about the file as a whole."""
+        if len(self.games) > 1:
+            yield Remark(
+                "several games",
+                0,
+                headings.get("games", headings.get("year", "")),
+                ", ".join(self.games),
+                "the rows are of several games, and their results would share units",
+                "keep the rows of one",
+            )
+        if not {*headings} & set(SPORT_FIELDS):
+            yield Remark(
+                "no sport",
+                0,
+                "",
+                "",
+                "no column for the sport; only codes of the Olympic Data Feed say it",
+                "add a column sport",
+                grave=False,
+            )
+        identity = next((it for it in IDENTITY_FIELDS if it in headings), "")
+        if identity in ("bib", "name", "family_name", "competitor"):
+            yield Remark(
+                "no id",
+                0,
+                headings[identity],
+                "",
+                "is the competitor's id, since there is no column for it",
+                "",
+                grave=False,
+            )
+        names = defaultdict(list)
+        for unit, whole in self.merged.items():
+            names[whole].append(unit)
+        for whole, heats in names.items():
+            yield Remark(
+                "timed final",
+                0,
+                "",
+                whole,
+                f"{len(heats)} heats of a timed final, which rank as one, are one unit",
+                "",
+                grave=False,
+            )
+        for unit, line in self.open_jump_offs.items():
+            yield Remark(
+                "jump-off",
+                line,
+                headings.get("stage", ""),
+                unit,
+                "a jump-off decides this final, and the ranks do not say how",
+                "give the ranks after the jump-off in the final",
+            )
+        if self.after_jump_off:
+            ignored = ", but ranks are to be ignored" if ignore_rank else ""
+            for final in dict.fromkeys(unit for unit, _ in self.after_jump_off):
+                yield Remark(
+                    "jump-off",
+                    0,
+                    headings.get("stage", ""),
+                    final,
+                    f"those who share a rank are separated by the jump-off{ignored}",
+                    "",
+                    grave=ignore_rank,
+                )
+
+
+def import_row(
+    row: Row,
+    survey: Survey,
+    *,
+    headings: Mapping[str, str] | None = None,
+    ignore_rank: bool = False,
+    tell: Tell = _nothing,
+) -> Imported:
+    """Return what a row says. Raises ResultError (its field is one of the table's fields)."""
+    return _RowImport(row, survey, headings or {}, ignore_rank, tell).imported()
+
+
+class _RowImport:
+    """One row, on its way to an object for ``parse_result``."""
+
+    def __init__(
+        self,
+        row: Row,
+        survey: Survey,
+        headings: Mapping[str, str],
+        ignore_rank: bool,
+        tell: Tell,
+    ) -> None:
+        self._row = row
+        self._cells = row.cells
+        self._survey = survey
+        self._headings = headings
+        self._ignore_rank = ignore_rank
+        self._tell = tell
+        self._result_type = row.cells.get("result_type", "").upper()
+
+    def imported(self) -> Imported:
+        cells = self._cells
+        unit = self._required("unit", _unit_of(cells))
+        competitor = self._competitor()
+        faculty_field = next((it for it in FACULTY_FIELDS if it in cells), "")
+        faculty = self._required("faculty", cells.get(faculty_field, ""))
+        evidence = self._evidence(unit, competitor["id"])
+        bye = ("BYE", "LIBRE")
+        if (
+            competitor["id"].upper() in bye
+            or competitor.get("name", "").upper() in bye
+            or evidence.get("irm") == "BYE"
+        ):
+            raise ResultError("", "expected a result, got a bye, which is none")
+        status = self._status(evidence)
+        if not evidence and status != "withdrawn":
+            raise ResultError(
+                self._mark_field(),
+                f"expected a rank, a mark, won or lost, an IRM or a medal; {self._found()}",
+            )
+        result: dict[str, Any] = {}
+        sport = next((cells[it] for it in SPORT_FIELDS if it in cells), "")
+        if sport:
+            result["sport"] = sport
+        result["unit"] = self._survey.merged.get(unit, unit)
+        phase = self._phase(unit, evidence)
+        if phase is not None:
+            result["phase"] = phase
+        result["competitor"] = competitor
+        result["faculty"] = faculty
+        result.update(evidence)
+        if status != "official":
+            result["status"] = status
+        if "version" in cells:
+            result["version"] = _whole(cells["version"])
+        title_field = "country" if "country" in cells else "club"
+        return Imported(
+            self._row.line,
+            result,
+            self._row,
+            self._type_of_marks(),
+            cells.get("event", ""),
+            cells.get("sport", ""),
+            "" if title_field == faculty_field else cells.get(title_field, ""),
+        )
+
+    # Who and whose.
+
+    def _competitor(self) -> dict[str, Any]:
+        cells = self._cells
+        identity = self._required("competitor_id", _competitor_id(cells))
+        competitor: dict[str, Any] = {"id": identity}
+        name = _name(cells)
+        if name:
+            competitor["name"] = name
+        if "age" in cells and cells["age"].upper() not in _NOTHING:
+            age = _whole(cells["age"])
+            if age.isdecimal() and len(age) <= 3 and int(age) <= MAX_AGE:
+                competitor["age"] = int(age)
+            else:
+                self._say("age", "is no age in years and is not sent", "write whole years")
+        return competitor
+
+    # What was achieved.
+
+    def _evidence(self, unit: str, competitor: str) -> dict[str, Any]:
+        cells = self._cells
+        evidence: dict[str, Any] = {}
+        rank, code_as_rank = _rank(cells.get("rank", ""))
+        if rank is not None and not self._ignore_rank:
+            evidence["rank"] = self._survey.after_jump_off.get((unit, competitor), rank)
+        outcome = cells.get("outcome", "")
+        if outcome and outcome.upper() not in _NOTHING:
+            evidence["outcome"] = _OUTCOMES.get(folded(outcome), outcome)
+        medal = self._medal(evidence)
+        # "DSQ / R 162.7" is the code and the rule that was broken.
+        irm_text = cells.get("irm", "")
+        irm = "" if irm_text.upper() in _NOTHING else irm_text.upper().split()[0]
+        irm = irm or code_as_rank
+        mark_field = self._mark_field()
+        mark = cells.get(mark_field, "")
+        if mark.upper() in _NOTHING:
+            mark = ""
+        if mark and self._result_type == "IRM":
+            irm = irm or mark.upper()
+        elif mark:
+            if _is_mark(mark):
+                evidence["mark"] = mark
+            elif mark.upper() in _IRM_CODES or (
+                not evidence and not medal and not irm and _CODE(mark.upper())
+            ):
+                # A file without a column for it: "DNS".
+                irm = irm or mark.upper()
+            elif evidence or irm or medal:
+                # A file that calls the text something else than a mark has not lost one.
+                decides = "rank" in evidence and self._result_type in ("", *ORDER_OF_TYPE)
+                self._say(
+                    mark_field,
+                    "cannot be read as a mark and is not sent; "
+                    + ("the rank counts" if "rank" in evidence else "the rest of the row counts"),
+                    "write the mark as 58.40, 1:02.34 or 6.12",
+                    grave=decides,
+                )
+        if irm:
+            evidence["irm"] = irm
+        if medal:
+            evidence["medal"] = medal
+        return evidence
+
+    def _medal(self, evidence: Mapping[str, Any]) -> Medal | None:
+        text = self._cells.get("medal", "")
+        if not text or text.upper() in _NOTHING:
+            return None
+        words = stage_words(text)
+        medal = _MEDALS.get(words) or next(
+            (medal for it in words.split() if (medal := _MEDAL_WORDS.get(it))), None
+        )
+        medal = medal or next((it for sign, it in _MEDAL_SIGNS.items() if sign in text), None)
+        if medal is None:
+            if not evidence and not any(it in self._cells for it in MARK_FIELDS):
+                raise ResultError("medal", f"expected gold, silver, bronze; got {shown(text)}")
+            self._say("medal", "is no medal and is not sent", "write gold, silver or bronze")
+        return medal
+
+    def _mark_field(self) -> str:
+        return next((it for it in MARK_FIELDS if it in self._cells), self._headed(MARK_FIELDS))
+
+    def _headed(self, fields: Iterable[str]) -> str:
+        return next((it for it in fields if it in self._headings), "mark")
+
+    def _type_of_marks(self) -> str:
+        if self._result_type:
+            return self._result_type
+        return next((MARK_FIELDS[it] for it in MARK_FIELDS if it in self._cells), "")
+
+    def _found(self) -> str:
+        mark = self._cells.get(self._mark_field(), "")
+        if mark:
+            return f"{shown(mark)} is no mark"
+        ignored = self._ignore_rank and "rank" in self._cells
+        return "the rank was to be ignored" if ignored else "got nothing"
+
+    def _status(self, evidence: dict[str, Any]) -> str:
+        cells = self._cells
+        if "stage_status" in cells and cells["stage_status"].upper() not in _FINISHED:
+            return "unofficial"
+        text = cells.get("status", "")
+        status = _STATUSES.get(folded(text))
+        if status is not None:
+            return status
+        if text.upper() in _IRM_CODES or (not evidence and _CODE(text.upper())):
+            evidence.setdefault("irm", text.upper())
+            return "official"
+        raise ResultError("status", f"expected official or unofficial, got {shown(text)}")
+
+    # What it decides.
+
+    def _phase(self, unit: str, evidence: Mapping[str, Any]) -> Phase | None:
+        """Return the phase, None for what the unit's code says; and tell what is not known."""
+        cells = self._cells
+        stage = _stage_of(cells)
+        phase = stage.phase
+        text = _stage_text(cells)
+        rsc = parse_rsc(unit)
+        has_total = _event_of(cells, unit) in self._survey.totals
+        if stage.small and unit in self._survey.bronze_matches:
+            phase = "bronze"
+        if rsc is not None and phase is None and rsc.phase == "REPF":
+            phase = "bronze"
+        if not text and rsc is None:
+            phase = self._phase_of_name(unit, evidence)
+        elif phase is None and not has_total and (rsc is None or _is_open(unit)):
+            self._say(
+                "stage" if "stage" in cells else "event_stage",
+                "is no stage that is known: its results count as a round, which gives no medals",
+                "write round, semifinal, final, bronze or other",
+            )
+        if has_total and not stage.total:
+            return "other" if (phase or default_phase(unit)) == "final" else _not_round(phase)
+        return _not_round(phase)
+
+    def _phase_of_name(self, unit: str, evidence: Mapping[str, Any]) -> Phase | None:
+        """Return the phase that the words of a unit without a stage tell."""
+        phase = _phase_in_name(unit)
+        heading = self._headings.get("unit", self._headings.get("event", ""))
+        if phase is None:
+            if not set(evidence) <= {"medal", "irm", "mark"} or "medal" not in evidence:
+                self._tell(
+                    Remark(
+                        "no stage",
+                        self._row.line,
+                        heading,
+                        "",
+                        "no stage: its results count as a round, which gives no medals",
+                        "add a column phase: round, semifinal, final, bronze or other",
+                        grave=not self._survey.has_medals,
+                    )
+                )
+        elif phase != "round":
+            self._tell(
+                Remark(
+                    "stage by name",
+                    self._row.line,
+                    heading,
+                    unit,
+                    f"no stage; by its name this is a {phase}",
+                    "",
+                    grave=False,
+                )
+            )
+        return phase
+
+    def _required(self, name: str, text: str) -> str:
+        if text:
+            return text
+        fields: Iterable[str] = {
+            "unit": ("unit", "event", "event_code"),
+            "competitor_id": IDENTITY_FIELDS,
+            "faculty": FACULTY_FIELDS,
+        }[name]
+        raise ResultError(
+            next((it for it in fields if it in self._headings), name), "expected text, got nothing"
+        )
+
+    def _say(self, name: str, words: str, remedy: str, *, grave: bool = True) -> None:
+        self._tell(
+            Remark(
+                f"unreadable {name.replace('_', ' ')}",
+                self._row.line,
+                self._headings.get(name, name),
+                self._cells.get(name, ""),
+                words,
+                remedy,
+                grave,
+            )
+        )
+
+
+# What a row's cells say about its unit.
+
+
+def _unit_of(cells: Mapping[str, str]) -> str:
+    """Return the unit; of event, gender, category, stage and heat where there is no column for it.
+
+    A final has no heats: those of a timed final rank as one.
+    """
+    unit = cells.get("unit", "")
+    if unit:
+        return unit
+    event = cells.get("event", "") or cells.get("event_code", "")
+    if not event:
+        return ""
+    parts = [event]
+    known = f" {stage_words(event)} "
+    gender = stage_words(cells.get("gender", ""))
+    if gender and _GENDER(known) is None:
+        parts.append(cells["gender"])
+    for name in ("category", "stage"):
+        text = cells.get(name, "")
+        words = stage_words(text)
+        if words and f" {words} " not in known:
+            if name == "stage" and read_stage(text).phase == "final":
+                text = _without_heat_number(text)
+            parts.append(text)
+    heat = cells.get("heat", "")
+    if heat and _stage_of(cells).phase != "final":
+        parts.append(heat if read_stage(heat).heat else f"heat {_whole(heat)}")
+    return " ".join(parts)
+
+
+def _event_of(cells: Mapping[str, str], unit: str) -> str:
+    """Return what units of one event have in common."""
+    rsc = parse_rsc(unit)
+    if rsc is not None:
+        return rsc.discipline + rsc.gender + rsc.event
+    event = cells.get("event_code", "") or cells.get("event", "")
+    if not event:
+        return unit
+    names = (event, cells.get("gender", ""), cells.get("category", ""))
+    sport = next((cells[it] for it in SPORT_FIELDS if it in cells), "")
+    return "\n".join(folded(it) for it in (sport, *names))
+
+
+def _stage_text(cells: Mapping[str, str]) -> str:
+    stage = cells.get("stage", "")
+    if stage:
+        return stage
+    # "Men's 100m Backstroke - Heat 1": the event's own name could hold any of the words.
+    return cells.get("event_stage", "").removeprefix(cells.get("event", ""))
+
+
+def _stage_of(cells: Mapping[str, str]) -> Stage:
+    stage = read_stage(_stage_text(cells))
+    if stage.phase == "final" and not stage.heat and "heat" in cells:
+        return stage._replace(heat=_whole(cells["heat"]))
+    return stage
+
+
+def _phase_in_name(unit: str) -> Phase | None:
+    """Return the phase that the words of a unit's name tell."""
+    phase = read_stage(unit).phase
+    if phase is None and re.match(r"finale?s? ", stage_words(unit)):  # "Final 100 m libre"
+        return "final"
+    return phase
+
+
+def _is_open(unit: str) -> bool:
+    """Whether a code is of a final phase, and leaves open of what the unit decides."""
+    rsc = parse_rsc(unit)
+    return rsc is not None and rsc.phase == "FNL-" and default_phase(unit) == "round"
+
+
+def _not_round(phase: Phase | None) -> Phase | None:
+    """Return None for a round, which is what is meant where nothing is said, or by a code."""
+    return None if phase == "round" else phase
+
+
+def _competitor_id(cells: Mapping[str, str]) -> str:
+    for name in IDENTITY_FIELDS:
+        text = cells.get(name, "")
+        if text:
+            if name in ("name", "family_name"):
+                return _name(cells) or text
+            # Spreadsheets that take the column for numbers write them with a decimal.
+            return _whole(text)
+    return ""
+
+
+def _name(cells: Mapping[str, str]) -> str:
+    name = " ".join(cells[it] for it in ("name", "family_name") if it in cells)
+    who = cells.get("competitor", "")
+    return name or (who if re.search(r"[^\W\d_]{2}", who) else "")
+
+
+def _whole(text: str) -> str:
+    """Return a whole number without the decimal that a spreadsheet gave it."""
+    match = _DECIMAL(text)
+    return match[1] if match else text
+
+
+def _jump_offs(
+    units: Mapping[str, _UnitFacts],
+) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
+    """Return the ranks that jump-offs give in finals, and the finals that stay undecided."""
+    after: dict[tuple[str, str], int] = {}
+    undecided: dict[str, int] = {}
+    jump_offs = {it.event: it for it in units.values() if it.stage.jump_off}
+    for unit, facts in units.items():
+        jump_off = jump_offs.get(facts.event)
+        is_final = not facts.stage.jump_off and (
+            facts.stage.phase == "final" or default_phase(unit) == "final"
+        )
+        if jump_off is None or not is_final or facts.stage.heat:
+            continue
+        sharing: defaultdict[int, list[str]] = defaultdict(list)
+        for competitor, rank in facts.ranks.items():
+            if rank is not None:
+                sharing[rank].append(competitor)
+        if not sharing:
+            undecided[unit] = jump_off.line
+        for rank, competitors in sharing.items():
+            places = [jump_off.ranks.get(it) for it in competitors]
+            if len(competitors) < 2 or all(it is None for it in places):
+                continue
+            if any(it is None for it in places):
+                undecided[unit] = jump_off.line
+                continue
+            for competitor, place in zip(competitors, places, strict=True):
+                better = sum(it is not None and place is not None and it < place for it in places)
+                after[unit, competitor] = rank + better
+    return after, undecided
+
+
+def _timed_finals(units: Mapping[str, _UnitFacts]) -> dict[str, str]:
+    """Return the heats of timed finals with the unit that they are.
+
+    A file says so by one event, numbers of heats, competitors who are in one heat each, and ranks
+    that go on from heat to heat (or none, where the marks rank).
+    """
+    events: defaultdict[str, dict[str, _UnitFacts]] = defaultdict(dict)
+    for unit, facts in units.items():
+        if facts.stage.phase == "final" and not facts.stage.total and facts.event != unit:
+            events[facts.event][unit] = facts
+    merged: dict[str, str] = {}
+    for finals in events.values():
+        numbered = all(it.stage.heat or _HEAT_NUMBER.search(unit) for unit, it in finals.items())
+        if len(finals) < 2 or not numbered or not _rank_as_one(finals.values()):
+            continue
+        names = sorted(finals)
+        bases = {_without_heat_number(it) for it in names}
+        merged.update(dict.fromkeys(names, bases.pop() if len(bases) == 1 else names[0]))
+    return merged
+
+
+def _rank_as_one(heats: Iterable[_UnitFacts]) -> bool:
+    competitors: set[str] = set()
+    ranks: set[int] = set()
+    for heat in heats:
+        its_ranks = {it for it in heat.ranks.values() if it is not None}
+        if not competitors.isdisjoint(heat.ranks) or not ranks.isdisjoint(its_ranks):
+            return False
+        competitors |= heat.ranks.keys()
+        ranks |= its_ranks
+    return True
+
+
+# How single cells are read.
+
+_NOTHING: Final = frozenset(
+    ("", "-", "–", "—", "NA", "N/A", "#N/A", "NAN", "NULL", "NONE", "NINGUNA", "NINGUNO")
+)
+# Of what a schedule says about a unit, these mean that its results are there to stay.
+_FINISHED: Final = frozenset(("", "FINISHED", "OFFICIAL"))
+_STATUSES: Final = {
+    **dict.fromkeys(("", "official", "oficial", "finished", "ok", "definitivo"), "official"),
+    **dict.fromkeys(("unofficial", "no oficial", "extraoficial", "provisional"), "unofficial"),
+    **dict.fromkeys(("live", "running", "preliminary", "preliminar"), "unofficial"),
+    "withdrawn": "withdrawn",
+}
+_OUTCOMES: Final = {
+    **dict.fromkeys(("win", "winner", "gano", "ganador", "ganadora", "victoria"), "won"),
+    **dict.fromkeys(("loss", "lose", "loser", "perdio", "perdedor", "derrota"), "lost"),
+    **dict.fromkeys(("tie", "draw", "empate", "empato"), "tied"),
+    **dict.fromkeys(("g", "v"), "won"),
+    **dict.fromkeys(("p",), "lost"),
+    **dict.fromkeys(("e",), "tied"),
+}
+_MEDALS: Final[dict[str, Medal]] = {
+    **dict.fromkeys(("g", "o", "1", "1 0"), "gold"),
+    **dict.fromkeys(("s", "p", "2", "2 0"), "silver"),
+    **dict.fromkeys(("b", "3", "3 0"), "bronze"),
+    **dict.fromkeys(("no", "no medal", "sin medalla", "0"), "none"),
+}
+_MEDAL_WORDS: Final[dict[str, Medal]] = {
+    **dict.fromkeys(("gold", "oro", "dorada", "au"), "gold"),
+    **dict.fromkeys(("silver", "plata", "ag"), "silver"),
+    **dict.fromkeys(("bronze", "bronce", "cu"), "bronze"),
+}
+_MEDAL_SIGNS: Final[dict[str, Medal]] = {"🥇": "gold", "🥈": "silver", "🥉": "bronze"}
+
+# Codes that are an IRM wherever they stand; of others only an empty row makes one.
+_IRM_CODES: Final = frozenset(
+    (
+        *("DNS", "DNF", "DSQ", "DQ", "DQB", "DISQ", "NS", "SCR", "DFS", "SICK", "WDR", "EXH"),
+        *("NM", "NH", "NT", "NP", "ND", "LAP", "OTL", "DNQ", "RET", "ABD", "AB", "SAN"),
+    )
+)
+_CODE = re.compile(r"[A-Z]{2,4}|W/O|DISQUALIFIED", re.ASCII).fullmatch
+_RANK = re.compile(r"[=T]?([0-9]{1,6})(?:\.0*)?=?", re.ASCII).fullmatch
+_DECIMAL = re.compile(r"([0-9]+)\.0+", re.ASCII).fullmatch
+_GENDER = re.compile(
+    r" (?:men|mens|women|womens|male|female|mixed|open|boys|girls|masculin[oa]|femenin[oa]|mixt[oa]"
+    r"|hombres|mujeres|varones|damas|varonil|femenil|f|w) "
+).search
+
+
+def _rank(text: str) -> tuple[int | None, str]:
+    """Return an officials' rank, and an IRM that stands in its place."""
+    upper = text.upper()
+    if upper in _NOTHING or upper in ("0", "0.0"):
+        return None, ""
+    match = _RANK(upper)
+    if match and 1 <= int(match[1]) <= MAX_RANK:
+        return int(match[1]), ""
+    if _CODE(upper):
+        return None, upper
+    raise ResultError("rank", f"expected a whole number or nothing, got {shown(text)}")
+
+
+def _rank_or_none(text: str) -> int | None:
+    try:
+        return _rank(text)[0]
+    except ResultError:
+        return None
+
+
+def _is_mark(text: str) -> bool:
+    try:
+        parse_mark(text)
+    except ValueError:
+        return False
+    return True
+
+
+_HEAT_NUMBER = re.compile(
+    r"\b(?:heats?|series?|mangas?|tandas?|h)\s*[-#:.]?\s*[0-9]{1,3}(?:\s*(?:of|de|/)\s*[0-9]{1,3})?"
+    r"|(?<=\bfinal)\s+[0-9]{1,3}\s+(?:of|de)\s+[0-9]{1,3}",
+    re.IGNORECASE,
+)
+
+
+def _without_heat_number(text: str) -> str:
+    """Return a text as it is written, without the number of a heat."""
+    bare = " ".join(_HEAT_NUMBER.sub(" ", text).split()).strip(" -–,.:(")
+    return bare or text

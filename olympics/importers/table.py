@@ -1,0 +1,61 @@
+"""What every reader of a format gives: rows of fields, whatever the file looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+
+class Row(NamedTuple):
+    """One competitor in one unit, as a file has it.
+
+    ``line``: the last line of the row, from 1. ``cells``: its texts by field (those of
+    ``olympics.importers.headings``); empty ones are absent. ``text`` and ``size``: the row as it
+    stands in the file, and its bytes. ``problem``: why it cannot be read at all.
+    """
+
+    line: int
+    cells: Mapping[str, str]
+    text: str = ""
+    size: int = 0
+    problem: str = ""
+
+
+class Remark(NamedTuple):
+    """What an importer has to say about a part of a file; ``grave`` if results may be wrong.
+
+    ``kind``: a word to group by. ``line``: where, 0 for the file as a whole. ``heading``: the
+    column as the file calls it, "" for none. ``value``: what stands there.
+    """
+
+    kind: str
+    line: int
+    heading: str
+    value: str
+    words: str
+    remedy: str
+    grave: bool = True
+
+
+class TableError(ValueError):
+    """A file that cannot be read as a whole: what is wrong, and in which line (0: none)."""
+
+    def __init__(self, problem: str, line: int = 0) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.line = line
+
+
+class Table(Protocol):
+    """The rows of one file, which can be read again and again."""
+
+    @property
+    def headings(self) -> Mapping[str, str]:
+        """The fields that there are, with what the file calls each."""
+
+    @property
+    def remarks(self) -> list[Remark]:
+        """What is to be told about the file as a whole."""
+
+    def rows(self) -> Iterator[Row]:
+        """Read all rows from the beginning. Raises TableError."""
