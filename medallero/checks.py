@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, NamedTuple
 
@@ -19,23 +20,31 @@ from pydantic import Field
 from redis.exceptions import ReadOnlyError, RedisError
 
 from contracts.kafka import kafka_options
-from contracts.records import read_record
 from contracts.settings import CertificatesFile, CommonSettings
 from contracts.snapshot import Snapshot
 from contracts.topics import check_topics
 from medallero.mirror import Mirror, MirrorUnavailable, open_mirror
 from medallero.reasons import reason_of
-from medallero.topic import TopicUnavailable, open_topic
+from medallero.showing import plain
+from medallero.topic import RawRecord, TopicUnavailable, open_topic
+from medallero.topic_scan import LISTED, Gathered, Note, Notes, Scan, scan, weight
 from medallero.unit_log import Progress
-from olympics.catalogue import Catalogue, CatalogueError, load_catalogue, rules_revision
-from olympics.latest import STATUS_ORDER
-from olympics.result import ResultError, digest_of
+from olympics.catalogue import (
+    Catalogue,
+    CatalogueError,
+    load_catalogue,
+    rules_revision,
+    split_revision,
+)
+from olympics.plausibility import Kind
+from olympics.result import digest_of, encode, parse_result
 
 State = Literal["ok", "warn", "fail"]
 
 _STALE_AFTER: Final = 10.0
 _LAG_THAT_IS_MUCH: Final = 10_000
-_LISTED: Final = 5
+#: Notes of rejected records that are looked at, the latest ones.
+MOST_NOTES: Final = 50_000
 _UP: Final = "start it with `medallero up`"
 
 
@@ -92,8 +101,13 @@ def _reachable(host: str) -> str:
     return "127.0.0.1" if host in ("0.0.0.0", "") else f"[{host}]" if ":" in host else host
 
 
-async def examine(settings: DoctorSettings, progress: Progress) -> AsyncIterator[Finding]:
-    """Look at everything, from the ground up; a check whose ground is missing is left out."""
+async def examine(
+    settings: DoctorSettings, progress: Progress, *, quick: bool = False
+) -> AsyncIterator[Finding]:
+    """Look at everything, from the ground up; a check whose ground is missing is left out.
+
+    *quick*: the results topic is not read.
+    """
     catalogue, finding = check_catalogue(settings)
     yield finding
     kafka = await check_kafka(settings)
@@ -122,12 +136,21 @@ async def examine(settings: DoctorSettings, progress: Progress) -> AsyncIterator
                 yield finding
     if kafka.state == "ok":
         yield await check_lag(settings)
-        if snapshot is None or snapshot.meta["conflicts"]:
-            if catalogue is not None:
-                yield await check_conflicts(settings, catalogue, progress)
-        else:
-            yield Finding("conflicts", "ok", "none")
-        yield await check_rejected(settings)
+        if catalogue is None:
+            return
+        try:
+            notes = await read_notes(settings, catalogue, LISTED if quick else MOST_NOTES)
+        except TopicUnavailable as error:
+            yield Finding("rejected", "warn", f"unknown: {error.problem}", error.remedy)
+            return
+        found: Scan | None = None
+        if not quick:
+            found, findings = await scan_results(settings, catalogue, notes, progress)
+            for finding in findings:
+                yield finding
+        same_rules = snapshot is not None and _check_rules(snapshot.meta, catalogue).state == "ok"
+        for finding in check_rejected(settings, notes, found, same_rules=same_rules):
+            yield finding
 
 
 def check_catalogue(settings: CommonSettings) -> tuple[Catalogue | None, Finding]:
@@ -306,6 +329,12 @@ def _check_rules(meta: Mapping[str, Any], catalogue: Catalogue) -> Finding:
     remedy = "give all processes the same program and the same MEDALLERO_CATALOGUE"
     if ours[0] == theirs[0]:
         remedy = "the catalogue was changed without a new revision: raise it, and restart workers"
+    elif theirs[0].isdecimal() and int(theirs[0]) > int(ours[0]):
+        # Standings never go back to lower rules, whatever is restarted.
+        program, revision = split_revision(int(theirs[0]))
+        remedy = f"raise the revision of the catalogue above {revision}, and restart workers"
+        if program > split_revision(int(ours[0]))[0]:
+            remedy = "a newer program has counted them: install it here"
     facts = f"here {ours[0]} ({ours[1]}), in the standings {theirs[0]} ({theirs[1]})"
     return Finding("rules", "fail", facts, remedy)
 
@@ -367,102 +396,186 @@ async def check_lag(settings: DoctorSettings) -> Finding:
     return Finding("lag", "ok", facts)
 
 
-class _Seen(NamedTuple):
-    """What was seen of an identity at its highest version and status: digest → first place."""
-
-    order: tuple[int, int]
-    places: dict[int, str]
-
-
-async def check_conflicts(
-    settings: CommonSettings, catalogue: Catalogue, progress: Progress
-) -> Finding:
-    """Which results stand in two contents under one version; reads the whole topic."""
-    seen: dict[tuple[str, str, str], _Seen] = {}
+async def scan_results(
+    settings: CommonSettings, catalogue: Catalogue, notes: Notes, progress: Progress
+) -> tuple[Scan | None, list[Finding]]:
+    """Read the whole topic: what nobody meant, and conflicts."""
     try:
         async with open_topic(settings) as topic:
-            ends = (await topic.bounds()).ends
-            read, total = 0, sum(ends.values())
-            async for batch in topic.read(ends):
-                for record in batch:
-                    try:
-                        result = read_record(
-                            record.key,
-                            record.value,
-                            record.partition,
-                            len(topic.partitions),
-                            catalogue,
-                        )
-                    except ResultError:
-                        continue
-                    identity = (result.sport, result.unit, result.competitor.id)
-                    order = (result.version, STATUS_ORDER[result.status])
-                    known = seen.get(identity)
-                    if known is None or order > known.order:
-                        known = seen[identity] = _Seen(order, {})
-                    if order == known.order:
-                        place = f"{record.partition}/{record.offset}"
-                        known.places.setdefault(digest_of(record.value or b""), place)
-                read += len(batch)
-                progress(read, total)
+            found = await scan(topic, catalogue, notes, progress)
     except TopicUnavailable as error:
-        return Finding("conflicts", "warn", f"unknown: {error.problem}", error.remedy)
-    found = [(it, known) for it, known in seen.items() if len(known.places) > 1]
-    if not found:
+        return None, [Finding("conflicts", "warn", f"unknown: {error.problem}", error.remedy)]
+    return found, [*_implausible(found.found), _conflicts(found)]
+
+
+#: What findings of a kind are called, and what an official does about them.
+_KINDS: Final[Mapping[Kind, tuple[str, str]]] = {
+    "unrecognised": (
+        "unknown events",
+        "name them in the catalogue (sports.SPORT.events), raise its revision and restart the "
+        "workers; or send their results under a name that it knows",
+    ),
+    "order": (
+        "order of marks",
+        "set their order in the catalogue, raise its revision and restart the workers",
+    ),
+    "look_alikes": (
+        "look-alike events",
+        "send all results under one of the names, then withdraw those of the other: "
+        "medallero withdraw --from FILE",
+    ),
+    "heats_as_finals": (
+        "several finals of one event",
+        "a timed final in heats is one unit: send it under one name and withdraw the rest; of "
+        "several finals, correct the phase: medallero correct … --phase other",
+    ),
+    "shared_medals": (
+        "several medals of one faculty",
+        "a team is one result: send it as one and withdraw its members "
+        "(medallero withdraw --from FILE); leave it if they tied",
+    ),
+    "ranks_and_marks": (
+        "ranks beside marks",
+        "give all results of a unit a rank, or none: medallero correct … --rank N, or --clear rank",
+    ),
+    "contradiction": (
+        "contradictions",
+        "take one of the two away: medallero correct … --clear irm, or --clear mark",
+    ),
+    "phases": ("phases", "medallero correct … --phase PHASE, for those that are wrong"),
+    "conflict": ("conflicts", ""),  # told by the pass itself, with their places
+    "no_medal": (
+        "medals that nobody takes",
+        "correct ranks or outcomes (medallero correct …, with --close-up after a "
+        "disqualification); leave it if the place is vacant",
+    ),
+}
+
+
+def _implausible(found: Gathered) -> Iterator[Finding]:
+    for kind, (name, remedy) in _KINDS.items():
+        count = found.counts[kind]
+        if not count or not remedy:
+            continue
+        lines = [f"{it.sport}: {it.words}" for it in found.examples[kind]]
+        told = sum(weight(it) for it in found.examples[kind])
+        if count > told:
+            lines.append(f"and {count - told:,} more")
+        yield Finding(name, "warn", f"{count:,} found\n" + "\n".join(lines), remedy)
+
+
+def _conflicts(found: Scan) -> Finding:
+    if not found.conflicts:
         return Finding("conflicts", "ok", "none")
-    listed = [
-        f"{sport} / {unit} / {competitor}, version {known.order[0]}: "
-        f"at {', '.join(known.places.values())}"
-        for (sport, unit, competitor), known in sorted(found)[:_LISTED]
-    ]
-    if len(found) > _LISTED:
-        listed.append(f"and {len(found) - _LISTED} more")
-    facts = f"{len(found)} with two contents in one version\n" + "\n".join(listed)
+    lines = list(found.conflict_lines)
+    if found.conflicts > len(lines):
+        lines.append(f"and {found.conflicts - len(lines):,} more")
+    facts = f"{found.conflicts:,} with two contents in one version\n" + "\n".join(lines)
     remedy = "look at them with `medallero history`, settle each with `medallero correct`"
     return Finding("conflicts", "warn", facts, remedy)
 
 
-async def check_rejected(settings: CommonSettings) -> Finding:
-    """The latest records of the results topic that are no results, with the reasons."""
-    try:
-        async with open_topic(settings, settings.rejected_topic) as topic:
-            bounds = await topic.bounds()
-            since = {it: max(bounds.begins[it], end - _LISTED) for it, end in bounds.ends.items()}
-            latest = [it async for batch in topic.read(bounds.ends, since) for it in batch]
-    except TopicUnavailable as error:
-        return Finding("rejected", "warn", f"unknown: {error.problem}", error.remedy)
-    # Replays write a record again, so its place decides.
+async def read_notes(settings: CommonSettings, catalogue: Catalogue, most: int) -> Notes:
+    """Read the notes of rejected records, the latest *most* of them.
+
+    :raises TopicUnavailable: they cannot be read.
+    """
+    notes: dict[tuple[int, int], Note] = {}
+    async with open_topic(settings, settings.rejected_topic) as topic:
+        bounds = await topic.bounds()
+        since = {it: max(bounds.begins[it], end - most) for it, end in bounds.ends.items()}
+        async for batch in topic.read(bounds.ends, since):
+            for record in batch:
+                note = _note_of(record, catalogue)
+                # Replays write a note again, so its place decides.
+                notes.pop(note.place, None)
+                notes[note.place] = note
     total = sum(bounds.ends.values()) - sum(bounds.begins.values())
-    if not latest:
-        return Finding("rejected", "ok", "no records that are not results")
-    lines = dict.fromkeys(_rejection(it.value or b"") for it in latest[-_LISTED:])
-    facts = f"{total:,} notes of records that are not results; the latest:\n" + "\n".join(lines)
+    return Notes(total, list(notes.values()))
+
+
+def check_rejected(
+    settings: CommonSettings, notes: Notes, found: Scan | None, *, same_rules: bool
+) -> list[Finding]:
+    """Which records of the topic are no results, and which of those that were not are by now."""
+    findings = []
+    others = notes.latest if found is None else [it for it in notes.latest if not found.counts(it)]
+    if counting := len(notes.latest) - len(others):
+        facts = f"{counting:,} records that were rejected are results by the present catalogue"
+        if same_rules:
+            findings.append(Finding("rejected before", "ok", f"{facts}, and count"))
+        else:
+            facts += ", not by that of the workers"
+            remedy = "restart the workers with this catalogue: they read the topic again"
+            findings.append(Finding("rejected before", "warn", facts, remedy))
+    refused = notes.total if found is None else len(found.refused)
+    if not refused and not others:
+        return [*findings, Finding("rejected", "ok", "no records that are not results")]
+    what = "notes of records" if found is None else "records"
+    lines = dict.fromkeys(it.words for it in others[-LISTED:])
+    facts = f"{refused:,} {what} that are not results; the latest:\n" + "\n".join(lines)
+    if found is not None and all(it.digest in found.sent for it in others) and others:
+        return [*findings, Finding("rejected", "ok", f"{facts}\nAll of them were sent again.")]
     remedy = (
         f"they count for nothing; whoever writes to {settings.results_topic!r} should use the "
         "gateway"
     )
-    return Finding("rejected", "warn", facts, remedy)
+    if sendable := sendable_of(notes, found):
+        remedy += (
+            f". The gateway would take {len(sendable):,} of them: "
+            "medallero doctor --rejected FILE, then medallero send FILE"
+        )
+    return [*findings, Finding("rejected", "warn", facts, remedy)]
 
 
-def _rejection(note: bytes) -> str:
+def sendable_of(notes: Notes, found: Scan | None) -> list[bytes]:
+    """Return the rejected records that the gateway would take and nobody has sent again."""
+    if found is None:
+        return []
+    values = {
+        it.digest: it.value
+        for it in notes.latest
+        if it.value is not None and it.digest not in found.sent and not found.counts(it)
+    }
+    return list(values.values())
+
+
+def _note_of(record: RawRecord, catalogue: Catalogue) -> Note:
     try:
-        read = msgspec.json.decode(note, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return "a note that cannot be read"
-    place = f"{read.get('partition')}/{read.get('offset')}"
-    field = read.get("field")
-    said = f"{place}: {field}: {read.get('error')}" if field else f"{place}: {read.get('error')}"
-    return said + "".join(_cut(read, part) for part in ("key", "value"))
+        note = msgspec.json.decode(record.value or b"", type=_RawNote)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return Note((-1, record.offset), "a note that cannot be read", None, None)
+    words = f"{note.field}: {note.error}" if note.field else note.error
+    value = _sendable(note.value, catalogue)
+    return Note(
+        (note.partition, note.offset),
+        plain(f"{note.partition}/{note.offset}: {words}"),
+        value,
+        None if value is None else digest_of(value),
+    )
 
 
-def _cut(note: dict[str, Any], part: str) -> str:
-    """Say that the note has only the beginning of a record's key or value, if so."""
-    kept = note.get(part)
-    if not isinstance(kept, dict) or "length" not in kept:
-        return ""
-    text = str(kept.get("base64", ""))
-    beginning = len(text) * 3 // 4 - text[-2:].count("=")
-    return f" (of its {part}'s {kept['length']:,} bytes the note has the first {beginning:,})"
+class _RawValue(msgspec.Struct):
+    base64: str = ""
+    length: int | None = None  # only where the note keeps a part
+
+
+class _RawNote(msgspec.Struct):
+    partition: int
+    offset: int
+    field: str = ""
+    error: str = ""
+    value: _RawValue | None = None
+
+
+def _sendable(value: _RawValue | None, catalogue: Catalogue) -> bytes | None:
+    """Return the value as the gateway would write it, if it would take it."""
+    if value is None or value.length is not None:
+        return None
+    try:
+        return encode(parse_result(msgspec.json.decode(base64.b64decode(value.base64)), catalogue))
+    except (ValueError, RecursionError):  # msgspec's, base64's and ours
+        return None
 
 
 class _NoAnswer(Exception):

@@ -340,6 +340,11 @@ def rules_revision(catalogue: Catalogue) -> int:
     return RULES_REVISION * _CATALOGUE_REVISIONS + catalogue.revision
 
 
+def split_revision(number: int) -> tuple[int, int]:
+    """Return the revisions of the package's rules and of the catalogue in a rules revision."""
+    return divmod(number, _CATALOGUE_REVISIONS)
+
+
 # The file's own shape. msgspec checks it; what it cannot express is checked below.
 
 _Pattern = Annotated[str, msgspec.Meta(min_length=1)]

@@ -20,6 +20,7 @@ would send, `medallero doctor` with what is on the topic. The checks, by their k
 ``contradiction``      one result says two things: did not start, and a mark
 ``phases``             the results of a unit disagree about its phase
 ``conflict``           two results of one competitor in one unit, of the same version
+``no_medal``           a final without gold, or a bronze match without bronze (``without_medals``)
 =====================  ==========================================================================
 """
 
@@ -51,6 +52,7 @@ Kind = Literal[
     "contradiction",
     "phases",
     "conflict",
+    "no_medal",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
@@ -95,6 +97,39 @@ def examine(
     findings.extend(_heats_as_finals(phases))
     findings.sort(key=lambda it: (KINDS.index(it.kind), it.sport, it.units))
     return findings
+
+
+def without_medals(results: Iterable[Result], catalogue: Catalogue) -> list[Finding]:
+    """Return the finals in which nobody takes gold, and the bronze matches without a bronze.
+
+    Only for whole units: of a part of a unit the winner may be missing. Left out are units with
+    unofficial results, with a medal that officials gave, and those in which nobody competed.
+    """
+    units, _ = _by_unit(results)
+    findings = []
+    for (sport, unit), its_results in sorted(units.items()):
+        counted = [it for it in its_results if it.status != "withdrawn"]
+        phase = _phase_of(catalogue.sports[sport], unit, counted)
+        medal = {"final": "gold", "bronze": "bronze"}.get(phase)
+        if medal is None or not any(_competed(catalogue.sports[sport], it) for it in counted):
+            continue
+        if any(it.status != "official" or it.medal is not None for it in counted):
+            continue
+        if all(row.medal != medal for row in unit_standings(counted, catalogue)):
+            findings.append(
+                Finding(
+                    "no_medal",
+                    sport,
+                    (unit,),
+                    f"{shown(unit)}: nobody takes {medal}",
+                    "correct the ranks or outcomes; leave it if the place is vacant",
+                )
+            )
+    return findings
+
+
+def _competed(sport: Sport, result: Result) -> bool:
+    return result.irm is None or sport.irm_class(result.irm) is None
 
 
 def comparable(unit: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import click
@@ -11,8 +12,26 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from medallero.checks import DoctorSettings, Finding, State, examine
-from medallero.terminal import echo_json, quiet_libraries, read_settings, reading_bar, stdout
+from medallero.checks import (
+    MOST_NOTES,
+    DoctorSettings,
+    Finding,
+    State,
+    examine,
+    read_notes,
+    scan_results,
+    sendable_of,
+)
+from medallero.terminal import (
+    CannotDo,
+    echo_json,
+    quiet_libraries,
+    read_catalogue,
+    read_settings,
+    reading_bar,
+    stdout,
+)
+from medallero.topic import TopicUnavailable
 
 FAILED: Final = 1
 
@@ -25,12 +44,22 @@ _SIGNS: Final[dict[State, tuple[str, str]]] = {
 
 @click.command(name="doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as a JSON array.")
-def command(as_json: bool) -> None:
+@click.option("--quick", is_flag=True, help="Do not read the results topic.")
+@click.option(
+    "--rejected",
+    "rejected",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the rejected records that the gateway would take to this file, for `send`.",
+)
+def command(as_json: bool, quick: bool, rejected: Path | None) -> None:
     """Check what is reachable and configured, and say what to do about what is not.
 
     It looks at the catalogue, Kafka and its topics, the gateway (HTTP and gRPC), Redis, the
-    standings in it, each worker, how far the workers are behind, conflicts (one version of a
-    result with two contents), and records on the topic that are no results.
+    standings in it, each worker, how far the workers are behind, and then, unless --quick is
+    given, at every result: conflicts (one version of a result with two contents), two spellings
+    of one event, events that the catalogue does not know, several finals of one event or several
+    medals of one faculty in it, results that contradict each other, medals that nobody takes, and
+    records that are no results.
 
     Addresses are taken from the same environment variables that the processes themselves read
     (MEDALLERO_KAFKA, MEDALLERO_REDIS, MEDALLERO_HTTP_PORT, MEDALLERO_GRPC_PORT …).
@@ -45,7 +74,10 @@ def command(as_json: bool) -> None:
     """
     quiet_libraries()
     settings = read_settings(DoctorSettings)
-    findings = asyncio.run(_examine(settings))
+    if rejected is not None:
+        _write_rejected(settings, rejected)
+        return
+    findings = asyncio.run(_examine(settings, quick=quick))
     if as_json:
         echo_json([it._asdict() for it in findings], indent=2)
     else:
@@ -53,9 +85,35 @@ def command(as_json: bool) -> None:
     raise SystemExit(FAILED if any(it.state == "fail" for it in findings) else 0)
 
 
-async def _examine(settings: DoctorSettings) -> list[Finding]:
-    with reading_bar("examining") as progress:
-        return [finding async for finding in examine(settings, progress)]
+async def _examine(settings: DoctorSettings, *, quick: bool) -> list[Finding]:
+    with reading_bar("reading the results") as progress:
+        return [finding async for finding in examine(settings, progress, quick=quick)]
+
+
+def _write_rejected(settings: DoctorSettings, path: Path) -> None:
+    catalogue = read_catalogue(settings)
+
+    async def read() -> list[bytes]:
+        notes = await read_notes(settings, catalogue, MOST_NOTES)
+        with reading_bar("reading the results") as progress:
+            found, _ = await scan_results(settings, catalogue, notes, progress)
+        return sendable_of(notes, found)
+
+    try:
+        values = asyncio.run(read())
+    except TopicUnavailable as error:
+        raise CannotDo(error.problem, error.remedy) from None
+    if not values:
+        stdout().print("The gateway would take none of the rejected records; nothing was written.")
+        return
+    try:
+        path.write_bytes(b"".join(value + b"\n" for value in values))
+    except OSError as error:
+        raise CannotDo(f"{path} cannot be written: {error.strerror or error}.") from None
+    stdout().print(
+        f"{len(values):,} records written. Look at them, then: medallero send {path}",
+        soft_wrap=True,
+    )
 
 
 def _show(findings: Sequence[Finding]) -> None:
