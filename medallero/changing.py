@@ -285,9 +285,10 @@ async def _send(results: Sequence[Result], gateway: GatewayAddress) -> None:
         await client.close()
     if report.failure:
         arrived = f" {report.accepted:,} of {len(results):,} arrived." if many else ""
+        again = "Run the command again: it will see whether the change arrived."
         raise CannotDo(
             f"Not delivered: {report.failure}.{arrived}",
-            "Run the command again: it will see whether the change arrived.",
+            f"{report.remedy}\n{again}" if report.remedy else again,
         )
     if rejected and not many:
         raise CannotDo(f"The gateway rejected it. {rejected[0]}.")

@@ -45,7 +45,7 @@ _STALE_AFTER: Final = 10.0
 _LAG_THAT_IS_MUCH: Final = 10_000
 #: Notes of rejected records that are looked at, the latest ones.
 MOST_NOTES: Final = 50_000
-_UP: Final = "start it with `medallero up`"
+_UP: Final = "start it with `medallero up`; if it runs elsewhere, `source DIR/env` (DIR: its data)"
 
 
 class DoctorSettings(CommonSettings):

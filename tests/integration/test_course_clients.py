@@ -31,7 +31,13 @@ HEADERS: tuple[dict[str, str], ...] = (
     JSON | {"Connection": "close"},
 )
 #: Further spellings of each path.
-SPELLINGS: tuple[Callable[[str], str], ...] = (str, str.upper, lambda path: f"{path}/")
+SPELLINGS: tuple[Callable[[str], str], ...] = (
+    str,
+    str.upper,
+    lambda path: f"{path}/",
+    lambda path: f"/{path}",  # a host that ends in a slash
+    lambda path: f"{path}?run=1",
+)
 
 Post = Callable[[str, bytes, dict[str, str]], tuple[int, Any]]
 
