@@ -508,8 +508,8 @@ def _result() -> Schema:
         "faculty": {"type": "string", "description": "name or alias"},
         "mark": {
             "type": ["string", "number"],
-            "description": "[[h:]m:]s[.fff] or a decimal, also with a comma",
-            "examples": ["55.78", "3:10.61", "2:06:26", 8.35],
+            "description": "[[h:]m:]s[.ffff] or a decimal, also with a comma; above 0 if a time",
+            "examples": ["55.78", "3:10.61", "2:06:26", 8.35, "276.7867"],
         },
         "outcome": {"enum": ["won", "lost", "tied"]},
         "rank": {"type": "integer", "minimum": 1, "maximum": MAX_RANK},

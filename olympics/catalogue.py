@@ -85,6 +85,7 @@ class Event(msgspec.Struct, frozen=True):
     order: Order | None = None
     phase: Phase | None = None
     two_bronzes: bool | None = None
+    times: bool | None = None
     title: str | None = None
     titles: tuple[tuple[str, str], ...] = ()
 
@@ -114,7 +115,7 @@ class Sport(msgspec.Struct, frozen=True, dict=True):
     two_bronzes: bool
     #: pairs of a language (ISO 639, two letters) and the title in it
     titles: tuple[tuple[str, str], ...] = ()
-    #: where lower is better, marks are times, and are shown as such
+    #: where lower is better, marks are times: shown as such, and never 0 or less
     times: bool = False
     #: pairs of an invalid-result mark and its class: all that have one in this sport
     irm: tuple[tuple[str, IrmClass], ...] = tuple(sorted(_IRM_CLASSES.items()))
@@ -131,6 +132,15 @@ class Sport(msgspec.Struct, frozen=True, dict=True):
         """Return whether both losers take bronze if ``unit`` is a semi-final."""
         said = self._two_bronzes_of(unit)
         return self.two_bronzes if said is None else said
+
+    def times_of(self, unit: str) -> bool:
+        """Return whether marks of ``unit`` are times: shown as such, and never 0 or less."""
+        said = self._times_of(unit)
+        return self.times and self.order_of(unit) == "lower" if said is None else said
+
+    def has_times(self) -> bool:
+        """Return whether there may be a unit whose marks are times."""
+        return self.times or any(it.times for it in self.events)
 
     def rules_of(self, unit: str) -> UnitRules:
         """Return order, phase and two_bronzes of ``unit`` together."""
@@ -175,6 +185,10 @@ class Sport(msgspec.Struct, frozen=True, dict=True):
     def _two_bronzes_of(self) -> Callable[[str], bool | None]:
         said = [(it.patterns, it.two_bronzes) for it in self.events if it.two_bronzes is not None]
         return first_match(said)
+
+    @functools.cached_property
+    def _times_of(self) -> Callable[[str], bool | None]:
+        return first_match([(it.patterns, it.times) for it in self.events if it.times is not None])
 
     @functools.cached_property
     def _titled_by(self) -> Callable[[str], Event | None]:
@@ -379,6 +393,7 @@ class _RawEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     order: Order | None = None
     phase: Phase | None = None
     two_bronzes: bool | None = None
+    times: bool | None = None
     title: str | None = None
     titles: dict[_Language, str] = {}
 
@@ -459,6 +474,7 @@ def _event(raw: _RawEvent, file: str, place: str) -> Event:
         order=raw.order,
         phase=raw.phase,
         two_bronzes=raw.two_bronzes,
+        times=raw.times,
         title=_title(raw.title, file, f"{place}.title"),
         titles=_titles(raw.titles, file, place),
     )
@@ -466,7 +482,7 @@ def _event(raw: _RawEvent, file: str, place: str) -> Event:
         raise CatalogueError(
             file,
             place,
-            "expected beside units and words: order, phase, two_bronzes, title or titles",
+            "expected beside units and words: order, phase, two_bronzes, times, title or titles",
         )
     return event
 
@@ -488,10 +504,10 @@ def _patterns(raw: _RawEvent, file: str, place: str) -> Patterns:
 
 
 def _counted_by(sport: Sport) -> list[Any]:
-    events = [(it.patterns, it.order, it.phase, it.two_bronzes) for it in sport.events]
+    events = [(it.patterns, it.order, it.phase, it.two_bronzes, it.times) for it in sport.events]
     return [
-        *(sport.name, sport.code, sport.order, sport.two_bronzes, sport.irm),
-        [event for event in events if event[1:] != (None, None, None)],
+        *(sport.name, sport.code, sport.order, sport.two_bronzes, sport.times, sport.irm),
+        [event for event in events if event[1:] != (None, None, None, None)],
     ]
 
 

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from olympics.catalogue import Catalogue, Sport
 from olympics.result import (
+    COMPETITOR_LENGTH,
     MAX_AGE,
     NAME_LENGTH,
-    UNIT_LENGTH,
     Competitor,
     Result,
     ResultError,
@@ -27,7 +27,8 @@ from olympics.synonyms import Given, agreed, is_given, meanings
 from olympics.text import shown
 from olympics.words import ENTRY_UNIT_PREFIX as ENTRY_UNIT_PREFIX
 
-ENTRY_ID_LENGTH: Final = UNIT_LENGTH - len(ENTRY_UNIT_PREFIX)
+#: The id is also the competitor's; shorter by what stands before it in the unit.
+ENTRY_ID_LENGTH: Final = COMPETITOR_LENGTH - len(ENTRY_UNIT_PREFIX)
 
 
 def parse_entry(

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from olympics.mark import thousandths_of
+from olympics.mark import mark_of
 from olympics.result import Medal, Outcome, Phase, Result, Status
 
 UNOFFICIAL: Final = 0
@@ -27,7 +27,9 @@ class Latest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     can be compared without their records. ``conflict`` says that at this version and status more
     than one content was seen. ``offset`` is the place, in its partition of the results topic, of
     the record that made it what it is: the result itself or, of a conflict, the later of the two.
-    ``mark`` is in thousandths. ``name`` and ``competitor`` are the competitor's name and id.
+    ``mark`` is in thousandths, rounded down, and ``ten_thousandths`` (0 to 9) is what is missing;
+    see :meth:`exact_mark`. (Marks were exact to the thousandth once.) ``name`` and ``competitor``
+    are the competitor's name and id.
 
     Encoded as an array: fields may be added at the end with a default, never moved or removed.
     """
@@ -46,6 +48,12 @@ class Latest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     medal: Medal | None
     name: str | None
     competitor: str
+    ten_thousandths: int = 0
+
+    def exact_mark(self) -> int | None:
+        """Return the mark as ``olympics.mark`` has it: in ten-thousandths."""
+        mark = self.mark
+        return None if mark is None else mark * 10 + self.ten_thousandths
 
 
 def latest_of(result: Result, data: bytes, offset: int) -> Latest:
@@ -53,7 +61,11 @@ def latest_of(result: Result, data: bytes, offset: int) -> Latest:
 
     The bytes of a digest have the order of its number, so they need not become one.
     """
-    mark = result.mark
+    mark, ten_thousandths = None, 0
+    if result.mark is not None:
+        exact = mark_of(result.mark)
+        assert exact is not None  # its reader has seen to that
+        mark, ten_thousandths = divmod(exact, 10)
     competitor = result.competitor
     return Latest(
         result.version,
@@ -63,13 +75,14 @@ def latest_of(result: Result, data: bytes, offset: int) -> Latest:
         offset,
         result.phase,
         result.faculty,
-        None if mark is None else thousandths_of(mark),
+        mark,
         result.outcome,
         result.rank,
         result.irm,
         result.medal,
         competitor.name,
         competitor.id,
+        ten_thousandths,
     )
 
 

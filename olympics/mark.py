@@ -1,8 +1,9 @@
-"""Marks: times, distances and points as exact integer thousandths.
+"""Marks: times, distances and points as exact whole ten-thousandths.
 
 Accepted are decimals (``55.78``, ``55,78``, ``-1.5``) and times (``3:10.61``, ``2:06:26``), as text
-or as number. Nothing is rounded: what does not fit three decimals is refused. The canonical text,
-which goes onto the topic, always has three decimals: ``190.610``.
+or as number, and other spellings of the same (``olympics.mark_spelling``). Nothing is rounded: what
+does not fit four decimals is refused. The canonical text, which goes onto the topic, has three
+decimals, and a fourth where that is not zero: ``190.610``, ``276.7867``.
 """
 
 from __future__ import annotations
@@ -11,50 +12,76 @@ import re
 from decimal import Decimal
 from functools import lru_cache
 
-# Below 10**12 thousandths (nine digits before the point) every mark with three decimals has its
+from olympics.mark_spelling import plain_spelling, remedy_for
+
+# Below 10**13 ten-thousandths (nine digits before the point) every mark with four decimals has its
 # own nearest float, so that marks sent as JSON numbers are exact too.
-MARK_LIMIT = 10**12
+MARK_LIMIT = 10**13
+#: how many make one second, metre or point
+UNIT_OF_MARKS = 10_000
 
 EXPECTED_MARK = (
-    "a mark: a time ([h:]mm:ss.fff), or a decimal number of at most nine digits and three decimals"
+    "a mark: a time ([h:]mm:ss.ffff), or a decimal number of at most nine digits and four decimals"
 )
 
 
-def parse_mark(value: object) -> int:
-    """Return the exact thousandths of a mark: text, int, float or Decimal.
+def parse_mark(value: object, *, time: bool | None = None) -> int:
+    """Return the exact ten-thousandths of a mark: text, int, float or Decimal.
+
+    *time*: whether marks are times where this one was reached; None if that is not known. It
+    decides only how units are read: in ``1'02"34`` and ``6.12m``.
 
     Raises ValueError, which says what was expected, also for any other type.
     """
+    if isinstance(value, str) and _of_text(value) is None:
+        spelling = plain_spelling(value, time=time)
+        value = value if spelling is None else spelling
+    return plain_mark(value)
+
+
+def plain_mark(value: object) -> int:
+    """Return what :func:`parse_mark` does, of text only if it is a plain decimal or time."""
     if isinstance(value, str):
-        thousandths = _of_text(value)
+        mark = _of_text(value)
     elif isinstance(value, bool):
-        thousandths = None
+        mark = None
     elif isinstance(value, int):
-        thousandths = value * 1000
+        mark = value * UNIT_OF_MARKS
     elif isinstance(value, float):
-        thousandths = _of_float(value)
+        mark = _of_float(value)
     elif isinstance(value, Decimal):
-        thousandths = _of_decimal(value)
+        mark = _of_decimal(value)
     else:
-        thousandths = None
-    if thousandths is None or not -MARK_LIMIT < thousandths < MARK_LIMIT:
+        mark = None
+    if mark is None or not -MARK_LIMIT < mark < MARK_LIMIT:
         raise ValueError(f"expected {EXPECTED_MARK}")
-    return thousandths
+    return mark
 
 
-def format_mark(thousandths: int) -> str:
-    """Return the canonical text of a mark: ``190610`` is ``"190.610"``."""
-    whole, decimals = divmod(abs(thousandths), 1000)
-    return f"{'-' if thousandths < 0 else ''}{whole}.{decimals:03d}"
+def why_no_mark(value: object, *, time: bool | None = None) -> str | None:
+    """Return what a sender can do about a value that is no mark; None if there is no advice."""
+    if isinstance(value, str):
+        return remedy_for(value, time=time)
+    if isinstance(value, float | Decimal):
+        # Of a float the shortest decimal is meant, and sums of floats have many.
+        return remedy_for(str(value), time=time)
+    return None
 
 
-def shown_mark(thousandths: int, *, time: bool) -> str:
-    """Return a mark as lists of results print it: ``62410`` as a *time* is ``"1:02.41"``.
+def format_mark(mark: int) -> str:
+    """Return the canonical text of a mark: ``1906100`` is ``"190.610"``."""
+    whole, decimals = divmod(abs(mark), UNIT_OF_MARKS)
+    thousandths, last = divmod(decimals, 10)
+    return f"{'-' if mark < 0 else ''}{whole}.{thousandths:03d}{last or ''}"
 
-    Two decimals, three if the third is not zero; none in a time of whole seconds from an hour on.
+
+def shown_mark(mark: int, *, time: bool) -> str:
+    """Return a mark as lists of results print it: ``624100`` as a *time* is ``"1:02.41"``.
+
+    Two decimals, more if they are not zero; none in a time of whole seconds from an hour on.
     """
-    whole, decimals = divmod(abs(thousandths), 1000)
-    fraction = f".{decimals:03d}" if decimals % 10 else f".{decimals // 10:02d}"
+    whole, decimals = divmod(abs(mark), UNIT_OF_MARKS)
+    fraction = f".{decimals:04d}".removesuffix("0").removesuffix("0")
     text = str(whole)
     if time and whole >= 60:
         minutes, seconds = divmod(whole, 60)
@@ -64,22 +91,22 @@ def shown_mark(thousandths: int, *, time: bool) -> str:
             text = f"{hours}:{minutes:02d}:{seconds:02d}"
             if not decimals:
                 fraction = ""
-    return f"{'-' if thousandths < 0 else ''}{text}{fraction}"
+    return f"{'-' if mark < 0 else ''}{text}{fraction}"
 
 
 @lru_cache(maxsize=65_536)
-def thousandths_of(text: str) -> int | None:
-    """Return the thousandths of a canonical mark; None if ``format_mark`` cannot have made it.
+def mark_of(text: str) -> int | None:
+    """Return the mark that a canonical text says; None if ``format_mark`` cannot have made it.
 
     The way back from the topic. Marks of a sport lie close together, so most were seen before.
     """
     if _CANONICAL(text) is None or text == "-0.000":
         return None
     # Exact: below the limit a mark's nearest float is nearer to it than to any other mark.
-    return round(float(text) * 1000)
+    return round(float(text) * UNIT_OF_MARKS)
 
 
-_CANONICAL = re.compile(r"-?(?:0|[1-9][0-9]{0,8})\.[0-9]{3}", re.ASCII).fullmatch
+_CANONICAL = re.compile(r"-?(?:0|[1-9][0-9]{0,8})\.[0-9]{3}[1-9]?", re.ASCII).fullmatch
 
 # The lengths are bounded, so that nobody makes int() chew on a megabyte of digits. In a time only
 # the first part may be of any size: 90:30 is ninety minutes, 3:75 is a slip of somebody's finger.
@@ -96,13 +123,13 @@ def _of_text(text: str) -> int | None:
     left, _, right = text.partition(".")
     # Hundredths without a colon, as most marks are, need no regular expression.
     if len(right) == 2 and 1 <= len(left) <= 9 and (left + right).isdecimal() and text.isascii():
-        return int(left) * 1000 + int(right) * 10
+        return int(left) * UNIT_OF_MARKS + int(right) * 100
     match = _TEXT(text.strip())
     if match is None:
         return None
     sign, number, hours, of_hour, minutes, seconds, decimals = match.groups()
     decimals = (decimals or "").rstrip("0")
-    if len(decimals) > 3:
+    if len(decimals) > 4:
         return None
     if number is not None:
         whole = int(number)
@@ -110,17 +137,17 @@ def _of_text(text: str) -> int | None:
         whole = (int(hours) * 60 + int(of_hour)) * 60 + int(seconds)
     else:
         whole = int(minutes) * 60 + int(seconds)
-    thousandths: int = whole * 1000 + int(decimals.ljust(3, "0"))
-    return -thousandths if sign == "-" else thousandths
+    mark: int = whole * UNIT_OF_MARKS + int(decimals.ljust(4, "0"))
+    return -mark if sign == "-" else mark
 
 
 def _of_float(value: float) -> int | None:
     if not -MARK_LIMIT < value < MARK_LIMIT:  # also false for NaN
         return None
-    thousandths = round(value * 1000)
+    mark = round(value * UNIT_OF_MARKS)
     # Division is correctly rounded: this holds if, and only if, the float is the nearest one to a
-    # number of three decimals, which is the number that its writer meant.
-    return thousandths if thousandths / 1000 == value else None
+    # number of four decimals, which is the number that its writer meant.
+    return mark if mark / UNIT_OF_MARKS == value else None
 
 
 def _of_decimal(value: Decimal) -> int | None:

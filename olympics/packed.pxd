@@ -15,8 +15,10 @@ cdef enum:
     TRUE = 0xC3
     BYTES = 0xC4  # a length in one byte follows
     #: of Latest, in its order
-    FIELDS = 14
+    FIELDS = 15
     LATEST = 0x90 | FIELDS
+    #: as it was before marks had ten-thousandths
+    SHORT_LATEST = 0x90 | 14
     DIGEST_SIZE = 8
 
 

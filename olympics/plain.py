@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from olympics.catalogue import Catalogue
-from olympics.mark import format_mark, parse_mark
+from olympics.mark import format_mark, plain_mark
 from olympics.result import (
     COMPETITOR_LENGTH,
     MAX_AGE,
@@ -69,6 +69,13 @@ def read_plain(data: bytes | msgspec.Raw, catalogue: Catalogue) -> PlainResult |
         or result.faculty not in catalogue.faculties
     ):
         return None
+    mark = result.mark
+    if (
+        mark is not UNSET
+        and (mark == "0.000" or mark[0] == "-")
+        and catalogue.sports[result.sport].times_of(unit)
+    ):
+        return None
     competitor = result.competitor
     name = competitor.id if competitor.name is UNSET else competitor.name
     # One look at all texts: a space at an end, or a double one, makes a double one here. A name
@@ -91,7 +98,7 @@ _decode: Final = msgspec.json.Decoder(PlainResult).decode
 # equal; a whole number and the same number as a float are the same mark.
 @lru_cache(maxsize=65_536)
 def _canonical_mark(value: str | int | float) -> str:
-    return format_mark(parse_mark(value))
+    return format_mark(plain_mark(value))
 
 
 def _has_evidence(result: PlainResult) -> bool:

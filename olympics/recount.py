@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import NamedTuple
 
 from olympics.catalogue import Catalogue, Sport
@@ -186,8 +187,8 @@ class _Ranks:
         """Whether a result has no rank whatever is written beside its invalid-result mark."""
         return _irm_class(self._sport, result) in ("disqualified", "out_of_competition")
 
-    def _key(self, mark: str) -> int:
-        return self._sign * int(mark.replace(".", ""))
+    def _key(self, mark: str) -> Decimal:
+        return self._sign * Decimal(mark)
 
 
 class _UnitRules:

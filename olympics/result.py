@@ -13,7 +13,14 @@ from unicodedata import is_normalized
 import msgspec
 
 from olympics.catalogue import Catalogue, Sport, UnknownName
-from olympics.mark import EXPECTED_MARK, format_mark, parse_mark, thousandths_of
+from olympics.mark import (
+    EXPECTED_MARK,
+    format_mark,
+    mark_of,
+    parse_mark,
+    plain_mark,
+    why_no_mark,
+)
 from olympics.rsc import RSC_LENGTH, default_phase, parse_rsc
 from olympics.text import canonical_text, is_canonical, shown
 from olympics.words import Medal as Medal
@@ -21,7 +28,7 @@ from olympics.words import Outcome as Outcome
 from olympics.words import Phase as Phase
 from olympics.words import Status as Status
 
-UNIT_LENGTH: Final = 64
+UNIT_LENGTH: Final = 128
 COMPETITOR_LENGTH: Final = 64
 NAME_LENGTH: Final = 200
 IRM_LENGTH: Final = 16
@@ -101,7 +108,7 @@ def parse_result(raw: object, catalogue: Catalogue) -> Result:
         faculty=faculty_of(get("faculty"), "faculty", catalogue),
         status=_word(status, "status", _STATUSES) or "official",
         version=whole_number(version, "version", 1, MAX_VERSION) or 1,
-        mark=None if mark is None else _mark(mark),
+        mark=None if mark is None else _mark(mark, sport, unit),
         outcome=None if outcome is None else _word(outcome, "outcome", _OUTCOMES),
         rank=None if rank is None else whole_number(rank, "rank", 1, MAX_RANK),
         irm=None if irm is None else _irm(irm),
@@ -151,10 +158,16 @@ def decode(data: bytes, catalogue: Catalogue) -> Result:
         _refuse_contradiction(sport, unit, catalogue)
     if mark is None:
         _require_evidence(result)
-    elif thousandths_of(mark) is None:
-        raise ResultError(
-            "mark", f"expected a decimal number with three decimals, got {shown(mark)}"
-        )
+    else:
+        number = mark_of(mark)
+        if number is None:
+            raise ResultError(
+                "mark",
+                "expected a decimal number with three decimals, or four if the last is not zero, "
+                f"got {shown(mark)}",
+            )
+        if number <= 0:
+            _refuse_no_time(number, sport, unit)
     if result.irm is not None and not _is_canonical_irm(result.irm):
         raise ResultError("irm", f"expected {_IRM} in capitals, got {shown(result.irm)}")
     return result
@@ -349,13 +362,38 @@ def _word(value: object, field: str, words: Mapping[str, _Word]) -> _Word | None
     raise ResultError(field, f"expected one of {listed}; got {shown(value)}")
 
 
-def _mark(value: object) -> str | None:
+def _mark(value: object, sport: Sport, unit: str) -> str | None:
     if isinstance(value, str) and not value.strip():
         return None
     try:
-        return format_mark(parse_mark(value))
+        # Most marks are plain numbers, which mean the same whatever is measured.
+        number = plain_mark(value)
     except ValueError:
-        raise ResultError("mark", f"expected {EXPECTED_MARK}; got {shown(value)}") from None
+        number = _spelled_mark(value, sport, unit)
+    if number <= 0:
+        _refuse_no_time(number, sport, unit)
+    return format_mark(number)
+
+
+def _spelled_mark(value: object, sport: Sport, unit: str) -> int:
+    time = True if sport.times_of(unit) else None if sport.order_of(unit) == "lower" else False
+    try:
+        return parse_mark(value, time=time)
+    except ValueError:
+        advice = why_no_mark(value, time=time)
+        raise ResultError(
+            "mark",
+            f"expected {EXPECTED_MARK}; got {shown(value)}" + (f": {advice}" if advice else ""),
+        ) from None
+
+
+def _refuse_no_time(number: int, sport: Sport, unit: str) -> None:
+    if sport.times_of(unit):
+        raise ResultError(
+            "mark",
+            f"expected a time above 0, got {format_mark(number)}: without a time, leave mark out "
+            "and give irm (DNS, DNF, DSQ …)",
+        )
 
 
 def _irm(value: object) -> str | None:

@@ -67,7 +67,8 @@ class Tally:
 
         What survives and was not there before is put into *changes*, if somebody wants it, encoded,
         under the unit's key, a NUL and the competitor: no text of a result contains one. Results
-        of sports and faculties that the catalogue does not have are left out.
+        of sports and faculties that the catalogue does not have are left out, and so are times of
+        0 and less: state that other rules accepted may have such.
 
         Returns the highest offset, or -1.
         """
@@ -76,12 +77,15 @@ class Tally:
             units, more, highest = self._counter.put(units, self._units, self._whole, changes)
             self._add(*more)
         for key, encoded in units.items():
-            if key.partition(b"/")[0] not in self._names:
+            name, _, unit = key.partition(b"/")
+            sport = self._names.get(name)
+            if sport is None:
                 continue
             news = {
                 one: new
                 for one in encoded
                 if (new := decode_latest(one)).faculty in self._faculties
+                and (new.mark is None or new.mark > 0 or _is_mark(new, sport, unit.decode()))
             }
             if not news:
                 continue
@@ -248,6 +252,11 @@ class Tally:
             unit.count(result, +1)
 
 
+def _is_mark(result: Latest, sport: Sport, unit: str) -> bool:
+    mark = result.exact_mark()
+    return mark is None or mark > 0 or not sport.times_of(unit)
+
+
 def _counter(catalogue: Catalogue, rows: dict[str, dict[str, list[int]]]) -> "WholeUnits | None":
     if WholeUnits is None:
         return None
@@ -282,4 +291,5 @@ def _way(sport: Sport, rows: dict[str, list[int]]) -> "Way":
         rules(sport.order, None, sport.two_bronzes),
         lambda unit: rules(*sport.rules_of(unit)),
         any(it.phase is not None or it.two_bronzes is not None for it in sport.events),
+        sport.has_times(),
     )

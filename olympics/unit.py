@@ -108,7 +108,7 @@ class Unit:
         self.ranks: list[tuple[int, str]] = []
         for result in counted:
             if result.mark is not None and result.irm is None:
-                self.marks.append((self._key(result.mark), result.competitor))
+                self.marks.append((self._key(result), result.competitor))
             if (rank := self._own_rank(result)) is not None:
                 self.ranks.append((rank, result.competitor))
         self.marks.sort()
@@ -162,7 +162,7 @@ class Unit:
             self._holder = new
             phase_changes = new.phase != self.phase
         if new.mark is not None and new.irm is None:
-            insort(self.marks, (self._key(new.mark), new.competitor))
+            insort(self.marks, (self._key(new), new.competitor))
         if (rank := self._own_rank(new)) is not None:
             insort(self.ranks, (rank, new.competitor))
         self.count(new, +1)
@@ -176,7 +176,7 @@ class Unit:
         self.counted -= 1
         self.count(old, -1)
         if old.mark is not None and old.irm is None:
-            del self.marks[bisect_left(self.marks, (self._key(old.mark), old.competitor))]
+            del self.marks[bisect_left(self.marks, (self._key(old), old.competitor))]
         if (rank := self._own_rank(old)) is not None:
             del self.ranks[bisect_left(self.ranks, (rank, old.competitor))]
         if self._fixed_phase is not None:
@@ -260,7 +260,7 @@ class Unit:
         first = self._first_rank()
         rows: list[UnitPlace] = []
         with_provisional = sorted(
-            (self._key(result.mark), "")
+            (self._key(result), "")
             for result in self.latest.values()
             if result.status != WITHDRAWN and result.mark is not None and result.irm is None
         )
@@ -279,7 +279,10 @@ class Unit:
         rows.sort(key=lambda row: (row.rank is None, row.rank or 0, row.competitor))
         return iter(rows)
 
-    def _key(self, mark: int) -> int:
+    def _key(self, result: Latest) -> int:
+        """Return the mark of a result that has one, so that smaller is better."""
+        mark = result.exact_mark()
+        assert mark is not None
         return mark if self.lower_is_better else -mark
 
     def _own_rank(self, result: Latest) -> int | None:
@@ -293,7 +296,7 @@ class Unit:
         """Return the result's rank among *marks*, which are in order."""
         if result.rank is None and result.mark is not None and result.irm is None:
             # The empty text sorts before every competitor: ties share the first place.
-            return 1 + bisect_left(marks, (self._key(result.mark), ""))
+            return 1 + bisect_left(marks, (self._key(result), ""))
         return self._own_rank(result)
 
     def _first_rank(self) -> int | None:

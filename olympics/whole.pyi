@@ -21,6 +21,7 @@ Way = tuple[
     Rules,
     Callable[[str], Rules],
     bool,
+    bool,
 ]
 
 class WholeUnits:

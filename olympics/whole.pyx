@@ -11,6 +11,7 @@ that are not taken here: the caller knows all of it.
 from typing import get_args
 
 from olympics.latest import OFFICIAL, UNOFFICIAL, WITHDRAWN, head_of
+from olympics.mark import MARK_LIMIT
 from olympics.words import IRM_CLASSES, Medal, Outcome
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -26,6 +27,7 @@ from olympics.packed cimport (
     FALSE,
     LATEST,
     NIL,
+    SHORT_LATEST,
     TRUE,
     Cursor,
     Text,
@@ -55,6 +57,8 @@ cdef frozenset _MEDALS = frozenset([word.encode() for word in get_args(Medal)])
 cdef tuple _IRM_CLASSES = IRM_CLASSES
 cdef int _DISQUALIFIED = IRM_CLASSES.index("disqualified")
 cdef int _OUT_OF_COMPETITION = IRM_CLASSES.index("out_of_competition")
+# No mark is so far from nothing; a tenfold of it still fits.
+cdef int64_t _FAR = MARK_LIMIT
 cdef int64_t _OFFICIAL = OFFICIAL
 cdef int64_t _UNOFFICIAL = UNOFFICIAL
 cdef int64_t _WITHDRAWN = WITHDRAWN
@@ -71,7 +75,7 @@ cdef struct Entry:
     Text phase
     PyObject *row  # the counts of its faculty, which the caller keeps
     bint has_mark
-    int64_t mark
+    int64_t mark  # in ten-thousandths
     Text outcome
     int64_t rank  # 0: none
     Text irm
@@ -87,7 +91,7 @@ cdef class WholeUnits:
 
     *sports*: a sport's name, as it stands in a unit's key → (faculty → eight counts; an invalid-result
     mark → the place of its class in IRM_CLASSES; the sport's own rules; a unit → its rules; whether
-    units differ in more than their order). Rules are (lower is better; head-to-head; the phase, None if
+    units differ in more than their order; whether marks may be times). Rules are (lower is better; head-to-head; the phase, None if
     the results say it; the results' word for a phase → phase; what any result earns). A phase is (its
     word; whether the best of the officials' ranks is the first; what nothing but a mark earns with rank
     1, 2, 3, any later one, and in a draw). What is earned are places in the counts, of a split and of a
@@ -194,12 +198,15 @@ cdef class WholeUnits:
         """Take the next result; return whether it is one."""
         cdef Entry *entry
         cdef Text faculty, name
+        cdef int64_t ten_thousandths = 0
+        cdef bint short
         if self._size == self._room:
             self._grow()
         entry = &self._entries[self._size]
         entry.encoded.at = cursor.at
+        short = take_byte(cursor, SHORT_LATEST)
         if not (
-            take_byte(cursor, LATEST)
+            (short or take_byte(cursor, LATEST))
             and take_number(cursor, &entry.version)
             and take_number(cursor, &entry.status)
             and 0 <= entry.status <= _WITHDRAWN
@@ -228,10 +235,18 @@ cdef class WholeUnits:
             and take_text_or_nil(cursor, &entry.medal)
             and take_text_or_nil(cursor, &name)
             and take_text(cursor, &entry.competitor)
+            and (short or take_number(cursor, &ten_thousandths))
             and _is_utf8(&name)
             and _is_utf8(&entry.competitor)
         ):
             return False
+        if entry.has_mark:
+            if not (-_FAR < entry.mark < _FAR and 0 <= ten_thousandths <= 9):
+                return False
+            entry.mark = entry.mark * 10 + ten_thousandths
+            # Not counted where marks are times; which units these are is the caller's to say.
+            if entry.mark <= 0 and sport[5]:
+                return False
         if entry.outcome.at != NULL or entry.irm.at != NULL or entry.medal.at != NULL:
             if not (
                 (entry.outcome.at == NULL or as_bytes(&entry.outcome) in _OUTCOMES)

@@ -85,12 +85,16 @@ cdef class CanonicalReader:
 
     cdef dict _sports
     cdef dict _faculties
+    cdef frozenset _timed  # the sports of which some marks are times
     cdef uint32_t _partition
     cdef uint32_t _partitions
 
     def __init__(self, catalogue, int partition, int partitions):
         self._sports = {name.encode(): sport for name, sport in catalogue.sports.items()}
         self._faculties = {name.encode(): encode(name) for name in catalogue.faculties}
+        self._timed = frozenset(
+            [name.encode() for name, sport in catalogue.sports.items() if sport.has_times()]
+        )
         self._partition = partition
         self._partitions = partitions
 
@@ -159,7 +163,8 @@ cdef class CanonicalReader:
         cdef Py_ssize_t key_size = PyBytes_GET_SIZE(key)
         cdef const uint8_t *slash
         cdef Py_ssize_t part
-        cdef int64_t version, age, thousandths
+        cdef int64_t version, age, mark, thousandths
+        cdef int ten_thousandths = 0
         cdef int64_t rank = 0
         cdef bint has_mark = False
         cdef uint8_t digest[DIGEST_SIZE]
@@ -205,9 +210,16 @@ cdef class CanonicalReader:
         if not _number(&cursor, _MAX_VERSION, &version) or version == 0:
             return None
         if _take(&cursor, b',"mark":"', 9):
-            if not _mark(&cursor, &thousandths):
+            if not _mark(&cursor, &mark):
+                return None
+            # Not every sport has such marks; which unit has them is the caller's to say.
+            if mark <= 0 and name_of_key[:part] in self._timed:
                 return None
             has_mark = True
+            ten_thousandths = mark % 10
+            if ten_thousandths < 0:  # as C divides, and Python does not
+                ten_thousandths += 10
+            thousandths = (mark - ten_thousandths) // 10
         if _take(&cursor, b',"outcome":"', 12):
             outcome = _word(&cursor, _OUTCOMES)
             if outcome is None:
@@ -268,6 +280,7 @@ cdef class CanonicalReader:
         _put_encoded(&packed, medal)
         put_text_or_nil(&packed, &name)
         put_text(&packed, &competitor)
+        put_number(&packed, ten_thousandths)
         return PyBytes_FromStringAndSize(<const char *>packed.data, packed.size)
 
 
@@ -349,8 +362,8 @@ cdef inline bint _number(Cursor *cursor, int64_t highest, int64_t *number) noexc
     return True
 
 
-cdef inline bint _mark(Cursor *cursor, int64_t *thousandths) noexcept:
-    """Read a mark as ``format_mark`` writes it, and the quote behind it."""
+cdef inline bint _mark(Cursor *cursor, int64_t *mark) noexcept:
+    """Read a mark as ``format_mark`` writes it, in ten-thousandths, and the quote behind it."""
     cdef bint negative = _take(cursor, b"-", 1)
     cdef int64_t whole
     cdef const uint8_t *at
@@ -358,19 +371,24 @@ cdef inline bint _mark(Cursor *cursor, int64_t *thousandths) noexcept:
         return False
     at = cursor.at
     if (
-        cursor.end - at < 5
+        cursor.end - at < 6
         or at[0] != 0x2E
         or not 0x30 <= at[1] <= 0x39
         or not 0x30 <= at[2] <= 0x39
         or not 0x30 <= at[3] <= 0x39
-        or at[4] != 0x22
     ):
         return False
-    whole = whole * 1000 + (at[1] - 0x30) * 100 + (at[2] - 0x30) * 10 + (at[3] - 0x30)
-    if negative and whole == 0:
+    whole = whole * 10000 + (at[1] - 0x30) * 1000 + (at[2] - 0x30) * 100 + (at[3] - 0x30) * 10
+    at += 4
+    if 0x31 <= at[0] <= 0x39:  # written only if it is not zero
+        whole += at[0] - 0x30
+        at += 1
+        if at == cursor.end:
+            return False
+    if at[0] != 0x22 or (negative and whole == 0):
         return False
-    cursor.at += 5
-    thousandths[0] = -whole if negative else whole
+    cursor.at = at + 1
+    mark[0] = -whole if negative else whole
     return True
 
 

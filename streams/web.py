@@ -105,7 +105,7 @@ class PrivateWeb(Service):
 
 
 def _standings(unit: Unit, offset: int, sport: Sport) -> dict[str, Any]:
-    times = unit.lower_is_better and sport.times
+    times = sport.times_of(unit.unit)
     titled = sport.titled_by(unit.unit)
     rows = [
         {
@@ -123,7 +123,7 @@ def _standings(unit: Unit, offset: int, sport: Sport) -> dict[str, Any]:
             "version": place.latest.version,
         }
         for place in unit.places()
-        for mark in (place.latest.mark,)
+        for mark in (place.latest.exact_mark(),)
     ]
     return {
         "sport": unit.sport,

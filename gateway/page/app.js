@@ -402,7 +402,7 @@ function messageView(text) {
 }
 
 function unitForm(sport) {
-  const input = make("input", { id: "unit", type: "text", maxlength: "64", required: "",
+  const input = make("input", { id: "unit", type: "text", maxlength: "128", required: "",
     autocomplete: "off", spellcheck: "false" });
   const form = make("form", { class: "find" }, make("h2", {}, word("findUnit")),
     make("label", { for: "unit" }, word("unitLabel")),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import get_args
 
 from olympics.catalogue import Catalogue
-from olympics.result import Phase, Result, encode, key_of, parse_result
+from olympics.result import UNIT_LENGTH, Phase, Result, encode, key_of, parse_result
 from tests.support.oracle import garbage
 
 Sent = tuple[bytes | None, bytes | None]
@@ -19,6 +19,7 @@ def games(catalogue: Catalogue, size: int, seed: int) -> Iterator[Result]:
     evidence: list[dict[str, object]] = [
         {"mark": "50.10"},
         {"mark": "2:06:26"},
+        {"mark": "276.7867"},
         {"mark": "49.99", "rank": 1},
         {"outcome": "won"},
         {"outcome": "lost", "irm": "DNS"},
@@ -35,12 +36,14 @@ def games(catalogue: Catalogue, size: int, seed: int) -> Iterator[Result]:
         {"age": 31},
         {},
     ]
+    units = [f"unidad {number} / ñ" for number in range(max(1, size // 30))]
+    units[-1] = units[-1].ljust(UNIT_LENGTH, "ñ")
     for _ in range(size):
         competitor = chance.randrange(6)
         yield parse_result(
             {
                 "sport": chance.choice(list(catalogue.sports)),
-                "unit": f"unidad {chance.randrange(max(1, size // 30))} / ñ",
+                "unit": chance.choice(units),
                 "phase": chance.choice(get_args(Phase)),
                 "competitor": {"id": f"c{competitor}", **people[competitor % len(people)]},
                 "faculty": chance.choice(list(catalogue.faculties)),

@@ -207,7 +207,7 @@ def test_a_withdrawn_result_can_be_brought_back(games: Stack) -> None:
         (("swimming", "near misses", "7", "--faculty", "x"), "faculty: expected"),
         (("swimming", "near misses", "7", "--mark", "58.4"), "Nothing would change"),
         (("swimming", "near misses", "7", "--clear", "mark"), "expected at least one of"),
-        (("swimming", "x" * 65, "7"), "64 characters"),
+        (("swimming", "x" * 129, "7"), "128 characters"),
     ],
 )
 def test_what_cannot_be_corrected_is_told(

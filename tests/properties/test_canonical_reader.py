@@ -18,6 +18,7 @@ from olympics.result import (
     MAX_AGE,
     MAX_RANK,
     MAX_VERSION,
+    UNIT_LENGTH,
     Competitor,
     Result,
     decode,
@@ -27,7 +28,7 @@ from olympics.result import (
 from olympics.tally import Tally
 from olympics.text import canonical_text
 from streams.standings import COMPILED, Standings
-from tests.properties.games import CATALOGUE, IRMS, medals, outcomes, phases, statuses
+from tests.properties.games import CATALOGUE, IRMS, SPORTS, medals, outcomes, phases, statuses
 
 if COMPILED:
     from streams.canonical import CanonicalReader
@@ -73,8 +74,8 @@ def any_result(draw: st.DrawFn) -> Result:
     if status != "withdrawn" and (mark, outcome, medal, rank, irm) == (None,) * 5:
         mark = "0.000"
     return Result(
-        sport=draw(st.sampled_from(tuple(CATALOGUE.sports))),
-        unit=draw(texts(64).filter(lambda unit: len(unit) != 34)),
+        sport=draw(st.sampled_from(SPORTS)),
+        unit=draw(texts(UNIT_LENGTH).filter(lambda unit: len(unit) != 34)),
         phase=draw(phases),
         competitor=Competitor(
             draw(texts(64)),
@@ -172,7 +173,7 @@ def test_digests_of_every_length_are_those_of_python() -> None:
 
 @needs_the_compiled
 @settings(max_examples=200, deadline=None)
-@given(texts(64), st.integers(1, 300))
+@given(texts(UNIT_LENGTH), st.integers(1, 300))
 def test_a_key_is_recognised_in_its_own_partition_only(unit: str, partitions: int) -> None:
     key = key_of("boxing", unit)
     value = b'{"sport":"boxing","unit":"%b","phase":"round","competitor":{"id":"1"},' % (
@@ -265,11 +266,16 @@ FORMS = {
     "a mark of ten digits": (_result(mark='"1000000000.000"'), False),
     "a mark of nine": (_result(mark='"999999999.999"'), True),
     "a mark of two decimals": (_result(mark='"9.79"'), False),
-    "a mark of four decimals": (_result(mark='"9.7900"'), False),
+    "a mark of four decimals": (_result(mark='"276.7867"'), True),
+    "a mark of four decimals that ends in 0": (_result(mark='"9.7900"'), False),
+    "a mark of five decimals": (_result(mark='"9.79001"'), False),
+    "a mark of nine and four": (_result(mark='"-999999999.9999"'), True),
     "a mark that begins with 0": (_result(mark='"09.790"'), False),
     "a mark below nothing": (_result(mark='"-0.001"'), True),
+    "a mark just below nothing": (_result(mark='"-0.0001"'), True),
     "less than nothing, and nothing": (_result(mark='"-0.000"'), False),
     "a mark that does not end": (_result(mark='"9.790x'), False),
+    "a longer mark that does not end": (_result(mark='"9.7901x'), False),
     "no mark but a sign": (_result(mark='"-"'), False),
     "an irm": (_result(mark=None, irm='"W/O"'), True),
     "an irm of small letters": (_result(irm='"dns"'), False),
@@ -341,7 +347,7 @@ def test_what_was_cut_off_anywhere_is_left() -> None:
         Record(0, b"swimming/final2", _result()),
         Record(0, b"swimming/fina", _result()),
         Record(0, b"chess/final", _result(sport='"chess"')),
-        Record(0, b"swimming/" + b"a" * 65, _result(unit=f'"{"a" * 65}"')),
+        Record(0, b"swimming/" + b"a" * 129, _result(unit=f'"{"a" * 129}"')),
         Record(0, b"swimming/a  b", _result(unit='"a  b"')),
         Record(0, b"swimming/\xff", _result().replace(b"final", b"\xff", 1)),
     ],

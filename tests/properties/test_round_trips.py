@@ -16,8 +16,8 @@ from olympics.entry import coin, parse_entry
 from olympics.mark import (
     MARK_LIMIT,
     format_mark,
+    mark_of,
     parse_mark,
-    thousandths_of,
 )
 from olympics.plain import encode_plain, read_plain
 from olympics.result import Result, ResultError, decode, digest_of, encode, parse_result
@@ -29,7 +29,7 @@ GAMES = load_catalogue()
 
 _settings = settings(max_examples=150, deadline=None)
 
-thousandths = st.integers(1 - MARK_LIMIT, MARK_LIMIT - 1)
+marks = st.integers(1 - MARK_LIMIT, MARK_LIMIT - 1)
 
 # Any text that can be in a Python string, with more than chance's share of what is troublesome.
 any_text = st.text(
@@ -65,7 +65,7 @@ raw_results = st.fixed_dictionaries(
         "faculty": _field("Ingeniería", "agronomia", "ENGINEERING"),
     },
     optional={
-        "mark": _field("55.78", "3:10,61", 8, 8.95, "-1"),
+        "mark": _field("55.78", "3:10,61", 8, 8.95, "-1", "0.00", "276.7867", "1'02\"34", "6.12 m"),
         "outcome": _field("won", "L", "T", ""),
         "rank": _field(1, "2", "=3", 1.0),
         "irm": _field("DNS", "w/o", "dsq"),
@@ -96,7 +96,7 @@ plain_results = st.fixed_dictionaries(
             {"id": _tidy}, optional={"name": _tidy, "age": st.integers(0, 150)}
         ),
         "faculty": st.sampled_from(sorted(GAMES.faculties)),
-        "mark": st.sampled_from(["55.78", "3:10.61", "8", 8, 8.95, "-1,5"]),
+        "mark": st.sampled_from(["55.78", "3:10.61", "8", 8, 8.95, "276.7867", 276.7867]),
     },
     optional={
         "outcome": st.sampled_from(["won", "lost", "tied"]),
@@ -140,12 +140,16 @@ def test_what_keeps_to_the_documents_goes_the_short_way(raw: dict[str, Any]) -> 
         {"unit": " 100m"},
         {"unit": "100m  final"},
         {"unit": ""},
-        {"unit": "x" * 65},
+        {"unit": "x" * 129},
         {"competitor": {"id": 8}},
         {"competitor": {"id": "8", "name": "a\u0301"}},
         {"competitor": {"id": "8", "team": "A"}},
         {"mark": ""},
         {"mark": "fast"},
+        {"mark": "0.00"},
+        {"mark": -1},
+        {"mark": "58.40 s"},
+        {"mark": "５８"},
         {"mark": True},
         {"mark": None},
         {"version": 0},
@@ -159,6 +163,12 @@ def test_whatever_is_to_be_understood_or_refused_goes_the_long_way(change: dict[
     assert read_plain(json.dumps(A_RESULT).encode(), GAMES) is not None
 
     assert read_plain(json.dumps({**A_RESULT, **change}).encode(), GAMES) is None
+
+
+@pytest.mark.parametrize("mark", [0, "0.00", -1, "-1,5"])
+def test_marks_of_nothing_and_less_go_the_short_way_where_they_are_no_times(mark: object) -> None:
+    raw = {**A_RESULT, "mark": mark, "sport": "boxing"}
+    assert read_plain(json.dumps(raw).encode(), GAMES) is not None
 
 
 @settings(max_examples=300, deadline=None)
@@ -216,7 +226,7 @@ def test_a_damaged_record_is_refused_or_is_a_canonical_result(
     assert is_canonical(survivor.unit)
     assert is_canonical(competitor.id)
     assert competitor.name is None or is_canonical(competitor.name, joiners=True)
-    assert survivor.mark is None or thousandths_of(survivor.mark) is not None
+    assert survivor.mark is None or mark_of(survivor.mark) is not None
     assert parse_result(json.loads(encode(survivor)), CATALOGUE) == survivor
 
 
@@ -246,34 +256,34 @@ def test_the_reader_accepts_a_unit_exactly_if_it_is_canonical(unit: str) -> None
 
 
 @_settings
-@given(thousandths)
+@given(marks)
 @example(MARK_LIMIT - 1)
 @example(1 - MARK_LIMIT)
 def test_a_mark_survives_every_way_of_writing_it(mark: int) -> None:
     text = format_mark(mark)
-    assert thousandths_of(text) == mark
-    for written in (text, text.replace(".", ","), text + "000", mark / 1000, Decimal(text)):
+    assert mark_of(text) == mark
+    for written in (text, text.replace(".", ","), text + "000", mark / 10_000, Decimal(text)):
         assert parse_mark(written) == mark
     assert parse_mark(json.loads(text)) == mark
 
 
 @_settings
-@given(st.integers(0, 10**9), st.integers(0, 999))
+@given(st.integers(0, 10**9), st.integers(0, 9_999))
 def test_a_time_is_its_seconds(seconds: int, fraction: int) -> None:
     minutes, rest = divmod(seconds % 10**7, 60)
     hours, of_hour = divmod(minutes, 60)
-    expected = (seconds % 10**7) * 1000 + fraction
-    assert parse_mark(f"{minutes}:{rest:02d}.{fraction:03d}") == expected
-    assert parse_mark(f"{hours}:{of_hour:02d}:{rest:02d},{fraction:03d}") == expected
+    expected = (seconds % 10**7) * 10_000 + fraction
+    assert parse_mark(f"{minutes}:{rest:02d}.{fraction:04d}") == expected
+    assert parse_mark(f"{hours}:{of_hour:02d}:{rest:02d},{fraction:04d}") == expected
 
 
 @_settings
 @given(st.floats())
 def test_a_float_is_a_mark_exactly_if_its_shortest_decimal_is(value: float) -> None:
     shortest = Decimal(repr(value))
-    exact = shortest.is_finite() and abs(shortest) * 1000 < MARK_LIMIT
-    if exact and shortest * 1000 == (shortest * 1000).to_integral_value():
-        assert parse_mark(value) == int(shortest * 1000)
+    exact = shortest.is_finite() and abs(shortest) * 10_000 < MARK_LIMIT
+    if exact and shortest * 10_000 == (shortest * 10_000).to_integral_value():
+        assert parse_mark(value) == int(shortest * 10_000)
     else:
         with pytest.raises(ValueError, match="expected a mark"):
             parse_mark(value)

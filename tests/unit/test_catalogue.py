@@ -121,6 +121,27 @@ def rowing_with(*events: str, sport: str = "") -> Sport:
     return make_catalogue(SMALL.replace("number = 0", listed)).sports["rowing"]
 
 
+def test_marks_are_times_where_the_event_says_so_else_where_lower_is_better() -> None:
+    rowing = rowing_with(
+        'units = "*plank*", order = "higher", times = true',
+        'units = "*points*", times = false',
+        'units = "*erg*", order = "higher"',
+        sport="times = true",
+    )
+
+    assert [rowing.times_of(it) for it in ("2000 m", "plank hold", "team points", "erg")] == [
+        *(True, True, False, False),
+    ]
+    assert rowing.has_times()
+
+
+def test_marks_are_no_times_unless_the_catalogue_says_so() -> None:
+    assert not rowing_with('units = "*", order = "lower"').has_times()
+    for sport in ("swimming", "athletics", "boxing"):
+        assert load_catalogue().sports[sport].times_of("100 m") == (sport != "boxing")
+    assert not load_catalogue().sports["athletics"].times_of("long jump")
+
+
 def test_each_property_of_a_unit_is_that_of_the_first_pattern_that_matches_and_has_it() -> None:
     rowing = rowing_with(
         'units = "*final*", title = "A final"',
@@ -238,7 +259,6 @@ def changed(sport: str = "", *, faculty: str = "", more: str = "") -> Catalogue:
 @pytest.mark.parametrize(
     "changes",
     [
-        lambda: changed("times = true"),
         lambda: changed('title = "Rowing"\ntitles = { es = "Remo" }\naliases = ["Crew"]'),
         lambda: changed('events = [{ units = "*", title = "A race" }]'),
         lambda: changed(faculty='title = "Law"\nshort = "LAW"\ncolour = "#ffffff"'),
@@ -256,6 +276,8 @@ def test_what_things_are_called_is_not_in_the_fingerprint(
     "changes",
     [
         lambda: changed("two_bronzes = true"),
+        lambda: changed("times = true"),
+        lambda: changed('events = [{ units = "*", times = true }]'),
         lambda: changed('events = [{ units = "*", order = "lower" }]'),
         lambda: changed('events = [{ units = "*", phase = "final" }]'),
         lambda: changed('events = [{ units = "*", two_bronzes = false }]'),

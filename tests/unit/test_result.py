@@ -166,9 +166,47 @@ def test_unknown_irms_are_kept(irm: str) -> None:
     assert parse(irm=irm).irm == irm.upper()
 
 
+@pytest.mark.parametrize(
+    ("sport", "unit", "mark", "canonical"),
+    [
+        ("swimming", "100m", "1'02\"34", "62.340"),
+        ("swimming", "100m", "54.30 s", "54.300"),
+        ("athletics", "100 m", "10.52w", "10.520"),
+        ("athletics", "marathon", "2h06:26", "7586.000"),
+        ("athletics", "long jump", "6.12m", "6.120"),
+        ("athletics", "long jump", "8,12 (+1.2)", "8.120"),
+        ("athletics", "decathlon", "8 847", "8847.000"),
+        ("boxing", "bout", "276.7867 pts", "276.7867"),
+        ("boxing", "bout", 0, "0.000"),
+        ("athletics", "long jump", "0.00", "0.000"),
+        ("boxing", "bout", "-1", "-1.000"),
+    ],
+)
+def test_marks_are_read_as_what_is_measured_in_their_unit(
+    sport: str, unit: str, mark: object, canonical: str
+) -> None:
+    result = parse(sport=sport, unit=unit, mark=mark)
+    assert result.mark == canonical
+    assert decode(encode(result), CATALOGUE) == result
+
+
+@pytest.mark.parametrize("mark", ["1'02\"34", "2h06:26", "18' 3\""])
+def test_clocks_are_not_read_where_they_may_be_feet(mark: str) -> None:
+    with pytest.raises(ResultError, match=r"mark: expected a mark.*got .*: "):
+        parse(sport="athletics", unit="long jump", mark=mark)
+
+
+def test_a_time_of_nothing_on_the_topic_is_no_result() -> None:
+    for mark in ("0.000", "-1.000", "-0.0001"):
+        with pytest.raises(ResultError, match="a time above 0") as error:
+            decode(on_topic(mark=mark), CATALOGUE)
+        assert error.value.field == "mark"
+        assert decode(on_topic(sport="boxing", mark=mark), CATALOGUE).mark == mark
+
+
 def test_lengths_at_their_limits_are_accepted() -> None:
     result = parse(
-        unit="u" * 64,
+        unit="字" * 128,
         competitor={"id": "é" * 64, "name": "ñ" * 200, "age": 150},
         rank=100_000,
         version=2**53,
@@ -178,11 +216,11 @@ def test_lengths_at_their_limits_are_accepted() -> None:
 
 
 BAD = [
-    ("unit", ..., "expected text of 1 to 64 characters"),
-    ("unit", " ", "expected text of 1 to 64 characters"),
+    ("unit", ..., "expected text of 1 to 128 characters"),
+    ("unit", " ", "expected text of 1 to 128 characters"),
     ("unit", 100, "expected text, got 100"),
-    ("unit", "u" * 65, "at most 64 characters, got 65"),
-    ("unit", "u" * 10**7, "at most 64 characters"),
+    ("unit", "u" * 129, "at most 128 characters, got 129"),
+    ("unit", "u" * 10**7, "at most 128 characters"),
     ("unit", "a\0b", "without control characters \\(U\\+0000\\)"),
     ("unit", "a\u202eb", "without invisible format characters \\(U\\+202E\\)"),
     ("unit", "a\u200db", "without invisible"),
@@ -204,12 +242,20 @@ BAD = [
     ("medal", "wood", "expected one of gold, silver, bronze, none"),
     ("medal", ["gold"], "got an array"),
     ("mark", "1:75", "expected a mark: a time"),
-    ("mark", "55.7801", "three decimals"),
+    ("mark", "55.78001", "four decimals; got '55.78001': marks have at most four decimals and"),
+    ("mark", "0.00", "a time above 0, got 0.000: without a time, leave mark out and give irm"),
+    ("mark", "00:00.00", "a time above 0, got 0.000"),
+    ("mark", 0, "a time above 0"),
+    ("mark", -1, "a time above 0, got -1.000"),
+    ("mark", "−1,00", "a time above 0, got -1.000"),
+    ("mark", "59.9h", "got '59.9h': a hand time"),
+    ("mark", "NT", "got 'NT': a code is not a mark: leave mark out and give the code as irm"),
+    ("mark", "6.12 m", "marks are times here"),
     ("mark", float("nan"), "got nan"),
     ("mark", float("inf"), "got inf"),
     ("mark", True, "got true"),
     ("mark", {}, "got an object"),
-    ("mark", "W/O", "got 'W/O'"),
+    ("mark", "W/O", "got 'W/O': a code is not a mark"),
     ("rank", 0, "a whole number from 1 to 100000, got 0"),
     ("rank", -1, "got -1"),
     ("rank", 1.5, "got 1.5"),
@@ -305,7 +351,7 @@ def test_the_topics_reader_tolerates_other_order_and_fields_of_newer_writers() -
         ({"unit": " 100m"}, "unit"),
         ({"unit": "a  b"}, "unit"),
         ({"unit": "a\0"}, "unit"),
-        ({"unit": "u" * 65}, "unit"),
+        ({"unit": "u" * 129}, "unit"),
         ({"unit": "e\u0301"}, "unit"),
         ({"unit": HEAT.replace("SWM", "BOX")}, "unit"),
         ({"phase": "Final"}, "phase"),

@@ -2,8 +2,10 @@
 
 import dataclasses
 import random
+import re
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
 from contracts.partitioning import partition_of
@@ -172,6 +174,38 @@ def test_what_the_catalogue_has_no_more_is_left_out_of_a_restore(size: int) -> N
     expected.apply(left)
     assert counts(restored) == counts(expected)
     assert restored.tally.results == 3
+
+
+def test_times_of_nothing_that_other_rules_accepted_are_left_out_of_a_restore() -> None:
+    # given rules to which all marks are numbers, and a time of 0 that replaced another
+    swimming = msgspec.structs.replace(CATALOGUE.sports["swimming"], times=False)
+    numbers = dataclasses.replace(CATALOGUE, sports={**CATALOGUE.sports, "swimming": swimming})
+    log = [
+        record(0, mark="58.40"),
+        record(1, mark="58.50", version=2),
+        record(2, mark="59", competitor={"id": "c2"}),
+        record(3, "u2", mark="1"),
+        record(4, "u3", sport="boxing", mark="0"),
+    ]
+    for place, mark in ((1, b"0.000"), (3, b"-0.0001")):
+        value = log[place].value or b""
+        log[place] = log[place]._replace(value=re.sub(rb"[0-9]+\.[0-9]+", mark, value))
+    before = fresh(numbers)
+    changes, rejected = before.apply(log)
+    assert rejected == []
+    assert before.tally.results == 4
+    # when they become times
+    successor = Standings(0, 1, CATALOGUE)
+    successor.restore(changes.items())
+    assert successor.restored(5, 5) == 0
+    _, rejected = successor.apply(log)
+    # then what they replaced counts again
+    assert [(it.offset, it.error.field) for it in rejected] == [(1, "mark"), (3, "mark")]
+    expected = fresh()
+    expected.apply(log)
+    assert counts(successor) == counts(expected)
+    assert successor.tally.results == expected.tally.results == 3
+    assert successor.rejected == 2
 
 
 def test_after_a_restore_it_stays_silent_until_it_has_passed_what_the_changelog_saw() -> None:
