@@ -546,6 +546,7 @@ def _note_of(record: RawRecord, catalogue: Catalogue) -> Note:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return Note((-1, record.offset), "a note that cannot be read", None, None)
     words = f"{note.field}: {note.error}" if note.field else note.error
+    words += _cut("key", note.key) + _cut("value", note.value)
     value = _sendable(note.value, catalogue)
     return Note(
         (note.partition, note.offset),
@@ -555,9 +556,11 @@ def _note_of(record: RawRecord, catalogue: Catalogue) -> Note:
     )
 
 
-class _RawValue(msgspec.Struct):
+class _Kept(msgspec.Struct):
+    """What a note keeps of a key or value; ``length``: of the whole, where it is only a part."""
+
     base64: str = ""
-    length: int | None = None  # only where the note keeps a part
+    length: int | None = None
 
 
 class _RawNote(msgspec.Struct):
@@ -565,10 +568,18 @@ class _RawNote(msgspec.Struct):
     offset: int
     field: str = ""
     error: str = ""
-    value: _RawValue | None = None
+    key: _Kept | None = None
+    value: _Kept | None = None
 
 
-def _sendable(value: _RawValue | None, catalogue: Catalogue) -> bytes | None:
+def _cut(part: str, kept: _Kept | None) -> str:
+    if kept is None or kept.length is None:
+        return ""
+    beginning = len(kept.base64) * 3 // 4 - kept.base64[-2:].count("=")
+    return f" (of its {part}'s {kept.length:,} bytes the note has the first {beginning:,})"
+
+
+def _sendable(value: _Kept | None, catalogue: Catalogue) -> bytes | None:
     """Return the value as the gateway would write it, if it would take it."""
     if value is None or value.length is not None:
         return None
