@@ -105,6 +105,7 @@ class FastConnection(asyncio.Protocol):
         "_held",
         "_lane",
         "_network",
+        "_path",
         "_paused",
         "_pieces",
         "_request_id",
@@ -134,6 +135,7 @@ class FastConnection(asyncio.Protocol):
         self._resting = False  # the client's next bytes wait, since there was no room for its last
         # The request.
         self._head: PlainHead | None = None  # None: no request is being served
+        self._path = ""  # of the request whose head came last
         self._busy = False  # its body is complete
         self._request_id = ""
         self._started = 0.0
@@ -281,6 +283,7 @@ class FastConnection(asyncio.Protocol):
         """Let a request in, or not, before anything of its body is read."""
         lane = self._lane
         self._started = time.perf_counter()
+        self._path = head.path
         self._request_id = lane.api.ids.id_of(head.request_id)
         self._caller = None
         lane.api.in_flight.begin()
@@ -414,13 +417,16 @@ class FastConnection(asyncio.Protocol):
 
     def _answer(self, outcome: Outcome) -> None:
         seconds = time.perf_counter() - self._started
-        self._lane.api.log.answered(self._request_id, self._caller or ANYONE, outcome, seconds)
-        assert self._head is not None
-        self._end(answer_of(outcome, self._head.status))
+        head = self._head
+        assert head is not None
+        self._lane.api.log.answered(
+            self._request_id, self._caller or ANYONE, outcome, seconds, head.path
+        )
+        self._end(answer_of(outcome, head.status))
 
     def _refuse(self, refused: Refused) -> None:
         seconds = time.perf_counter() - self._started
-        self._lane.api.log.refused(self._request_id, self._caller, refused, seconds)
+        self._lane.api.log.refused(self._request_id, self._caller, refused, seconds, self._path)
         self._end(answer_to(refused, self._request_id))
 
     def _refuse_and_rest(self, refused: Refused) -> None:

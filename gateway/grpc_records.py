@@ -69,8 +69,10 @@ Read = Callable[[bytes, Call, int, bool], Awaitable[Draft]]
 class RecordCalls:
     """Serves the two calls of a service: one request, or a stream of them."""
 
-    def __init__(self, shared: Shared, intake: RecordIntake, read: Read) -> None:
+    def __init__(self, shared: Shared, service: str, intake: RecordIntake, read: Read) -> None:
+        """*service* is the full name, for the metrics."""
         self._shared = shared
+        self._service = service
         self._intake = intake
         self._read = read
 
@@ -86,7 +88,7 @@ class RecordCalls:
             finally:
                 lease.end()
 
-        return await self._answer(context, take)
+        return await self._answer(context, take, "Submit")
 
     async def submit_stream(self, messages: AsyncIterator[bytes], context: Context) -> bytes:
         """Answer a stream of requests, once it ends."""
@@ -111,7 +113,7 @@ class RecordCalls:
                 lease.end()
             return outcome
 
-        return await self._answer(context, take)
+        return await self._answer(context, take, "SubmitStream")
 
     async def _in_its_place(self, client: str, job: Coroutine[None, None, Outcome]) -> Outcome:
         """Return what *job* does, unless *client* has too many calls already. Raises Refused."""
@@ -130,9 +132,13 @@ class RecordCalls:
             places.give_back(client)
 
     async def _answer(
-        self, context: Context, take: Callable[[Call], Coroutine[None, None, Outcome]]
+        self,
+        context: Context,
+        take: Callable[[Call], Coroutine[None, None, Outcome]],
+        method: str,
     ) -> bytes:
         started = time.perf_counter()
+        path = f"/{self._service}/{method}"
         metadata = metadata_of(context)
         request_id = self._shared.ids.id_of(metadata.get(REQUEST_ID))
         caller: Caller | None = None
@@ -153,12 +159,14 @@ class RecordCalls:
                 ) from None
         except Refused as refused:
             self._shared.requests.refused(
-                request_id, caller, refused, time.perf_counter() - started
+                request_id, caller, refused, time.perf_counter() - started, path
             )
             await abort_refused(context, refused, request_id)
         finally:
             self._shared.active -= 1
-        self._shared.requests.answered(request_id, caller, outcome, time.perf_counter() - started)
+        self._shared.requests.answered(
+            request_id, caller, outcome, time.perf_counter() - started, path
+        )
         if outcome.all_bad:
             await abort_rejected(context, outcome, request_id)
         context.set_trailing_metadata(((REQUEST_ID, request_id),))

@@ -57,10 +57,12 @@ class GrpcServer:
         self._longest = min(settings.max_body, _LONGEST_MESSAGE)
         self._tls = tls
         shared = Shared(settings, budget, access, rate, metrics)
-        services = {SERVICE: RecordCalls(shared, intake, partial(self._read_records, intake))}
+        services = {
+            SERVICE: RecordCalls(shared, SERVICE, intake, partial(self._read_records, intake))
+        }
         if reports is not None:
             read = partial(self._read_reports, reports)
-            services[REPORT_SERVICE] = RecordCalls(shared, reports, read)
+            services[REPORT_SERVICE] = RecordCalls(shared, REPORT_SERVICE, reports, read)
         self._has_reports = reports is not None
         self._health = health.aio.HealthServicer()
         self._serving: dict[str, bool] = {}

@@ -178,7 +178,7 @@ class HttpApi:
         return f"there is nothing at {path[:80]!r}; {hint} /openapi.json"
 
     def _poster(self, route: Route) -> Handler:
-        kinds, records, status = route
+        kinds, records, status, path = route
 
         async def post(request: BaseRequest) -> Response:
             started = time.perf_counter()
@@ -195,9 +195,9 @@ class HttpApi:
                 except Exception as error:
                     raise self.fault(request_id, error) from None
             except Refused as refused:
-                self.log.refused(request_id, caller, refused, time.perf_counter() - started)
+                self.log.refused(request_id, caller, refused, time.perf_counter() - started, path)
                 raise
-            self.log.answered(request_id, caller, outcome, time.perf_counter() - started)
+            self.log.answered(request_id, caller, outcome, time.perf_counter() - started, path)
             return response_of(answer_of(outcome, status))
 
         return post

@@ -42,7 +42,7 @@ _ITS_OWN: Final = frozenset((b"idempotency-key", b"x-request-id", b"traceparent"
 
 class PlainHead(NamedTuple):
     """What a plain head says. ``length`` is the body's, bytes, at least 1; ``status`` that of
-    success."""
+    success; ``path`` the route's."""
 
     length: int
     kind_of: KindOf
@@ -51,6 +51,7 @@ class PlainHead(NamedTuple):
     request_id: str | None
     trace: Headers
     status: int
+    path: str
 
 
 class PlainHeads:
@@ -156,4 +157,5 @@ def _plain(parsed: _Parsed, longest_body: int, routes: Routes) -> PlainHead | No
         text(b"x-request-id"),
         headers_of(text(b"traceparent"), text(b"tracestate")),
         route.status,
+        route.path,
     )

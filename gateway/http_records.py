@@ -13,6 +13,7 @@ from gateway.access import Access
 from gateway.budget import Budget, Lease
 from gateway.http_body import read_lines, read_whole
 from gateway.intake import Entries, Results
+from gateway.metrics import OTHER
 from gateway.outcome import Outcome
 from gateway.paths import RecordPath, canonical_path
 from gateway.rate import Rate, network_of
@@ -192,12 +193,13 @@ class RecordRequests:
 class Route(NamedTuple):
     """What a path takes, given the request's idempotency key, and who takes it.
 
-    ``status`` is the answer when records are accepted.
+    ``status`` is the answer when records are accepted; ``path`` is how the metrics call it.
     """
 
     kinds: Callable[[str | None], KindOf]
     records: RecordRequests
     status: int = 202
+    path: str = OTHER
 
 
 #: By path, in the form in which paths are compared.

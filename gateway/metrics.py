@@ -17,6 +17,9 @@ from gateway.tokens import KINDS
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
+#: The path of requests to none that is served.
+OTHER: Final = "other"
+
 _PROTOCOLS: Final = ("http", "grpc")
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _COUNTS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
@@ -72,9 +75,10 @@ class Metrics:
         )
         self.request_seconds = Histogram(
             "medallero_gateway_request_seconds",
-            "From a request's headers to its answer, by protocol (http, grpc), seconds; for "
-            "requests that carry records",
-            ["protocol"],
+            "From a request's headers to its answer, by protocol (http, grpc) and path (the "
+            "gateway's own form of it, or the gRPC method; other: none that it serves), seconds; "
+            "for requests that carry records",
+            ["protocol", "path"],
             buckets=_SECONDS,
             registry=registry,
         )
@@ -165,9 +169,6 @@ class Metrics:
         self.answers_of = {
             protocol: {answer: it for (of, answer), it in self.answers.items() if of == protocol}
             for protocol in _PROTOCOLS
-        }
-        self.request_seconds_of = {
-            protocol: self.request_seconds.labels(protocol) for protocol in _PROTOCOLS
         }
 
     def expose(self) -> bytes:

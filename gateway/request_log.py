@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 import structlog
+from prometheus_client import Histogram
 
-from gateway.metrics import Metrics
+from gateway.metrics import OTHER, Metrics
 from gateway.outcome import Outcome
 from gateway.refusal import Reason, Refused
 from gateway.tokens import Caller
@@ -36,14 +37,26 @@ class RequestLog:
         self._protocol = protocol
         self._debug = debug
         self._answers = metrics.answers_of[protocol]
-        self._seconds = metrics.request_seconds_of[protocol]
+        self._metrics = metrics
+        #: By path. Made when a path is first used: most of the course's paths never are.
+        self._seconds: dict[str, Histogram] = {}
         self._second = 0
         self._logged = 0
         self._unlogged = 0
 
-    def answered(self, request_id: str, caller: Caller, outcome: Outcome, seconds: float) -> None:
-        """Take note of a request whose records were judged one by one, *seconds* after it came."""
-        self._seconds.observe(seconds)
+    def answered(
+        self,
+        request_id: str,
+        caller: Caller,
+        outcome: Outcome,
+        seconds: float,
+        path: str = OTHER,
+    ) -> None:
+        """Take note of a request whose records were judged one by one, *seconds* after it came.
+
+        *path* is one that this gateway serves, as often as not another than the client wrote.
+        """
+        self._observe(path, seconds)
         if outcome.all_bad:
             self._answers["rejected"].inc()
             if self._has_room():
@@ -64,11 +77,16 @@ class RequestLog:
             )
 
     def refused(
-        self, request_id: str, caller: Caller | None, refused: Refused, seconds: float
+        self,
+        request_id: str,
+        caller: Caller | None,
+        refused: Refused,
+        seconds: float,
+        path: str = OTHER,
     ) -> None:
         """Take note of a request that was refused as a whole; no *caller*: before it was known."""
         reason = refused.reason
-        self._seconds.observe(seconds)
+        self._observe(path, seconds)
         self._answers[reason.code].inc()
         if not self._has_room():
             return
@@ -91,6 +109,13 @@ class RequestLog:
             request_id=request_id,
             **what_failed(error),
         )
+
+    def _observe(self, path: str, seconds: float) -> None:
+        histogram = self._seconds.get(path)
+        if histogram is None:
+            histogram = self._metrics.request_seconds.labels(self._protocol, path)
+            self._seconds[path] = histogram
+        histogram.observe(seconds)
 
     def _facts(self, request_id: str, caller: Caller | None) -> dict[str, object]:
         facts: dict[str, object] = {"protocol": self._protocol, "request_id": request_id}

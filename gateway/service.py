@@ -73,7 +73,8 @@ class Gateway:
                 settings, self.report_intake, budget, self._access, rate
             )
         routes = {
-            path: Route(kinds_of(it), takers[it.kind], it.status) for path, it in paths.items()
+            path: Route(kinds_of(it), takers[it.kind], it.status, path)
+            for path, it in paths.items()
         }
         self._live = Live(settings, self._standings, self.metrics)
         self._api = HttpApi(

@@ -301,8 +301,8 @@ def test_metrics_count_what_was_sent_by_the_tokens_name(guarded: Guarded) -> Non
     assert guarded.metric('medallero_gateway_caller_records_total{caller="eng"}') == before + 7
     assert guarded.metric(refused) == refused_before + 1
     for counted in (
-        'medallero_gateway_request_seconds_count{protocol="http"}',
-        'medallero_gateway_request_seconds_count{protocol="grpc"}',
+        'medallero_gateway_request_seconds_count{path="/v1/results",protocol="http"}',
+        'medallero_gateway_request_seconds_count{path="/medallero.v1.ResultIntake/Submit",protocol="grpc"}',
         "medallero_gateway_linger_seconds_count",
         "medallero_gateway_loop_lag_seconds_count",
         "medallero_gateway_kafka_seconds_count",

@@ -36,7 +36,24 @@ def test_accepted_requests_are_counted_and_not_logged(metrics: Metrics) -> None:
 
     assert logs == []
     assert value(metrics, "medallero_gateway_requests_total", answer="accepted") == 1
-    assert value(metrics, "medallero_gateway_request_seconds_sum") == 0.2
+    assert value(metrics, "medallero_gateway_request_seconds_sum", path="other") == 0.2
+
+
+def test_time_to_answer_is_known_by_path(metrics: Metrics) -> None:
+    log = RequestLog("http", metrics, debug=False)
+    busy = Refused(Reason.TOO_BUSY, "too busy")
+
+    log.answered("id-1", CALLER, Outcome(accepted=3), 0.2, "/agronomia")
+    log.answered("id-2", CALLER, rejected(), 0.4, "/agronomia")
+    log.refused("id-3", None, busy, 0.1, "/v1/results")
+    log.refused("id-4", None, busy, 0.8)
+
+    def seconds(path: str) -> float | None:
+        return value(metrics, "medallero_gateway_request_seconds_sum", path=path)
+
+    assert seconds("/agronomia") == pytest.approx(0.6)
+    assert seconds("/v1/results") == 0.1
+    assert seconds("other") == 0.8
 
 
 def test_at_the_level_debug_they_are_logged_too(metrics: Metrics) -> None:
