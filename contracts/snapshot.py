@@ -21,6 +21,11 @@ class Keys:
         #: stream of the sports' counts, in the catalogue's order; rewritten whole
         self.sports = f"{prefix}sports"
         self.history = f"{prefix}history"
+        #: sets that a dashboard's variables read: ``name=title`` of each sport and each faculty,
+        #: and the names of the faculties that the medal table lists first
+        self.sport_choices = f"{prefix}choices:sports"
+        self.faculty_choices = f"{prefix}choices:faculties"
+        self.leaders = f"{prefix}choices:leaders"
         #: set of all keys of the last snapshot, so that the next one can delete what vanished
         self.index = f"{prefix}index"
         #: hash partition → private address of the worker that owns it

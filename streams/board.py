@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from contracts.snapshot import COUNTS, Keys
-from olympics.catalogue import Catalogue
+from olympics.catalogue import Catalogue, Faculty, Sport
 from olympics.counts import Counts
 from olympics.medal_table import medal_table
 from streams.tallies import TallyRecord
@@ -14,7 +14,8 @@ class Tables(NamedTuple):
     """What a snapshot shows.
 
     ``hashes``: Redis key → fields of the hash. ``sports``: one row a sport, in the catalogue's
-    order. ``medal_table``: one row a faculty, in the table's order.
+    order. ``medal_table``: one row a faculty, in the table's order. Rows, and the hashes of sports
+    and faculties, have a ``title`` for people beside the name.
     """
 
     hashes: dict[str, dict[str, Any]]
@@ -121,16 +122,39 @@ class Board:
             sports[sport] = sports.get(sport, zero) + counts
             faculties[faculty] = faculties.get(faculty, zero) + counts
             hashes[keys.pair(sport, faculty)] = counts._asdict()
-        rows = [{"sport": sport, **counts._asdict()} for sport, counts in sports.items()]
+        catalogue = self._catalogue
+        rows = [
+            {"sport": sport, "title": _title(catalogue.sports, sport), **counts._asdict()}
+            for sport, counts in sports.items()
+        ]
         hashes |= {keys.sport(row["sport"]): row for row in rows}
         table: list[dict[str, Any]] = []
         for row in medal_table(faculties):
             fields = {
                 "rank": row.rank,
                 "faculty": row.faculty,
+                "title": _title(catalogue.faculties, row.faculty),
                 "total": row.total,
                 **faculties[row.faculty]._asdict(),
             }
             hashes[keys.faculty(row.faculty)] = fields
             table.append(fields)
         return Tables(hashes, rows, table)
+
+
+def _title(known: Mapping[str, Sport] | Mapping[str, Faculty], name: str) -> str:
+    """Return what people call a sport or a faculty.
+
+    The name, where the catalogue has none, and where a dashboard would take the title for a number.
+    """
+    title = known[name].title if name in known else name
+    return name if _reads_as_number(title) else title
+
+
+def _reads_as_number(text: str) -> bool:
+    """Tell whether Go's ParseFloat might take *text*, as Grafana's Redis data source does."""
+    try:
+        float(text)
+    except ValueError:
+        return text.lower().lstrip("+-").startswith("0x")
+    return True

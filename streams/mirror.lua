@@ -1,6 +1,6 @@
 -- Checks the fence and writes the whole snapshot, or nothing.
 -- KEYS: meta, index, owners, medal_table, sports, history
--- ARGV[1]: JSON {epoch, fence, meta, owners, hashes, medal_table, sports, history, history_length}
+-- ARGV[1]: JSON {epoch, fence, meta, owners, hashes, medal_table, sports, choices, history, history_length}
 -- Returns {1} when written, {0, reason} when refused.
 
 local new = cjson.decode(ARGV[1])
@@ -64,6 +64,12 @@ local function write_table(key, rows)
       flat[#flat + 1] = value
     end
     redis.call('XADD', key, '*', unpack(flat))
+  end
+end
+for key, members in pairs(new.choices) do
+  redis.call('DEL', key)
+  for _, member in ipairs(members) do
+    redis.call('SADD', key, member)
   end
 end
 write_table(table_key, new.medal_table)

@@ -20,6 +20,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("streams.mirror")
 _SCRIPT = files("streams").joinpath("mirror.lua")
 _encode = msgspec.json.Encoder().encode
 
+#: Faculties that a dashboard draws lines for: the first ones of the medal table.
+LEADERS = 10
+
 #: Refused for so long, the mirror is wrong and somebody must look: seconds.
 REFUSED_TOO_LONG = 30.0
 
@@ -142,10 +145,20 @@ class Mirror:
                 "hashes": tables.hashes,
                 "medal_table": tables.medal_table,
                 "sports": tables.sports,
+                "choices": self._choices(tables),
                 "history": history,
                 "history_length": self._settings.history_length,
             }
         )
+
+    def _choices(self, tables: Tables) -> dict[str, list[str]]:
+        """Return the members of each set that dashboards choose from."""
+        table = tables.medal_table
+        return {
+            self._keys.sport_choices: [f"{it['sport']}={it['title']}" for it in tables.sports],
+            self._keys.faculty_choices: [f"{it['faculty']}={it['title']}" for it in table],
+            self._keys.leaders: [it["faculty"] for it in table[:LEADERS]],
+        }
 
     def _history(
         self, board: Board, table: list[dict[str, Any]], now: float
@@ -163,6 +176,9 @@ class Mirror:
                 # With two hundred faculties the zeros would be most of the stream.
                 if row[medal]:
                     entry[f"{row['faculty']}_{medal}"] = row[medal]
+            # With the title too: a dashboard finds a line by the name, and shows the title.
+            if row["gold"]:
+                entry[f"gold {row['faculty']} {row['title']}"] = row["gold"]
         return entry
 
     def _failed(self, problem: str, error: Exception) -> None:

@@ -1,6 +1,9 @@
 """The scoreboard: tallies in any order, one snapshot."""
 
 import itertools
+from pathlib import Path
+
+import pytest
 
 from contracts.snapshot import Keys
 from olympics.catalogue import load_catalogue
@@ -103,3 +106,45 @@ def test_the_oldest_result_that_no_snapshot_shows_is_known_until_one_does() -> N
     assert taken == {0: 100.0}
     assert board.take_waiting() == {0: 100.0}
     assert board.take_waiting() == {}
+
+
+def test_sports_and_faculties_have_titles_beside_their_names() -> None:
+    board = Board(1, 1, CATALOGUE)
+    board.hear(tally(0, 1, gold=1))
+
+    hashes, sports, table = board.tables(KEYS)
+
+    assert [row["title"] for row in sports] == [it.title for it in CATALOGUE.sports.values()]
+    assert {row["faculty"]: row["title"] for row in table} == {
+        it.name: it.title for it in CATALOGUE.faculties.values()
+    }
+    assert hashes[KEYS.sport("swimming")]["title"] == CATALOGUE.sports["swimming"].title
+    assert hashes[KEYS.faculty("engineering")]["title"] == "Engineering"
+    assert "title" not in hashes[KEYS.pair("swimming", "engineering")]
+
+
+@pytest.mark.parametrize("title", ["1890", "1.5", "-7e3", "Inf", "nan", "0x1p-2", "1_000"])
+def test_a_title_that_a_dashboard_would_take_for_a_number_is_not_shown(
+    tmp_path: Path, title: str
+) -> None:
+    file = tmp_path / "catalogue.toml"
+    file.write_text(
+        f'''revision = 1
+        [sports.swimming]
+        title = "{title}"
+        code = "SWM"
+        order = "lower"
+        [faculties.engineering]
+        title = "{title}"
+        [faculties.law]
+        title = "Class of {title}"
+        ''',
+        encoding="utf-8",
+    )
+    board = Board(1, 1, load_catalogue(file))
+    board.hear(tally(0, 0))
+
+    _, sports, table = board.tables(KEYS)
+
+    assert [it["title"] for it in sports] == ["swimming"]
+    assert [it["title"] for it in table] == ["engineering", f"Class of {title}"]
