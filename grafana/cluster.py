@@ -11,43 +11,41 @@ from grafana.kinds import lines, stat, table
 from grafana.model import (
     BLUE,
     GREEN,
+    MOST_LINES,
     ORANGE,
     PROMETHEUS,
     RED,
     Dashboard,
-    Json,
     Panel,
     Row,
+    Target,
     fixed,
     promql,
+    query_variable,
     steps,
+    top,
 )
 from grafana.pipeline import quantiles
 
 _RATE: Final = "[$__rate_interval]"
-_HERE: Final = 'namespace="$namespace"'
+_HERE: Final = 'namespace=~"$namespace"'
 #: A pod's own containers, without its sandbox and without the sums that cAdvisor adds.
-_CONTAINERS: Final = '{namespace="$namespace", container!="", container!="POD"}'
+_CONTAINERS: Final = '{namespace=~"$namespace", container!="", container!="POD"}'
 
-_NAMESPACE: Final[Json] = {
-    "name": "namespace",
-    "label": "Namespace",
-    "description": "Where Medallero runs",
-    "type": "query",
-    "datasource": PROMETHEUS,
-    "query": {
+_BY_POD: Final = "sum by (namespace, pod)"
+_POD: Final = "{{namespace}}/{{pod}}"
+
+_NAMESPACE: Final = query_variable(
+    "namespace",
+    "Namespace",
+    "Where Medallero runs; several for several games",
+    PROMETHEUS,
+    {
         "query": "label_values(kube_pod_info, namespace)",
         "refId": "PrometheusVariableQueryEditor-VariableQuery",
     },
-    "refresh": 2,
-    "sort": 1,
-    "hide": 0,
-    "includeAll": False,
-    "multi": False,
-    "options": [],
-    "current": {"text": "medallero", "value": "medallero", "selected": True},
-    "skipUrlSync": False,
-}
+    several=True,
+)
 
 
 def dashboard() -> Dashboard:
@@ -58,6 +56,7 @@ def dashboard() -> Dashboard:
         description="CPU, memory, disk, restarts and autoscaling of the pods, and HTTP requests",
         refresh="15s",
         since="now-1h",
+        empty="Nothing measured",
         variables=(_NAMESPACE,),
         content=(
             *_summary(),
@@ -67,7 +66,7 @@ def dashboard() -> Dashboard:
             *_pods(),
             Row("Autoscaling"),
             *_autoscaling(),
-            Row("Nodes"),
+            Row("Nodes and services"),
             *_nodes(),
         ),
     )
@@ -130,8 +129,10 @@ def _http() -> tuple[Panel, ...]:
             "HTTP requests",
             "Requests a second over HTTP that carry records, by answer.",
             promql(
-                "sum by (answer) "
-                f'(rate(medallero_gateway_requests_total{{protocol="http"}}{_RATE}))',
+                top(
+                    "sum by (answer) (rate(medallero_gateway_requests_total"
+                    f'{{{_HERE}, protocol="http"}}{_RATE}))'
+                ),
                 "{{answer}}",
             ),
             unit="reqps",
@@ -145,52 +146,75 @@ def _http() -> tuple[Panel, ...]:
             unit="s",
             width=12,
         ),
+        lines(
+            "Requests by path",
+            "Requests that carry records, a second, by the path or gRPC method that took them.",
+            promql(
+                top(
+                    "sum by (path) (rate(medallero_gateway_request_seconds_count"
+                    f"{{{_HERE}}}{_RATE}))"
+                ),
+                "{{path}}",
+            ),
+            unit="reqps",
+            width=12,
+        ),
+        lines(
+            "Latency by path",
+            "From a request's headers to its answer, by path: the median and the 99th percentile.",
+            *quantiles("medallero_gateway_request_seconds", "path", MOST_LINES // 2),
+            unit="s",
+            width=12,
+        ),
     )
 
 
 def _pods() -> tuple[Panel, ...]:
-    def by_pod(metric: str, by: str = "pod") -> str:
-        return f"sum by ({by}) (rate({metric}{_CONTAINERS}{_RATE}))"
+    def by_pod(metric: str) -> str:
+        return f"{_BY_POD} (rate({metric}{_CONTAINERS}{_RATE}))"
 
     return (
         lines(
             "CPU by pod",
             "Cores that each pod keeps busy.",
-            promql(by_pod("container_cpu_usage_seconds_total"), "{{pod}}"),
+            _highest(by_pod("container_cpu_usage_seconds_total"), _POD),
         ),
         lines(
             "Throttled CPU by pod",
             "Part of its periods in which a pod had to wait because of its CPU limit.",
-            promql(
+            _highest(
                 f"{by_pod('container_cpu_cfs_throttled_periods_total')} "
                 f"/ {by_pod('container_cpu_cfs_periods_total')}",
-                "{{pod}}",
+                _POD,
             ),
             unit="percentunit",
         ),
         lines(
             "CPU beside the request",
             "Cores kept busy as a part of those requested: what an autoscaler by CPU looks at.",
-            promql(
-                f"{by_pod('container_cpu_usage_seconds_total')} / sum by (pod) "
+            _highest(
+                f"{by_pod('container_cpu_usage_seconds_total')} / {_BY_POD} "
                 f'(kube_pod_container_resource_requests{{{_HERE}, resource="cpu"}})',
-                "{{pod}}",
+                _POD,
             ),
             unit="percentunit",
         ),
         lines(
             "Memory by pod",
             "Memory that each pod works with.",
-            promql(f"sum by (pod) (container_memory_working_set_bytes{_CONTAINERS})", "{{pod}}"),
+            _highest(
+                f"{_BY_POD} (container_memory_working_set_bytes{_CONTAINERS})",
+                _POD,
+            ),
             unit="bytes",
         ),
         lines(
             "Memory beside the limit",
             "Memory as a part of the limit, at which the pod is killed.",
-            promql(
-                f"sum by (pod) (container_memory_working_set_bytes{_CONTAINERS}) / sum by (pod) "
+            _highest(
+                f"{_BY_POD} (container_memory_working_set_bytes{_CONTAINERS}) / {_BY_POD} "
                 f'(kube_pod_container_resource_limits{{{_HERE}, resource="memory"}})',
-                "{{pod}}",
+                _POD,
             ),
             unit="percentunit",
             thresholds=steps("transparent", (0.9, RED)),
@@ -198,20 +222,19 @@ def _pods() -> tuple[Panel, ...]:
         lines(
             "Restarts by pod",
             "Containers started again in the last quarter of an hour.",
-            promql(
-                "sum by (pod) "
-                f"(increase(kube_pod_container_status_restarts_total{{{_HERE}}}[15m]))",
-                "{{pod}}",
+            _highest(
+                f"{_BY_POD} (increase(kube_pod_container_status_restarts_total{{{_HERE}}}[15m]))",
+                _POD,
             ),
             decimals=0,
         ),
         lines(
             "Disk: used part of the volumes",
             "Used part of each persistent volume.",
-            promql(
+            _highest(
                 f"1 - kubelet_volume_stats_available_bytes{{{_HERE}}} "
                 f"/ kubelet_volume_stats_capacity_bytes{{{_HERE}}}",
-                "{{persistentvolumeclaim}}",
+                "{{namespace}}/{{persistentvolumeclaim}}",
             ),
             unit="percentunit",
             thresholds=steps("transparent", (0.85, RED)),
@@ -219,19 +242,21 @@ def _pods() -> tuple[Panel, ...]:
         lines(
             "Disk: written by pod",
             "Bytes a second that each pod writes to disk.",
-            promql(by_pod("container_fs_writes_bytes_total"), "{{pod}}"),
+            _highest(by_pod("container_fs_writes_bytes_total"), _POD),
             unit="Bps",
         ),
         lines(
             "Network by pod",
             "Bytes a second that each pod receives and sends.",
-            promql(
-                f"sum by (pod) (rate(container_network_receive_bytes_total{{{_HERE}}}{_RATE}))",
-                "{{pod}} in",
+            _highest(
+                f"{_BY_POD} (rate(container_network_receive_bytes_total{{{_HERE}}}{_RATE}))",
+                "{{namespace}}/{{pod}} in",
+                MOST_LINES // 2,
             ),
-            promql(
-                f"sum by (pod) (rate(container_network_transmit_bytes_total{{{_HERE}}}{_RATE}))",
-                "{{pod}} out",
+            _highest(
+                f"{_BY_POD} (rate(container_network_transmit_bytes_total{{{_HERE}}}{_RATE}))",
+                "{{namespace}}/{{pod}} out",
+                MOST_LINES // 2,
             ),
             unit="Bps",
         ),
@@ -244,7 +269,9 @@ def _pods() -> tuple[Panel, ...]:
                 instant=True,
                 table=True,
             ),
-            transformations=(_pod_columns(),),
+            transformations=(
+                _columns(pod="Pod", namespace="Namespace", node="Node", Value="Up for"),
+            ),
             unit="s",
             height=8,
             fields={"Up for": fixed(BLUE)},
@@ -257,13 +284,15 @@ def _autoscaling() -> tuple[Panel, ...]:
         lines(
             "Replicas by autoscaler",
             "What each autoscaler has, and what it wants.",
-            promql(
+            _highest(
                 f"kube_horizontalpodautoscaler_status_current_replicas{{{_HERE}}}",
-                "{{horizontalpodautoscaler}}",
+                "{{namespace}}/{{horizontalpodautoscaler}}",
+                MOST_LINES // 2,
             ),
-            promql(
+            _highest(
                 f"kube_horizontalpodautoscaler_status_desired_replicas{{{_HERE}}}",
-                "{{horizontalpodautoscaler}} wanted",
+                "{{namespace}}/{{horizontalpodautoscaler}} wanted",
+                MOST_LINES // 2,
             ),
             decimals=0,
             width=12,
@@ -271,10 +300,10 @@ def _autoscaling() -> tuple[Panel, ...]:
         lines(
             "Room left",
             "Replicas that each autoscaler may still add.",
-            promql(
+            _highest(
                 f"kube_horizontalpodautoscaler_spec_max_replicas{{{_HERE}}} "
                 f"- kube_horizontalpodautoscaler_status_current_replicas{{{_HERE}}}",
-                "{{horizontalpodautoscaler}}",
+                "{{namespace}}/{{horizontalpodautoscaler}}",
             ),
             decimals=0,
             width=12,
@@ -287,7 +316,7 @@ def _nodes() -> tuple[Panel, ...]:
         lines(
             "CPU by node",
             "Part of each node's CPU that is busy.",
-            promql(
+            _highest(
                 f'1 - avg by (instance) (rate(node_cpu_seconds_total{{mode="idle"}}{_RATE}))',
                 "{{instance}}",
             ),
@@ -296,7 +325,7 @@ def _nodes() -> tuple[Panel, ...]:
         lines(
             "Memory by node",
             "Part of each node's memory that is in use.",
-            promql(
+            _highest(
                 "1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes", "{{instance}}"
             ),
             unit="percentunit",
@@ -304,7 +333,7 @@ def _nodes() -> tuple[Panel, ...]:
         lines(
             "Disk by node",
             "Used part of each node's root file system.",
-            promql(
+            _highest(
                 '1 - node_filesystem_avail_bytes{mountpoint="/"} '
                 '/ node_filesystem_size_bytes{mountpoint="/"}',
                 "{{instance}}",
@@ -312,18 +341,66 @@ def _nodes() -> tuple[Panel, ...]:
             unit="percentunit",
             thresholds=steps("transparent", (0.85, RED)),
         ),
+        table(
+            "Nodes",
+            "The nodes of the cluster, and whether each is ready.",
+            promql(
+                'kube_node_status_condition{condition="Ready", status="true"} '
+                "* on (node) group_left (kubelet_version, os_image, internal_ip) kube_node_info",
+                instant=True,
+                table=True,
+            ),
+            transformations=(
+                _columns(
+                    node="Node",
+                    Value="Ready",
+                    kubelet_version="Kubelet",
+                    os_image="System",
+                    internal_ip="Address",
+                ),
+            ),
+            width=12,
+            height=8,
+            fields={"Ready": {"mappings": [_YES_NO], "thresholds": steps(RED, (1, GREEN))}},
+        ),
+        table(
+            "Services",
+            "The services of the namespaces: where pods are reached under one name.",
+            promql(
+                f"kube_service_info{{{_HERE}}} * on (namespace, service) "
+                f"group_left (type) kube_service_spec_type{{{_HERE}}}",
+                instant=True,
+                table=True,
+            ),
+            transformations=(
+                _columns(
+                    service="Service", namespace="Namespace", type="Type", cluster_ip="Address"
+                ),
+            ),
+            width=12,
+            height=8,
+        ),
     )
 
 
-def _pod_columns() -> dict[str, Any]:
-    names = {"pod": "Pod", "node": "Node", "Value": "Up for"}
+def _highest(expr: str, legend: str, most: int = MOST_LINES) -> Target:
+    return promql(top(expr, most), legend)
+
+
+_YES_NO: Final = {
+    "type": "value",
+    "options": {"0": {"text": "no", "index": 0}, "1": {"text": "yes", "index": 1}},
+}
+
+
+def _columns(**names: str) -> dict[str, Any]:
+    """Return the transformation that keeps these columns, in this order, under these names."""
     return {
         "id": "organize",
         "options": {
             "indexByName": {name: place for place, name in enumerate(names)},
-            "excludeByName": dict.fromkeys(
-                ("Time", "namespace", "instance", "job", "uid", "container", "service"), True
-            ),
+            "excludeByName": {},
+            "includeByName": dict.fromkeys(names, True),
             "renameByName": names,
         },
     }

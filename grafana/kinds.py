@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from grafana.model import GREEN, REDIS, VALKEY, Json, Panel, Target, fixed, steps
+
+_OF_MANY: Final = " Of many, those that were highest in the time shown."
 
 
 def stat(
@@ -125,7 +127,7 @@ def lines(
     defaults: Json = {"thresholds": thresholds} if thresholds else {}
     return Panel(
         title=title,
-        description=description,
+        description=description + (_OF_MANY if any(_chooses(it) for it in targets) else ""),
         kind="timeseries",
         targets=targets,
         width=width,
@@ -231,6 +233,10 @@ def bar_gauge(
         },
         defaults={"min": 0, **fixed(color)},
     )
+
+
+def _chooses(target: Target) -> bool:
+    return "topk(" in target.fields.get("expr", "")
 
 
 def _of_streams(targets: Sequence[Target]) -> bool:

@@ -1,7 +1,7 @@
 """What dashboards are made of, as far as these need it: targets, panels, rows, a dashboard.
 
-The JSON is that of Grafana 11 (schema version 41). Panels are laid out in the order in which they
-are given, in lines of 24 columns.
+The JSON has schema version 41, which every Grafana since 11.6 reads. Panels are laid out in the
+order in which they are given, in lines of 24 columns.
 """
 
 from __future__ import annotations
@@ -13,14 +13,18 @@ from typing import Any, Final
 Json = dict[str, Any]
 
 #: The version of Grafana whose panels these are.
-GRAFANA: Final = "11.6.0"
+GRAFANA: Final = "13.2.3"
 SCHEMA_VERSION: Final = 41
 COLUMNS: Final = 24
 
-#: uid of each provisioned data source; see `provisioning/datasources`.
-REDIS: Final[Json] = {"type": "redis-datasource", "uid": "redis"}
-VALKEY: Final[Json] = {"type": "redis-datasource", "uid": "valkey"}
-PROMETHEUS: Final[Json] = {"type": "prometheus", "uid": "prometheus"}
+#: Each data source is a variable, so that a dashboard can be imported into any Grafana. What it
+#: stands for at first is the data source of this uid: see `provisioning/datasources`.
+REDIS: Final[Json] = {"type": "redis-datasource", "uid": "${redis}"}
+VALKEY: Final[Json] = {"type": "redis-datasource", "uid": "${valkey}"}
+PROMETHEUS: Final[Json] = {"type": "prometheus", "uid": "${prometheus}"}
+
+#: Lines that one graph shows at most.
+MOST_LINES: Final = 10
 
 #: Of a panel whose targets are of several.
 MIXED: Final[Json] = {"type": "datasource", "uid": "-- Mixed --"}
@@ -65,6 +69,15 @@ def promql(expr: str, legend: str = "", *, instant: bool = False, table: bool = 
     return Target(PROMETHEUS, fields)
 
 
+def top(expr: str, lines: int = MOST_LINES) -> str:
+    """Return a query that finds those series of *expr* that were highest in the time shown.
+
+    ``topk`` alone chooses anew at each moment, so that over time far more would be drawn.
+    """
+    highest = f"max_over_time(({expr})[$__range:$__interval] @ end())"
+    return f"({expr}) and topk({lines}, {highest})"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Panel:
     """A panel: what it shows (`kind`, `targets`, `transformations`) and how.
@@ -87,8 +100,10 @@ class Panel:
     custom: Mapping[str, Any] = field(default_factory=dict)
     fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def json(self, panel_id: int, x: int, y: int) -> Json:
+    def json(self, panel_id: int, x: int, y: int, empty: str) -> Json:
+        """Return the panel's JSON; *empty* is what it says while there is nothing to show."""
         defaults: Json = {
+            "noValue": empty,
             "unit": self.unit,
             "color": {"mode": "palette-classic"},
             "thresholds": steps(GREEN),
@@ -135,9 +150,22 @@ class Dashboard:
     title: str
     description: str
     content: Sequence[Panel | Row]
+    #: What panels say while there is nothing to show.
+    empty: str
     refresh: str = "5s"
     since: str = "now-15m"
     variables: Sequence[Json] = ()
+
+    def _variables(self) -> list[Json]:
+        """Return those of the data sources that panels ask, and the dashboard's own."""
+        used = {
+            target.datasource["uid"]
+            for panel in self.content
+            if isinstance(panel, Panel)
+            for target in panel.targets
+        }
+        sources = [it for it in (REDIS, VALKEY, PROMETHEUS) if it["uid"] in used]
+        return [*map(_source_variable, sources), *self.variables]
 
     def json(self) -> Json:
         return {
@@ -151,7 +179,7 @@ class Dashboard:
             "refresh": self.refresh,
             "time": {"from": self.since, "to": "now"},
             "timezone": "browser",
-            "templating": {"list": list(self.variables)},
+            "templating": {"list": self._variables()},
             "annotations": {"list": []},
             "links": [
                 {
@@ -167,8 +195,64 @@ class Dashboard:
                     "url": "",
                 }
             ],
-            "panels": list(_laid_out(self.content)),
+            "panels": list(_laid_out(self.content, self.empty)),
         }
+
+
+def query_variable(
+    name: str,
+    label: str,
+    description: str,
+    datasource: Json,
+    query: str | Json,
+    *,
+    regex: str = "",
+    several: bool = False,
+    everything: str = "",
+    hidden: bool = False,
+) -> Json:
+    """Return a variable whose values a data source tells.
+
+    *regex*: takes a value and its text out of each answer. *several*: more than one can be chosen,
+    and all are at first; *everything* is what all means, where not the list of them.
+    """
+    all_of_them: Json = {"text": "All", "value": "$__all", "selected": True}
+    return {
+        "name": name,
+        "label": label,
+        "description": description,
+        "type": "query",
+        "datasource": datasource,
+        "query": query,
+        "regex": regex,
+        "refresh": 2,  # whenever the dashboard is
+        "sort": 1,
+        "hide": 2 if hidden else 0,
+        "includeAll": several,
+        "multi": several,
+        "options": [],
+        "current": all_of_them if several else {},
+        "skipUrlSync": hidden,
+        **({"allValue": everything} if everything else {}),
+    }
+
+
+def _source_variable(datasource: Json) -> Json:
+    name = datasource["uid"].strip("${}")
+    return {
+        "name": name,
+        "label": name.capitalize(),
+        "type": "datasource",
+        "query": datasource["type"],
+        "regex": "",
+        "refresh": 1,
+        "hide": 0,
+        "includeAll": False,
+        "multi": False,
+        "options": [],
+        "current": {"text": name.capitalize(), "value": name, "selected": True},
+        "skipUrlSync": False,
+    }
 
 
 def steps(first: str, *later: tuple[float, str]) -> Json:
@@ -231,7 +315,7 @@ def _override(name: str, options: Mapping[str, Any]) -> Json:
     }
 
 
-def _laid_out(content: Iterable[Panel | Row]) -> Iterable[Json]:
+def _laid_out(content: Iterable[Panel | Row], empty: str) -> Iterable[Json]:
     x = y = tallest = 0
     for number, item in enumerate(content, start=1):
         width = COLUMNS if isinstance(item, Row) else item.width
@@ -249,6 +333,6 @@ def _laid_out(content: Iterable[Panel | Row]) -> Iterable[Json]:
             }
             x, y, tallest = 0, y + 1, 0
             continue
-        yield item.json(number, x, y)
+        yield item.json(number, x, y, empty)
         x += width
         tallest = max(tallest, item.height)

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
+from grafana import model
 from grafana.kinds import lines, stat
 from grafana.model import (
     BLUE,
     GREEN,
+    MOST_LINES,
     ORANGE,
+    PROMETHEUS,
     RED,
     Dashboard,
     Panel,
     Row,
     Target,
-    promql,
+    query_variable,
     redis,
     steps,
+    top,
 )
 
 _RATE: Final = "[$__rate_interval]"
+_METRIC: Final = re.compile(r"\b((?:medallero|process)_[a-z_]+|up(?=\{))(\{)?")
+
+#: Namespaces of Kubernetes, of one games each; elsewhere there is none, and all means that.
+NAMESPACE: Final = query_variable(
+    "namespace",
+    "Namespace",
+    "Where Medallero runs, on Kubernetes",
+    PROMETHEUS,
+    {
+        "query": "label_values(medallero_gateway_kafka_ready, namespace)",
+        "refId": "PrometheusVariableQueryEditor-VariableQuery",
+    },
+    several=True,
+    everything=".*",
+)
 
 
 def dashboard() -> Dashboard:
@@ -29,6 +49,8 @@ def dashboard() -> Dashboard:
         title="Medallero: pipeline",
         description="From a request to the snapshot in Redis: how much, how fast, and what stands "
         "in the way",
+        empty="Nothing measured",
+        variables=(NAMESPACE,),
         content=(
             *_now(),
             Row("In: gateways"),
@@ -47,14 +69,28 @@ def dashboard() -> Dashboard:
     )
 
 
-def quantiles(metric: str, by: str = "") -> tuple[Target, ...]:
-    """Return p50 and p99 of a histogram, in the time that the graph's step stands for."""
+def promql(expr: str, legend: str = "", *, most: int = 0) -> Target:
+    """Return a query of our own metrics, of the namespaces chosen; *most*: the highest so many."""
+
+    def chosen(found: re.Match[str]) -> str:
+        return f'{found[1]}{{namespace=~"$namespace"{", " if found[2] else "}"}'
+
+    ours = _METRIC.sub(chosen, expr)
+    return model.promql(top(ours, most) if most else ours, legend)
+
+
+def quantiles(metric: str, by: str = "", most: int = 0) -> tuple[Target, ...]:
+    """Return p50 and p99 of a histogram, in the time that the graph's step stands for.
+
+    *most*: of each the highest so many.
+    """
     labels = f"le, {by}" if by else "le"
     legend = f" {{{{{by}}}}}" if by else ""
     return tuple(
         promql(
             f"histogram_quantile({q}, sum by ({labels}) (rate({metric}_bucket{_RATE})))",
             f"p{q * 100:g}{legend}",
+            most=most,
         )
         for q in (0.5, 0.99)
     )
@@ -83,7 +119,7 @@ def _now() -> tuple[Panel, ...]:
             "Lag",
             "Records that the workers' group has not committed, over all partitions, as the "
             "brokers say. It goes up and down with commits, twice a second.",
-            promql("sum(max by (partition) (medallero_worker_group_lag_records))"),
+            promql("sum(max by (namespace, partition) (medallero_worker_group_lag_records))"),
             decimals=0,
             width=3,
             unit="locale",
@@ -134,7 +170,7 @@ def _now() -> tuple[Panel, ...]:
             "Partitions of the results topic that no worker has restored; a few seconds in a "
             "rebalance are normal.",
             promql(
-                "count(max by (partition) (medallero_worker_group_lag_records)) "
+                "count(max by (namespace, partition) (medallero_worker_group_lag_records)) "
                 "- sum(medallero_worker_partitions)"
             ),
             decimals=0,
@@ -155,8 +191,25 @@ def _gateways() -> tuple[Panel, ...]:
                 "or sum by (protocol, answer) (rate(medallero_gateway_requests_total"
                 f'{{answer="accepted"}}{_RATE}))',
                 "{{protocol}} {{answer}}",
+                most=MOST_LINES,
             ),
             unit="reqps",
+        ),
+        lines(
+            "Requests by path",
+            "Requests that carry records, a second, by the path or gRPC method that took them.",
+            promql(
+                f"sum by (path) (rate(medallero_gateway_request_seconds_count{_RATE}))",
+                "{{path}}",
+                most=MOST_LINES,
+            ),
+            unit="reqps",
+        ),
+        lines(
+            "Time to answer by path",
+            "From a request's headers to its answer, by path: the median and the 99th percentile.",
+            *quantiles("medallero_gateway_request_seconds", "path", MOST_LINES // 2),
+            unit="s",
         ),
         lines(
             "Time to answer",
@@ -182,6 +235,7 @@ def _gateways() -> tuple[Panel, ...]:
             promql(
                 f"sum by (kind, field) (rate(medallero_gateway_records_rejected_total{_RATE}))",
                 "{{kind}}: {{field}}",
+                most=MOST_LINES,
             ),
             unit="cps",
         ),
@@ -189,13 +243,13 @@ def _gateways() -> tuple[Panel, ...]:
             "In flight",
             "Bytes of the requests that are being served. Near MEDALLERO_MAX_IN_FLIGHT (64 MiB), "
             "requests are refused with 429.",
-            promql("medallero_gateway_in_flight_bytes", "{{instance}}"),
+            promql("medallero_gateway_in_flight_bytes", "{{instance}}", most=MOST_LINES),
             unit="bytes",
         ),
         lines(
             "Viewers of the live page",
             "Streams of the live page that are open.",
-            promql("medallero_gateway_viewers", "{{instance}}"),
+            promql("medallero_gateway_viewers", "{{instance}}", most=MOST_LINES),
             decimals=0,
         ),
     )
@@ -207,8 +261,9 @@ def _workers() -> tuple[Panel, ...]:
             "Lag by partition",
             "Records that the group has not committed, as the brokers say.",
             promql(
-                "max by (partition) (medallero_worker_group_lag_records)",
+                "max by (namespace, partition) (medallero_worker_group_lag_records)",
                 "partition {{partition}}",
+                most=MOST_LINES,
             ),
         ),
         lines(
@@ -216,8 +271,9 @@ def _workers() -> tuple[Panel, ...]:
             "For how long a partition's committed offset has stood still although records wait "
             "behind it.",
             promql(
-                "max by (partition) (medallero_worker_committed_age_seconds)",
+                "max by (namespace, partition) (medallero_worker_committed_age_seconds)",
                 "partition {{partition}}",
+                most=MOST_LINES,
             ),
             unit="s",
             thresholds=steps("transparent", (60, RED)),
@@ -225,7 +281,7 @@ def _workers() -> tuple[Panel, ...]:
         lines(
             "Records counted",
             "Records a second of the results topic that were applied, by worker.",
-            promql(f"rate(medallero_worker_records_total{_RATE})", "{{instance}}"),
+            promql(f"rate(medallero_worker_records_total{_RATE})", "{{instance}}", most=MOST_LINES),
             unit="cps",
             stacked=True,
         ),
@@ -233,19 +289,23 @@ def _workers() -> tuple[Panel, ...]:
             "Not results",
             "Records a second of the results topic that are no results and went to the topic of "
             "rejected records: somebody writes past the gateway, or a sport or faculty is gone.",
-            promql(f"rate(medallero_worker_rejected_records_total{_RATE})", "{{instance}}"),
+            promql(
+                f"rate(medallero_worker_rejected_records_total{_RATE})",
+                "{{instance}}",
+                most=MOST_LINES,
+            ),
             unit="cps",
         ),
         lines(
             "Left to restore",
             "Changelog records that a restore must still read before its partitions are served.",
-            promql("medallero_worker_recovery_remaining_records", "{{instance}}"),
+            promql("medallero_worker_recovery_remaining_records", "{{instance}}", most=MOST_LINES),
         ),
         lines(
             "Assignment",
             "Partitions that each worker owns and has restored, and rebalances of the group in the "
             "last five minutes.",
-            promql("medallero_worker_partitions", "{{instance}}"),
+            promql("medallero_worker_partitions", "{{instance}}", most=MOST_LINES - 1),
             promql("max(increase(medallero_worker_rebalances_total[5m]))", "rebalances"),
             decimals=0,
         ),
@@ -268,7 +328,7 @@ def _workers() -> tuple[Panel, ...]:
         lines(
             "Results in memory",
             "Results that a worker's table holds, of any status.",
-            promql("medallero_worker_results", "{{instance}}"),
+            promql("medallero_worker_results", "{{instance}}", most=MOST_LINES),
             stacked=True,
         ),
     )
@@ -369,7 +429,9 @@ def _kafka() -> tuple[Panel, ...]:
             "Replicas out of sync",
             "Replicas of each topic's partitions that are not in sync: one broker more that dies "
             "may stop writes.",
-            promql("max by (topic) (medallero_worker_missing_replicas)", "{{topic}}"),
+            promql(
+                "max by (topic) (medallero_worker_missing_replicas)", "{{topic}}", most=MOST_LINES
+            ),
             decimals=0,
             thresholds=steps("transparent", (1, RED)),
         ),
@@ -399,13 +461,15 @@ def _processes() -> tuple[Panel, ...]:
         lines(
             "CPU by process",
             "Cores that each process keeps busy.",
-            promql(f"rate(process_cpu_seconds_total{ours}{_RATE})", "{{instance}}"),
+            promql(
+                f"rate(process_cpu_seconds_total{ours}{_RATE})", "{{instance}}", most=MOST_LINES
+            ),
             unit="none",
         ),
         lines(
             "Memory by process",
             "Memory of each process that is in RAM.",
-            promql(f"process_resident_memory_bytes{ours}", "{{instance}}"),
+            promql(f"process_resident_memory_bytes{ours}", "{{instance}}", most=MOST_LINES),
             unit="bytes",
         ),
         lines(
@@ -418,7 +482,9 @@ def _processes() -> tuple[Panel, ...]:
         lines(
             "Open files",
             "File descriptors, as a part of what each process may have.",
-            promql(f"process_open_fds{ours} / process_max_fds{ours}", "{{instance}}"),
+            promql(
+                f"process_open_fds{ours} / process_max_fds{ours}", "{{instance}}", most=MOST_LINES
+            ),
             unit="percentunit",
         ),
         stat(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from contracts.snapshot import Keys
 from grafana.kinds import bar_gauge, bars, lines, stat, table
 from grafana.model import (
     BLUE,
@@ -17,6 +18,7 @@ from grafana.model import (
     GREY,
     ORANGE,
     RED,
+    REDIS,
     SILVER,
     Dashboard,
     Json,
@@ -25,6 +27,7 @@ from grafana.model import (
     keep,
     limit,
     organize,
+    query_variable,
     redis,
     rename,
     sort_by,
@@ -41,7 +44,11 @@ HISTORY: Final = f"{PREFIX}history"
 #: How many faculties a chart of bars shows at most.
 FACULTIES: Final = 20
 
-_ID: Final = ("$streamId", "$time")
+#: What nobody should see of a row: ids of the stream, and the name beside the title.
+_HIDDEN: Final = ("$streamId", "$time", "faculty", "sport")
+_FACULTY: Final = {"title": "Faculty"}
+_SPORT: Final = {"title": "Sport"}
+_CHOICE: Final = "/^(?<value>[^=]+)=(?<text>.+)$/"
 _COUNTS: Final = (
     "gold",
     "silver",
@@ -56,8 +63,6 @@ _COUNTS: Final = (
 _MEDALS: Final = {"Gold": GOLD, "Silver": SILVER, "Bronze": BRONZE}
 _NAMES: Final = {
     "rank": "Rank",
-    "faculty": "Faculty",
-    "sport": "Sport",
     "gold": "Gold",
     "silver": "Silver",
     "bronze": "Bronze",
@@ -77,6 +82,8 @@ def dashboard() -> Dashboard:
         title="Medallero: standings",
         description="Medal table, winners and losers by sport and by faculty, as they are now",
         since="now-30m",
+        empty="No results yet",
+        variables=_variables(),
         content=(
             stat(
                 "Results",
@@ -97,7 +104,7 @@ def dashboard() -> Dashboard:
                 "Leader",
                 "The faculty that the medal table lists first.",
                 stream(MEDAL_TABLE, 1),
-                column="faculty",
+                column="title",
                 width=6,
                 text=True,
             ),
@@ -143,7 +150,9 @@ def dashboard() -> Dashboard:
                 "Every faculty in the order of the medal table: gold, then silver, then bronze; "
                 "equal on all three share the rank.",
                 stream(MEDAL_TABLE),
-                transformations=(organize("rank", "faculty", *_COUNTS, rename=_NAMES, drop=_ID),),
+                transformations=(
+                    organize("rank", "title", *_COUNTS, rename=_NAMES | _FACULTY, drop=_HIDDEN),
+                ),
                 fields=_medal_cells(),
                 height=12,
             ),
@@ -154,7 +163,7 @@ def dashboard() -> Dashboard:
                 stream(MEDAL_TABLE, 10),
                 column="total",
                 color=GOLD,
-                transformations=_only("faculty", "total"),
+                transformations=_only("title", "total"),
             ),
             _by_faculty(
                 "Medals by faculty",
@@ -204,7 +213,7 @@ def dashboard() -> Dashboard:
                 stream(SPORTS),
                 column="winners",
                 width=12,
-                transformations=(*_only("sport", "winners"), sort_by("winners")),
+                transformations=(*_only("title", "winners"), sort_by("winners")),
             ),
             table(
                 "Sports",
@@ -212,7 +221,7 @@ def dashboard() -> Dashboard:
                 stream(SPORTS),
                 transformations=(
                     organize(
-                        "sport",
+                        "title",
                         "entries",
                         "winners",
                         "losers",
@@ -221,20 +230,61 @@ def dashboard() -> Dashboard:
                         "gold",
                         "silver",
                         "bronze",
-                        rename=_NAMES,
-                        drop=_ID,
+                        rename=_NAMES | _SPORT,
+                        drop=_HIDDEN,
                     ),
                 ),
                 width=12,
                 height=9,
                 fields={name: _cell(color) for name, color in _MEDALS.items()},
             ),
+            Row("One faculty, one sport"),
+            _all_counts(
+                "The chosen faculty",
+                "Rank and counts of the faculty that is chosen at the top.",
+                f"{PREFIX}faculty:$faculty",
+                "rank",
+                "title",
+                *_COUNTS,
+                rename=_FACULTY,
+            ),
+            _all_counts(
+                "The chosen sport",
+                "Counts of the sport that is chosen at the top.",
+                f"{PREFIX}sport:$sport",
+                "title",
+                *(it for it in _COUNTS if it != "total"),
+                rename=_SPORT,
+            ),
+            _all_counts(
+                "The chosen faculty in the chosen sport",
+                "Counts of that faculty in that sport; empty without an entry.",
+                f"{PREFIX}sport:$sport:faculty:$faculty",
+                *(it for it in _COUNTS if it != "total"),
+            ),
+            lines(
+                "Medals of the chosen faculty over time",
+                "Its gold, silver and bronze; a correction can take one away.",
+                redis("xrange", HISTORY, start="", end=""),
+                transformations=(
+                    keep(r"^(\$time|(${faculty})_(gold|silver|bronze))$"),
+                    *(rename(f"^.+_{name.lower()}$", name) for name in _MEDALS),
+                ),
+                decimals=0,
+                width=24,
+                height=8,
+                colors=_MEDALS,
+            ),
             Row("Over time"),
             lines(
                 "Gold medals over time",
-                "Gold medals of every faculty that has one; a correction can take one away.",
+                "Gold medals of the ten faculties that the medal table lists first, of those that "
+                "have one; a correction can take one away.",
                 redis("xrange", HISTORY, start="", end=""),
-                transformations=(keep(r"^(\$time|.+_gold)$"), rename("^(.+)_gold$", "$1")),
+                transformations=(
+                    keep(r"^(\$time|gold (${leaders:pipe}) .+)$"),
+                    rename(r"^gold \S+ (.+)$", "$1"),
+                ),
                 decimals=0,
                 width=12,
                 height=9,
@@ -286,6 +336,55 @@ def dashboard() -> Dashboard:
     )
 
 
+def _variables() -> tuple[Json, ...]:
+    keys = Keys(PREFIX)
+    return (
+        query_variable(
+            "faculty",
+            "Faculty",
+            "Of which one row of panels tells more",
+            REDIS,
+            f"SMEMBERS {keys.faculty_choices}",
+            regex=_CHOICE,
+        ),
+        query_variable(
+            "sport",
+            "Sport",
+            "Of which one row of panels tells more",
+            REDIS,
+            f"SMEMBERS {keys.sport_choices}",
+            regex=_CHOICE,
+        ),
+        query_variable(
+            "leaders",
+            "Leaders",
+            "The faculties that the medal table lists first",
+            REDIS,
+            f"SMEMBERS {keys.leaders}",
+            several=True,
+            hidden=True,
+        ),
+    )
+
+
+def _all_counts(
+    title: str,
+    description: str,
+    key: str,
+    *names: str,
+    rename: Mapping[str, str] | None = None,
+) -> Any:
+    """Return a hash as a table of one row."""
+    return table(
+        title,
+        description,
+        redis("hmget", key, field=" ".join(names)),
+        transformations=(organize(*names, rename=_NAMES | dict(rename or {})),),
+        fields={name: _cell(color) for name, color in _MEDALS.items()},
+        height=4,
+    )
+
+
 def _by_faculty(
     title: str,
     description: str,
@@ -306,7 +405,7 @@ def _by_faculty(
         stacked=stacked,
         width=8,
         transformations=(
-            *_only("faculty", *counts, rename=_NAMES),
+            *_only("title", *counts, rename=_NAMES | _FACULTY),
             *([sort_by(column)] if column else []),
             limit(FACULTIES),
         ),
@@ -328,7 +427,7 @@ def _by_sport(
         x="Sport",
         colors=colors,
         stacked=stacked,
-        transformations=_only("sport", *counts, rename=_NAMES),
+        transformations=_only("title", *counts, rename=_NAMES | _SPORT),
     )
 
 

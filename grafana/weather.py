@@ -52,6 +52,7 @@ def dashboard() -> Dashboard:
         title="Medallero: weather",
         description="Weather reports by country, weather and municipality, as Redis and as Valkey "
         "have counted them",
+        empty="No reports yet",
         content=(
             _reports("Reports in Redis", REDIS, "Kafka"),
             _reports("Reports in Valkey", VALKEY, "RabbitMQ"),

@@ -13,7 +13,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Final
 
-_PODS: Final = ("gateway-0", "worker-0")
+#: Pods of two games; more than a graph draws.
+_PODS: Final = tuple(
+    (namespace, f"{name}-{number}")
+    for namespace in ("games", "others")
+    for name in ("gateway", "worker")
+    for number in range(4)
+)
+PODS: Final = len(_PODS)
 _BEGAN: Final = time.monotonic()
 
 
@@ -46,8 +53,8 @@ def served() -> Iterator[str]:
 def exposition(seconds: float) -> str:
     """Return all of them after so many seconds."""
     lines: list[str] = []
-    for pod in _PODS:
-        own = f'namespace="games",pod="{pod}"'
+    for namespace, pod in _PODS:
+        own = f'namespace="{namespace}",pod="{pod}"'
         cadvisor = f'{own},container="{pod[:-2]}",image="medallero",id="/kubepods/{pod}"'
         total = f'{own},container="",image="",id="/kubepods/{pod}"'
         for labels, part in ((cadvisor, 1.0), (total, 1.0)):
@@ -85,6 +92,20 @@ def exposition(seconds: float) -> str:
         f"kube_horizontalpodautoscaler_spec_max_replicas{{{autoscaler}}} 5",
         f'node_cpu_seconds_total{{cpu="0",mode="idle"}} {0.6 * seconds}',
         f'node_cpu_seconds_total{{cpu="0",mode="user"}} {0.4 * seconds}',
+        'kube_node_status_condition{node="node-1",condition="Ready",status="true"} 1',
+        'kube_node_status_condition{node="node-1",condition="Ready",status="false"} 0',
+        'kube_node_info{node="node-1",kubelet_version="v1.36.0",os_image="Debian",'
+        'internal_ip="10.0.0.9",kernel_version="6.1"} 1',
+        *(
+            line
+            for number, name in enumerate(("games", "others"), start=1)
+            for line in (
+                f'kube_service_info{{namespace="{name}",service="gateway",'
+                f'cluster_ip="10.1.0.{number}"}} 1',
+                f'kube_service_spec_type{{namespace="{name}",service="gateway",'
+                'type="ClusterIP"} 1',
+            )
+        ),
         "node_memory_MemAvailable_bytes 3e9",
         "node_memory_MemTotal_bytes 4e9",
         'node_filesystem_avail_bytes{device="/dev/vda1",fstype="ext4",mountpoint="/"} 30',

@@ -193,7 +193,7 @@ def look(library: Path, redis: str, valkey: str, missing: int) -> Shown:
         {
             "panel": panel,
             "frames": [
-                frame_of(clients[one["datasource"]["uid"]], one, since=ages)
+                frame_of(clients[one["datasource"]["uid"].strip("${}")], one, since=ages)
                 for one in panel["targets"]
             ],
         }

@@ -3,10 +3,11 @@
 // with each value as text, and of stat and bar gauge panels what they say.
 "use strict";
 
-// Grafana's library looks for its page when it is loaded, and for the reader's languages.
-globalThis.window = { grafanaBootData: { settings: { featureToggles: {} } }, location: {} };
 globalThis.navigator ??= { language: "en", languages: ["en"] };
 const grafana = require("@grafana/data");
+// Grafana's library looks for its page when it is used; what it is made of, when it is loaded, and
+// takes a page for a whole browser.
+globalThis.window = { grafanaBootData: { settings: { featureToggles: {} } }, location: {} };
 const { lastValueFrom } = require("rxjs");
 
 const transformers = new Map();
@@ -14,11 +15,21 @@ for (const it of Object.values(grafana.standardTransformers)) {
   if (!transformers.has(it.id)) transformers.set(it.id, it);
 }
 grafana.standardTransformersRegistry.setInit(() =>
-  [...transformers.values()].map((it) => ({ id: it.id, name: it.name, transformation: it })),
+  [...transformers.values()].map((it) => ({ id: it.id, name: it.name, transformation: async () => it })),
 );
 
 // Grafana's front end declares each option of a field; these are the ones that the dashboards set.
-const options = ["unit", "decimals", "min", "max", "color", "thresholds", "displayName"];
+const options = [
+  "unit",
+  "decimals",
+  "min",
+  "max",
+  "color",
+  "thresholds",
+  "displayName",
+  "noValue",
+  "mappings",
+];
 const registry = new grafana.FieldConfigOptionsRegistry(() =>
   options.map((path) => ({
     id: path,
@@ -55,7 +66,7 @@ function text(field, value) {
 function display(panel, data) {
   const values = grafana.getFieldDisplayValues({
     data,
-    fieldConfig: { defaults: {}, overrides: [] },
+    fieldConfig: panel.fieldConfig,
     reduceOptions: panel.options.reduceOptions,
     replaceVariables,
     theme,
