@@ -20,7 +20,8 @@ from tests.support.stack import StackFactory
 from tests.support.weather_system import WeatherSystem, weather_settings
 from weather.recount import recount
 
-GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "clients.md"
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs" / "guide" / "clients.md"
 
 #: What a client's library may send beside the body; the last takes the connection out of the fast
 #: lane. Locust's clients send these two content types, and one sends none.
@@ -56,6 +57,11 @@ def test_the_guide_has_no_other_path_than_the_gateway() -> None:
     told = {path for cell in cells for path in re.findall(r"`([^`]+)`", cell)}
 
     assert {canonical_path(path) for path in told} == COURSE.keys()
+
+
+@pytest.mark.parametrize(("readme", "paths"), [("README.md", "paths"), ("README.es.md", "rutas")])
+def test_the_readmes_know_how_many_paths_there_are(readme: str, paths: str) -> None:
+    assert f"{len(COURSE)} {paths} (" in (ROOT / readme).read_text("utf-8")
 
 
 def sent(kind: Kind) -> Iterator[tuple[Request, str, dict[str, str]]]:
