@@ -194,15 +194,24 @@ class CsvTable:
             )
 
     @staticmethod
-    def _unused(fields: Sequence[str]) -> frozenset[str]:
+    def _unused(fields: Sequence[str]) -> set[str]:
+        """Return those of the fields that no result of this table takes anything from."""
+        there = frozenset(fields)
         unused = set(FIELDS_WITHOUT_USE)
-        faculty = [it for it in FACULTY_FIELDS if it in fields]
-        unused |= set(faculty[1:])
-        if "competitor_id" in fields:
-            unused |= {"id", "bib"}
-        elif "id" in fields:
-            unused |= {"bib"}
-        return frozenset(unused & set(fields))
+        for first, others in (
+            ("unit", ("gender", "category", "heat")),
+            ("stage", ("event_stage",)),
+            ("competitor_id", ("id", "bib")),
+            ("id", ("bib",)),
+            ("faculty", FACULTY_FIELDS[1:]),
+            ("club", ("country_code", "country")),
+            ("country_code", ("country",)),
+        ):
+            if first in there:
+                unused.update(others)
+        if not there.isdisjoint(("competitor_id", "id", "bib")) and "name" in there:
+            unused.add("competitor")
+        return unused & there
 
 
 class _Taken:

@@ -52,7 +52,7 @@ def find_encoding(chunks: Iterable[bytes]) -> Found:
     strange = _StrangeBytes()
     for piece in _and_then(first, pieces):
         strange.add(piece)
-    if strange.utf_8:
+    if strange.is_utf_8():
         return Found(UTF_8)
     return strange.as_windows()
 
@@ -92,18 +92,15 @@ class _StrangeBytes:
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self.utf_8 = True
+        self._utf_8 = True
         self._line = 1
         self._rest = b""
         self._lines: list[tuple[int, bytes]] = []
         self._more = False
 
     def add(self, piece: bytes) -> None:
-        if self.utf_8:
-            try:
-                self._decoder.decode(piece)
-            except UnicodeDecodeError:
-                self.utf_8 = False
+        """Take the next piece of the file."""
+        self._decode(piece)
         *lines, self._rest = (self._rest + piece).split(b"\n")
         for line in lines:
             self._look(line)
@@ -111,6 +108,18 @@ class _StrangeBytes:
             self._look(self._rest)
             self._line -= 1
             self._rest = b""
+
+    def is_utf_8(self) -> bool:
+        """Whether all pieces together are UTF-8, to the last byte."""
+        self._decode(b"", final=True)
+        return self._utf_8
+
+    def _decode(self, piece: bytes, *, final: bool = False) -> None:
+        if self._utf_8:
+            try:
+                self._decoder.decode(piece, final)
+            except UnicodeDecodeError:
+                self._utf_8 = False
 
     def _look(self, line: bytes) -> None:
         if not line.isascii():

@@ -28,7 +28,7 @@ from olympics.importers.headings import (
 )
 from olympics.importers.stages import Stage, read_stage, stage_words
 from olympics.importers.table import Remark, Row, Table
-from olympics.mark import parse_mark
+from olympics.mark import parse_mark, why_no_mark
 from olympics.plausibility import ORDER_OF_TYPE
 from olympics.result import MAX_AGE, MAX_RANK, ResultError
 from olympics.rsc import default_phase, parse_rsc
@@ -331,39 +331,45 @@ class _RowImport:
         if outcome and outcome.upper() not in _NOTHING:
             evidence["outcome"] = _OUTCOMES.get(folded(outcome), outcome)
         medal = self._medal(evidence)
-        # "DSQ / R 162.7" is the code and the rule that was broken.
-        irm_text = cells.get("irm", "")
-        irm = "" if irm_text.upper() in _NOTHING else irm_text.upper().split()[0]
-        irm = irm or code_as_rank
+        irm_text = cells.get("irm", "").upper()
+        if irm_text not in _NOTHING:
+            # "DSQ / R 162.7" is the code and the rule that was broken.
+            self._set_irm(evidence, "irm", irm_text.split()[0])
+        if code_as_rank:
+            self._set_irm(evidence, "rank", code_as_rank)
         mark_field = self._mark_field()
         mark = cells.get(mark_field, "")
         if mark.upper() in _NOTHING:
             mark = ""
         if mark and self._result_type == "IRM":
-            irm = irm or mark.upper()
+            self._set_irm(evidence, mark_field, mark.upper())
         elif mark:
-            if _is_mark(mark):
+            value = _mark_of(mark)
+            if value == 0 and "irm" in evidence:  # programs write 0.00 for no time
+                self._say(mark_field, f"beside {evidence['irm']} is not sent", "", grave=False)
+            elif value is not None:
                 evidence["mark"] = mark
-            elif mark.upper() in _IRM_CODES or (
-                not evidence and not medal and not irm and _CODE(mark.upper())
-            ):
+            elif mark.upper() in _IRM_CODES or (not evidence and not medal and _CODE(mark.upper())):
                 # A file without a column for it: "DNS".
-                irm = irm or mark.upper()
-            elif evidence or irm or medal:
+                self._set_irm(evidence, mark_field, mark.upper())
+            elif evidence or medal:
                 # A file that calls the text something else than a mark has not lost one.
                 decides = "rank" in evidence and self._result_type in ("", *ORDER_OF_TYPE)
                 self._say(
                     mark_field,
                     "cannot be read as a mark and is not sent; "
                     + ("the rank counts" if "rank" in evidence else "the rest of the row counts"),
-                    "write the mark as 58.40, 1:02.34 or 6.12",
+                    why_no_mark(mark) or "write the mark as 58.40, 1:02.34 or 6.12",
                     grave=decides,
                 )
-        if irm:
-            evidence["irm"] = irm
         if medal:
             evidence["medal"] = medal
         return evidence
+
+    def _set_irm(self, evidence: dict[str, Any], name: str, code: str) -> None:
+        """Take an IRM, unless an earlier cell of the row has said another one."""
+        if evidence.setdefault("irm", code) != code:
+            self._say(name, f"contradicts {evidence['irm']}, which is sent", "keep one of the two")
 
     def _medal(self, evidence: Mapping[str, Any]) -> Medal | None:
         text = self._cells.get("medal", "")
@@ -394,22 +400,22 @@ class _RowImport:
     def _found(self) -> str:
         mark = self._cells.get(self._mark_field(), "")
         if mark:
-            return f"{shown(mark)} is no mark"
+            why = why_no_mark(mark)
+            return f"{shown(mark)} is no mark" + (f": {why}" if why else "")
         ignored = self._ignore_rank and "rank" in self._cells
         return "the rank was to be ignored" if ignored else "got nothing"
 
     def _status(self, evidence: dict[str, Any]) -> str:
         cells = self._cells
-        if "stage_status" in cells and cells["stage_status"].upper() not in _FINISHED:
-            return "unofficial"
+        running = cells.get("stage_status", "").upper() not in _FINISHED
         text = cells.get("status", "")
         status = _STATUSES.get(folded(text))
-        if status is not None:
-            return status
-        if text.upper() in _IRM_CODES or (not evidence and _CODE(text.upper())):
-            evidence.setdefault("irm", text.upper())
-            return "official"
-        raise ResultError("status", f"expected official or unofficial, got {shown(text)}")
+        if status is None:
+            if text.upper() not in _IRM_CODES and (evidence or not _CODE(text.upper())):
+                raise ResultError("status", f"expected official or unofficial, got {shown(text)}")
+            self._set_irm(evidence, "status", text.upper())
+            status = "official"
+        return "unofficial" if running and status == "official" else status
 
     # What it decides.
 
@@ -510,16 +516,16 @@ def _unit_of(cells: Mapping[str, str]) -> str:
         return ""
     parts = [event]
     known = f" {stage_words(event)} "
-    gender = stage_words(cells.get("gender", ""))
-    if gender and _GENDER(known) is None:
-        parts.append(cells["gender"])
-    for name in ("category", "stage"):
+    for name in ("gender", "category", "stage"):
         text = cells.get(name, "")
         words = stage_words(text)
-        if words and f" {words} " not in known:
-            if name == "stage" and read_stage(text).phase == "final":
-                text = _without_heat_number(text)
-            parts.append(text)
+        # The M of a gender may also be that of "100 m".
+        said = _GENDER(known) if name == "gender" else words and f" {words} " in known
+        if text.upper() in _NOTHING or said:
+            continue
+        if name == "stage" and read_stage(text).phase == "final":
+            text = _without_heat_number(text)
+        parts.append(text)
     heat = cells.get("heat", "")
     if heat and _stage_of(cells).phase != "final":
         parts.append(heat if read_stage(heat).heat else f"heat {_whole(heat)}")
@@ -587,7 +593,8 @@ def _competitor_id(cells: Mapping[str, str]) -> str:
 def _name(cells: Mapping[str, str]) -> str:
     name = " ".join(cells[it] for it in ("name", "family_name") if it in cells)
     who = cells.get("competitor", "")
-    return name or (who if re.search(r"[^\W\d_]{2}", who) else "")
+    is_id = not any(it in cells for it in ("competitor_id", "id", "bib"))
+    return name or ("" if is_id and not re.search(r"[^\W\d_]{2}", who) else who)
 
 
 def _whole(text: str) -> str:
@@ -704,7 +711,10 @@ _IRM_CODES: Final = frozenset(
     )
 )
 _CODE = re.compile(r"[A-Z]{2,4}|W/O|DISQUALIFIED", re.ASCII).fullmatch
-_RANK = re.compile(r"[=T]?([0-9]{1,6})(?:\.0*)?=?", re.ASCII).fullmatch
+# "1", "=1", "T1", "1=", "1.0", "1.", "1st", "1º", "1er".
+_RANK = re.compile(
+    r"[=T]?([0-9]{1,6})(?:\.0*)?(?:ST|ND|RD|TH|[ºª°]|ER|ERO|RO|DO|TO|MO|VO|NO)?=?", re.ASCII
+).fullmatch
 _DECIMAL = re.compile(r"([0-9]+)\.0+", re.ASCII).fullmatch
 _GENDER = re.compile(
     r" (?:men|mens|women|womens|male|female|mixed|open|boys|girls|masculin[oa]|femenin[oa]|mixt[oa]"
@@ -732,12 +742,11 @@ def _rank_or_none(text: str) -> int | None:
         return None
 
 
-def _is_mark(text: str) -> bool:
+def _mark_of(text: str) -> int | None:
     try:
-        parse_mark(text)
+        return parse_mark(text)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 _HEAT_NUMBER = re.compile(

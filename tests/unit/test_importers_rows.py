@@ -109,6 +109,7 @@ def test_whole_sports_are_imported_row_by_row() -> None:
     ("text", "rank"),
     [
         *(("1", 1), ("1.0", 1), ("12.00", 12), ("=3", 3), ("3=", 3), ("T3", 3)),
+        *(("1.", 1), ("2nd", 2), ("3º", 3), ("1.º", 1), ("1er", 1), ("4to", 4)),
         *(("", None), ("-", None), ("–", None), ("0", None), ("0.0", None), ("NA", None)),
     ],
 )
@@ -143,6 +144,7 @@ def test_a_rank_that_disagrees_with_the_mark_is_kept_beside_it() -> None:
     [
         ({"irm": "DNS", "mark": ""}, "DNS", None),
         ({"irm": "dsq", "mark": "55.78"}, "DSQ", "55.78"),
+        ({"irm": "DNS", "mark": "0.00"}, "DNS", None),
         ({"irm": "NOBODY_LISTED", "mark": ""}, "NOBODY_LISTED", None),
         ({"irm": "DSQ / R 162.7", "mark": ""}, "DSQ", None),
         ({"result_type": "IRM", "mark": "dnf"}, "DNF", None),
