@@ -2,7 +2,7 @@
 
 import ssl
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,6 +30,10 @@ def _secret(path: Path) -> Path:
 CertificatesFile = Annotated[Path, AfterValidator(_certificates)]
 #: A file that holds one secret.
 SecretFile = Annotated[FilePath, AfterValidator(_secret)]
+
+
+#: Of a gateway that only its own machine can reach: everybody knows it.
+DEFAULT_SEED: Final = "medallero"
 
 
 class CommonSettings(BaseSettings):
@@ -65,7 +69,10 @@ class CommonSettings(BaseSettings):
     catalogue: Path | None = Field(
         default=None, description="catalogue of sports and faculties (TOML); default: the course's"
     )
-    seed: str = Field(default="medallero", description="the games' seed: decides entries' coins")
+    seed: str = Field(
+        default=DEFAULT_SEED,
+        description="the games' secret seed, which decides entries' coins; `up` makes one",
+    )
     epoch: int = Field(
         default=1, ge=1, description="raise it when the topics are recreated: old snapshots yield"
     )

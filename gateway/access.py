@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from contracts.settings import DEFAULT_SEED
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
 from gateway.tokens import Caller, Token, TokenError, digest_of, tokens_in
@@ -20,7 +21,7 @@ _log = structlog.get_logger("gateway.access")
 _REMEMBERED: Final = 1024
 
 #: Whoever sends to a gateway that asks for no token.
-ANYONE: Final = Caller("", None, None)
+ANYONE: Final = Caller("")
 
 
 class AccessError(ValueError):
@@ -40,6 +41,8 @@ class Access:
         self._catalogue = catalogue
         self._file = WatchedFiles([settings.tokens_file] if settings.tokens_file else [])
         self._tokens = self._read()
+        #: Why nobody may send although there are tokens to be read; None: whoever has one may.
+        self._shut: Refused | None = None
         # Tokens that proved right, by the header that brought them.
         self._proved: dict[str, Token] = {}
         if self._tokens:
@@ -52,6 +55,8 @@ class Access:
 
         :raises Refused: there is no token, or it is none that may send.
         """
+        if self._shut is not None:
+            raise self._shut
         if not self._tokens:
             return ANYONE
         header = authorization or ""
@@ -60,16 +65,28 @@ class Access:
             raise Refused(Reason.WRONG_TOKEN, f"the token {token.caller.name} has expired")
         return token.caller
 
+    @property
+    def shut(self) -> bool:
+        """Whether nobody may send, because the file of tokens is empty, broken or gone."""
+        return self._shut is not None
+
     def refresh(self) -> None:
-        """Read the file of tokens again if it has changed; a broken one changes nothing."""
+        """Read the file of tokens again if it has changed; while it has none, nobody may send."""
         if not self._file.changed():
             return
+        self._proved.clear()
         try:
             self._tokens = self._read()
         except AccessError as error:
-            _log.error("tokens_unreadable", error=str(error), kept=len(self._tokens))
+            # Retryable: a file that is being written is whole a moment later.
+            self._shut = Refused(
+                Reason.UNAVAILABLE,
+                "nobody may send now: the gateway's tokens cannot be read, or there are none; "
+                "its log says more",
+            )
+            _log.error("tokens_unreadable", error=str(error))
         else:
-            self._proved.clear()
+            self._shut = None
             self._tell()
 
     def _prove(self, authorization: str) -> Token:
@@ -123,6 +140,20 @@ def _check_new(token: Token, others: list[Token]) -> None:
             raise TokenError(f"two tokens are named {name}")
         if other.digest == token.digest:
             raise TokenError(f"{other.caller.name} and {name} are the same token")
+
+
+def check_seed(settings: GatewaySettings) -> None:
+    """Refuse to let others toss coins whose seed they know.
+
+    :raises AccessError: the seed is the public default, and others can reach the gateway.
+    """
+    public = [it for it in (settings.http_host, settings.grpc_host) if not is_loopback(it)]
+    if public and settings.seed == DEFAULT_SEED:
+        raise AccessError(
+            f"it would listen on {public[0]}, which others can reach, with the seed that everybody "
+            "knows: whoever chooses the ids of entries would win each of them. Set MEDALLERO_SEED "
+            "to a secret text, the same for all gateways, and keep it"
+        )
 
 
 def _check_open(settings: GatewaySettings) -> None:

@@ -19,13 +19,15 @@ from gateway.record_intake import (
     NotAnItem,
     RecordIntake,
     given_id,
+    hashed,
     id_by_key,
 )
 from gateway.settings import GatewaySettings
+from gateway.tokens import NO_RESULTS_BY_FACULTY, Caller
 from olympics.catalogue import Catalogue
-from olympics.entry import NAMES, parse_entry
+from olympics.entry import ENTRY_ID_LENGTH, NAMES, parse_entry
 from olympics.plain import encode_plain, read_plain
-from olympics.result import Competitor, Result, ResultError, encode, key_of, parse_result
+from olympics.result import Competitor, Result, ResultError, encode, key_of, parse_result, text_of
 
 #: Makes a result of an item, given its index in the request and what arrived.
 _Parser = Callable[[int, object], Result]
@@ -93,7 +95,7 @@ class Intake(RecordIntake):
         parse = self._parser(draft, kind)
         # Whoever may not send everything goes the long way, which says what he may not.
         caller = draft.caller
-        short = isinstance(kind, Results) and caller.kinds is None and caller.faculties is None
+        short = isinstance(kind, Results) and not caller.limited
         catalogue, partitions = self._catalogue, self._partitions
         records, headers = draft.records, draft.headers
         before = len(records)
@@ -134,26 +136,22 @@ class Intake(RecordIntake):
     def _parser(self, draft: Draft, kind: Kind) -> _Parser:
         """Return what makes a result of an item, or raises ResultError."""
         caller = draft.caller
-        if caller.kinds is not None and kind.kind not in caller.kinds:
-            return _may_not_send(kind.plural)
+        if not caller.may_send(kind.kind):
+            by_faculty = kind.kind == Results.kind and caller.faculties is not None
+            return _may_not_send(
+                NO_RESULTS_BY_FACULTY if by_faculty else f"the token may not send {kind.plural}"
+            )
         if isinstance(kind, Entries):
             return self._entry(kind, draft)
-        return self._result if caller.faculties is None else self._own_result(caller.faculties)
-
-    def _result(self, index: int, raw: object) -> Result:
-        return parse_result(raw, self._catalogue)
-
-    def _own_result(self, faculties: frozenset[str]) -> _Parser:
-        def parse(index: int, raw: object) -> Result:
-            return _only_of(faculties, parse_result(raw, self._catalogue))
-
-        return parse
+        return lambda _index, raw: _allowed(caller, parse_result(raw, self._catalogue))
 
     def _entry(self, kind: Entries, draft: Draft) -> _Parser:
-        faculties = draft.caller.faculties
+        caller = draft.caller
 
         def parse(index: int, raw: object) -> Result:
             given = given_id(raw) or kind.id_at(index)
+            if given is not None and caller.limited:
+                given = _own_id(caller, given)
             entry_id = given or uuid4().hex
             result = parse_entry(
                 raw,
@@ -163,8 +161,7 @@ class Intake(RecordIntake):
                 faculty=kind.faculty,
                 nameless=kind.nameless,
             )
-            if faculties is not None:
-                _only_of(faculties, result)
+            _allowed(caller, result)
             if given is None:
                 draft.outcome.mint(index, entry_id)
             return result
@@ -172,14 +169,24 @@ class Intake(RecordIntake):
         return parse
 
 
-def _may_not_send(plural: str) -> _Parser:
+def _may_not_send(reason: str) -> _Parser:
     def parse(index: int, raw: object) -> Result:
-        raise ResultError("", f"the token may not send {plural}")
+        raise ResultError("", reason)
 
     return parse
 
 
-def _only_of(faculties: frozenset[str], result: Result) -> Result:
-    if result.faculty not in faculties:
+def _allowed(caller: Caller, result: Result) -> Result:
+    if caller.faculties is not None and result.faculty not in caller.faculties:
         raise ResultError("faculty", f"the token may not send for {result.faculty}")
+    if caller.sports is not None and result.sport not in caller.sports:
+        raise ResultError("sport", f"the token may not send for {result.sport}")
     return result
+
+
+def _own_id(caller: Caller, entry_id: str) -> str:
+    """Return an id that is the caller's alone: nobody may take another's entry by its id."""
+    text_of(entry_id, "id", ENTRY_ID_LENGTH)
+    own = f"{caller.name}:{entry_id}"
+    # Of two names and ids, a colon in an id does not make one text: names have none.
+    return own if len(own) <= ENTRY_ID_LENGTH else hashed(own)

@@ -55,6 +55,11 @@ class Metrics:
             ["kind", "field"],
             registry=registry,
         )
+        self.shut = Gauge(
+            "medallero_gateway_shut",
+            "1 while nobody may send, because the file of tokens is empty, broken or gone",
+            registry=registry,
+        )
         self.in_flight_bytes = Gauge(
             "medallero_gateway_in_flight_bytes",
             "Bytes of the requests that are being served, decompressed",

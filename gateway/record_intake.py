@@ -231,7 +231,7 @@ def id_by_key(key: str | None, several: bool, index: int) -> str | None:
     if key is None:
         return None
     # Keys of any length are in use, ids are short; a hash is as good a name.
-    key = key if len(key) <= _KEY_LENGTH else _hashed(key)
+    key = key if len(key) <= _KEY_LENGTH else hashed(key)
     return f"{key}#{index}" if several else key
 
 
@@ -256,7 +256,8 @@ async def _add(commit: Commit, records: Sequence[Record]) -> None:
         await asyncio.sleep(0)
 
 
-def _hashed(key: str) -> str:
+def hashed(key: str) -> str:
+    """Return a short name for a text that is too long to be an id."""
     return hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 

@@ -20,7 +20,6 @@ from gateway.record_intake import (
     id_by_key,
 )
 from gateway.settings import GatewaySettings
-from gateway.tokens import Caller
 from weather.report import NAMES, ReportError, encode, key_of, parse_report
 
 
@@ -56,7 +55,7 @@ class ReportIntake(RecordIntake):
         decode: Decode | None = None,
     ) -> None:
         now = time.time_ns() // 10**6
-        allowed = _may_send_reports(draft.caller)
+        allowed = draft.caller.may_send(kind.kind)
         partitions = self._partitions
         records, headers = draft.records, draft.headers
         before = len(records)
@@ -84,8 +83,3 @@ class ReportIntake(RecordIntake):
             records.append((partition_of(key, partitions), key, value, headers))
         read = len(records) - before
         draft.by_kind[kind.kind] = draft.by_kind.get(kind.kind, 0) + read
-
-
-def _may_send_reports(caller: Caller) -> bool:
-    # Who may send for some faculties only, may send what has none only if it is said.
-    return caller.faculties is None if caller.kinds is None else Reports.kind in caller.kinds

@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 
 from contracts.topics import TopicSpec
-from gateway.access import Access
+from gateway.access import Access, check_seed
 from gateway.budget import Budget
 from gateway.catalogue import catalogue_document
 from gateway.grpc_server import GrpcServer
@@ -50,6 +50,8 @@ class Gateway:
         self._settings = settings
         self.metrics = Metrics()
         self._access = Access(settings, catalogue)
+        check_seed(settings)
+        self.metrics.shut.set_function(lambda: self._access.shut)
         self._tls = Tls(settings)
         self._writer = LogWriter(
             settings,

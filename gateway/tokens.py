@@ -21,6 +21,11 @@ KINDS: Final = ("result", "entry", "report")
 #: A name that TOML takes without quotes; it is in logs and metrics.
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
+NO_RESULTS_BY_FACULTY: Final = (
+    "a token that is limited to faculties may not send results, since it could replace those of "
+    "others; limit it to sports"
+)
+
 _PREFIX: Final = "mdl_"  # so that people, and scanners of repositories, know one when they see it
 _BYTES: Final = 32
 
@@ -32,13 +37,29 @@ class TokenError(ValueError):
 class Caller(NamedTuple):
     """Who sends, as the token says: its name, and what it may send (None: no limit).
 
-    ``faculties`` are names of the catalogue, ``kinds`` are "result", "entry" and
-    "report" (of the weather).
+    ``faculties`` and ``sports`` are names of the catalogue, ``kinds`` are "result", "entry" and
+    "report" (of the weather). Whoever is limited to faculties sends no results: a limit could not
+    tell whose result a new version replaces, and nobody judges himself.
     """
 
     name: str
-    faculties: frozenset[str] | None
-    kinds: frozenset[str] | None
+    faculties: frozenset[str] | None = None
+    kinds: frozenset[str] | None = None
+    sports: frozenset[str] | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is anything that it may not send."""
+        return not (self.faculties is None and self.kinds is None and self.sports is None)
+
+    def may_send(self, kind: str) -> bool:
+        """Whether it may send records of *kind* at all."""
+        if self.kinds is not None and kind not in self.kinds:
+            return False
+        if kind == "report":
+            # They belong to no sport and no faculty, so a limit must say that they are allowed.
+            return self.kinds is not None or not self.limited
+        return kind != "result" or self.faculties is None
 
 
 class Token(NamedTuple):
@@ -64,12 +85,13 @@ def line_of(
     digest: bytes,
     *,
     faculties: Collection[str] = (),
+    sports: Collection[str] = (),
     kinds: Collection[str] = (),
     expires: date | None = None,
 ) -> str:
     """Return the line that describes a token, as ``tokens_in`` reads it. No limit: leave it out."""
     fields = [f'sha256 = "{digest.hex()}"']
-    for field, values in (("faculties", faculties), ("kinds", kinds)):
+    for field, values in (("faculties", faculties), ("sports", sports), ("kinds", kinds)):
         if values:
             quoted = ", ".join(f'"{it}"' for it in values)
             fields.append(f"{field} = [{quoted}]")
@@ -101,6 +123,7 @@ class _RawToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     sha256: str
     faculties: list[str] | None = None
+    sports: list[str] | None = None
     kinds: list[str] | None = None
     expires: Any = None
 
@@ -120,10 +143,15 @@ def _token(name: str, raw: _RawToken, catalogue: Catalogue) -> Token:
     kinds = _some(raw.kinds, "kinds")
     if kinds is not None and not kinds <= set(KINDS):
         raise _Wrong(f"kinds: expected {' or '.join(KINDS)}")
+    sports = _some(raw.sports, "sports")
+    if sports is not None:
+        sports = frozenset(catalogue.sport(it).name for it in sports)
+    if faculties is not None and kinds is not None and "result" in kinds:
+        raise _Wrong(NO_RESULTS_BY_FACULTY)
     if faculties is not None:
         faculties = frozenset(catalogue.faculty(it).name for it in faculties)
     expires = None if raw.expires is None else _end_of(raw.expires)
-    return Token(Caller(name, faculties, kinds), digest, expires)
+    return Token(Caller(name, faculties, kinds, sports), digest, expires)
 
 
 def _some(values: list[str] | None, field: str) -> frozenset[str] | None:

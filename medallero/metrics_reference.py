@@ -53,6 +53,7 @@ _UNITS: Final = {
     "accepted": "records",
     "rejected": "records",
     "ready": "0 or 1",
+    "shut": "0 or 1",
     "scoreboard": "0 or 1",
 }
 

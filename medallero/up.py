@@ -14,7 +14,7 @@ from typing import Final
 
 from rich.console import Console
 
-from contracts.settings import CommonSettings
+from contracts.settings import DEFAULT_SEED, CommonSettings
 from contracts.weather_store import WeatherStoreSettings
 from medallero import weather_up
 from medallero.embedded.datadir import DataDir, InUse, NotOurs, stop_holder
@@ -210,6 +210,8 @@ def _shared_settings(
     if settings.own_redis:
         values["redis"] = f"redis://{_host_port(settings.redis_host, settings.redis_port)}/0"
     values["epoch"] = data.epoch
+    if settings.seed == DEFAULT_SEED:
+        values["seed"] = data.seed or DEFAULT_SEED
     return CommonSettings(**values) if reports is None else reports.shared(values)
 
 

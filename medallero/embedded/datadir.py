@@ -2,6 +2,7 @@
 
 medallero.json   marks the directory as ours; the layout's version and the epoch
 up.lock          held by the running `up`, with its process id
+seed             the games' secret seed; a directory of before there was one has none
 kafka/ redis/    their data; so rabbitmq/ and valkey/ of the weather reports
 logs/            a file for each process
 """
@@ -12,6 +13,7 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import signal
 import time
@@ -21,6 +23,7 @@ from typing import Final, Self
 
 _MARKER: Final = "medallero.json"
 _LOCK: Final = "up.lock"
+_SEED: Final = "seed"
 _LAYOUT: Final = 1
 _OURS: Final = ("kafka", "redis", "rabbitmq", "valkey", "logs")
 
@@ -67,6 +70,7 @@ class DataDir:
         self._lock.flush()
         if not marker.exists():
             self.epoch = 1
+            self._make_seed()
 
     @property
     def kafka(self) -> Path:
@@ -94,6 +98,19 @@ class DataDir:
         return self.path / "logs"
 
     @property
+    def seed(self) -> str | None:
+        """The games' secret seed; None where entries were settled before there was one."""
+        try:
+            return (self.path / _SEED).read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
+
+    def _make_seed(self) -> None:
+        path = self.path / _SEED
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(16) + "\n", encoding="utf-8")
+
+    @property
     def epoch(self) -> int:
         """Of the topics in this directory; from 1."""
         return int(json.loads((self.path / _MARKER).read_text(encoding="utf-8"))["epoch"])
@@ -109,6 +126,7 @@ class DataDir:
         """Remove the data and the logs; nothing that `up` has not made is touched."""
         for name in _OURS:
             shutil.rmtree(self.path / name, ignore_errors=True)
+        self._make_seed()
 
     def close(self) -> None:
         """Let the next process have the directory."""

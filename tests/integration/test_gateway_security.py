@@ -44,7 +44,7 @@ PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 STATE = "congo=t61rcWkgMzE"
 TRACED = (("traceparent", PARENT.encode()), ("tracestate", STATE.encode()))
 
-ALL, ENGINEERING = new_token(), new_token()
+ALL, ENGINEERING, CLASS = new_token(), new_token(), new_token()
 _BEARER = {"authorization": f"Bearer {ALL}"}
 
 
@@ -89,7 +89,8 @@ def guarded(
     certificate = make_certificate(directory)
     (directory / "tokens.toml").write_text(
         f"{line_of('all', digest_of(ALL))}\n"
-        f"{line_of('eng', digest_of(ENGINEERING), faculties=['engineering'], kinds=['result'])}\n"
+        f"{line_of('class', digest_of(CLASS), faculties=['engineering'])}\n"
+        f"{line_of('eng', digest_of(ENGINEERING), sports=['swimming'], kinds=['result'])}\n"
     )
     settings = settings_for(
         kafka,
@@ -142,7 +143,7 @@ def test_without_a_token_no_path_takes_anything(
 def test_what_the_token_may_not_send_is_rejected_record_by_record(
     guarded: Guarded, headers: Mapping[str, str]
 ) -> None:
-    records = [a_result(unit="limits"), a_result(unit="limits", faculty="Agronomía")]
+    records = [a_result(unit="limits"), a_result(unit="limits", sport="athletics")]
     body = json.dumps(records) if headers is JSON else "\n".join(map(json.dumps, records))
 
     mixed = guarded.gateway.send("POST", "/v1/results", body, _with(ENGINEERING, headers))
@@ -153,8 +154,8 @@ def test_what_the_token_may_not_send_is_rejected_record_by_record(
     assert mixed.json["rejected"][0] == {
         "index": 1,
         "id": None,
-        "field": "faculty",
-        "error": "the token may not send for agronomy",
+        "field": "sport",
+        "error": "the token may not send for athletics",
     }
     assert other.status == 422
     assert other.json["rejected"][0]["error"] == "the token may not send entries"
@@ -163,7 +164,7 @@ def test_what_the_token_may_not_send_is_rejected_record_by_record(
 
 def test_the_same_limits_hold_over_grpc(guarded: Guarded) -> None:
     request = pb.SubmitRequest(
-        results=[_message(unit="limits"), _message(unit="limits", faculty="agronomy")],
+        results=[_message(unit="limits"), _message(unit="limits", sport="athletics")],
         entries=[pb.Entry(student="Eva", faculty="engineering", discipline="swimming")],
     )
     with guarded.channel() as channel:
@@ -172,8 +173,40 @@ def test_the_same_limits_hold_over_grpc(guarded: Guarded) -> None:
         ).response
 
     assert answer.accepted == 1
-    assert [(it.index, it.field) for it in answer.rejected] == [(1, "faculty"), (2, "")]
+    assert [(it.index, it.field) for it in answer.rejected] == [(1, "sport"), (2, "")]
     assert not answer.minted
+
+
+def test_nobody_takes_the_entry_of_another_by_its_id_or_key(guarded: Guarded) -> None:
+    theirs = an_entry(id="agro-3", faculty="Agronomía")
+    thief = an_entry(id="agro-3", student="Thief", faculty="Ingeniería")
+    before = len(guarded.gateway.topic())
+
+    for token, entry in ((ALL, theirs), (CLASS, thief), (CLASS, thief)):
+        answer = guarded.gateway.send("POST", "/v1/entries", entry, _with(token))
+        assert answer.status == 202, answer.body
+    key = {"Idempotency-Key": "1"}
+    for token in (ALL, CLASS, CLASS):
+        answer = guarded.gateway.send("POST", "/v1/entries", an_entry(), _with(token) | key)
+        assert answer.status == 202, answer.body
+
+    units = [(record.key or b"").decode() for record in guarded.gateway.topic()[before:]]
+    assert sorted(set(units)) == [
+        *("swimming/entry/1", "swimming/entry/agro-3"),
+        *("swimming/entry/class:1", "swimming/entry/class:agro-3"),
+    ]
+    long = guarded.gateway.send("POST", "/v1/entries", an_entry(id="x" * 200), _with(CLASS))
+    assert (long.status, long.json["rejected"][0]["field"]) == (422, "id")
+
+
+def test_a_token_for_a_faculty_sends_entries_of_it_and_no_results(guarded: Guarded) -> None:
+    entries = [an_entry(faculty="Ingeniería"), an_entry(faculty="Agronomía")]
+    answer = guarded.gateway.send("POST", "/v1/entries", entries, _with(CLASS))
+    assert (answer.json["accepted"], answer.json["rejected"][0]["field"]) == (1, "faculty")
+
+    refused = guarded.gateway.send("POST", "/v1/results", a_result(), _with(CLASS))
+    assert refused.status == 422
+    assert "may not send results" in refused.json["rejected"][0]["error"]
 
 
 @pytest.mark.parametrize("path", [SUBMIT, STREAM])

@@ -32,6 +32,25 @@ def test_the_epoch_stays(tmp_path: Path) -> None:
         assert data.epoch == 7
 
 
+def test_a_new_directory_has_a_secret_seed_that_stays_until_it_is_cleared(tmp_path: Path) -> None:
+    with DataDir(tmp_path) as data:
+        seed = data.seed
+        assert seed is not None
+        assert len(seed) == 32
+        assert (tmp_path / "seed").stat().st_mode & 0o077 == 0
+    with DataDir(tmp_path) as data:
+        assert data.seed == seed
+        data.clear()
+        assert data.seed not in (None, seed)
+
+
+def test_a_directory_of_before_there_was_a_seed_has_none(tmp_path: Path) -> None:
+    with DataDir(tmp_path):
+        (tmp_path / "seed").unlink()
+    with DataDir(tmp_path) as data:
+        assert data.seed is None
+
+
 def test_a_directory_with_other_content_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.odt").write_text("years of work", encoding="utf-8")
 

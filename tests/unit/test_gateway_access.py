@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner
 from structlog.testing import capture_logs
 
-from gateway.access import ANYONE, Access, AccessError
+from gateway.access import ANYONE, Access, AccessError, check_seed
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
-from gateway.tokens import Caller, digest_of, line_of, new_token
+from gateway.tokens import KINDS, Caller, digest_of, line_of, new_token
 from medallero.commands.token import command
 from olympics.catalogue import Catalogue, load_catalogue
 
@@ -175,7 +175,7 @@ def test_a_secret_that_is_mounted_through_links_is_seen_to_change(
 
 
 @pytest.mark.parametrize("broken", ["", "a =", "gone"])
-def test_a_file_that_breaks_leaves_the_tokens_as_they_are_and_is_told(
+def test_a_file_without_tokens_any_more_shuts_the_door_and_is_told(
     catalogue: Catalogue, file: Path, broken: str
 ) -> None:
     file.write_text(a_line("a", "1"))
@@ -189,8 +189,16 @@ def test_a_file_that_breaks_leaves_the_tokens_as_they_are_and_is_told(
         access.refresh()
         access.refresh()
 
-    assert access.caller("Bearer 1").name == "a"
+    for authorization in (None, "Bearer 1"):
+        assert reason_of(access, authorization) is Reason.UNAVAILABLE
+    assert access.shut
     assert [it["event"] for it in logs] == ["tokens_unreadable"]
+
+    file.write_text(a_line("b", "2"))
+    access.refresh()
+    assert not access.shut
+    assert access.caller("Bearer 2").name == "b"
+    assert reason_of(access, "Bearer 1") is Reason.WRONG_TOKEN
 
 
 def test_a_file_that_has_not_changed_is_not_read_again(catalogue: Catalogue, file: Path) -> None:
@@ -214,6 +222,9 @@ def bad_texts() -> Iterator[tuple[str, str]]:
     yield f'a = {{ sha256 = "{digest}", faculty = "x" }}', "token a: .*faculty"
     yield f'a = {{ sha256 = "{digest}", faculties = ["law"] }}', "token a: .*faculty.*law"
     yield f'a = {{ sha256 = "{digest}", faculties = [] }}', "faculties: expected at least one"
+    yield f'a = {{ sha256 = "{digest}", sports = ["quidditch"] }}', "token a: .*sport.*quidditch"
+    both = 'faculties = ["engineering"], kinds = ["result"]'
+    yield f'a = {{ sha256 = "{digest}", {both} }}', "may not send results.*limit it to sports"
     yield f'a = {{ sha256 = "{digest}", kinds = ["results"] }}', "kinds: expected result or entry"
     yield f'a = {{ sha256 = "{digest}", expires = "2027" }}', "expires: .*without quotes"
     yield f'"a b" = {{ sha256 = "{digest}" }}', "a name of letters"
@@ -244,7 +255,7 @@ def test_the_command_makes_a_token_that_the_gateway_takes(catalogue: Catalogue) 
     given = ["--name", "eng-2", "--faculty", "Ingeniería", "--faculty", "engineering"]
 
     made = CliRunner().invoke(
-        command, [*given, "--kind", "result", "--expires", "2100-01-31"], catch_exceptions=False
+        command, [*given, "--sport", "SWM", "--expires", "2100-01-31"], catch_exceptions=False
     )
 
     assert made.exit_code == 0
@@ -252,8 +263,71 @@ def test_the_command_makes_a_token_that_the_gateway_takes(catalogue: Catalogue) 
     assert token not in made.stdout
     access = Access(GatewaySettings(tokens=made.stdout), catalogue)
     assert access.caller(f"Bearer {token}") == Caller(
-        "eng-2", frozenset({"engineering"}), frozenset({"result"})
+        "eng-2", frozenset({"engineering"}), frozenset({"entry"}), frozenset({"swimming"})
     )
+
+
+def test_the_command_makes_no_token_for_the_results_of_a_faculty() -> None:
+    made = CliRunner().invoke(
+        command, ["--name", "eng", "--faculty", "engineering", "--kind", "result"]
+    )
+
+    assert made.exit_code == 2
+    assert "limit it to sports" in made.stderr
+    assert made.stdout == ""
+
+
+def test_the_command_says_what_each_token_may_send(file: Path) -> None:
+    file.write_text(
+        a_line("all", "1")
+        + a_line("pool", "2", ', sports = ["SWM"], kinds = ["result"], expires = 2020-01-31')
+        + a_line("eng", "3", ', faculties = ["Ingeniería"]')
+        + a_line("weather", "4", ', kinds = ["report"], expires = 2100-01-31')
+    )
+
+    said = CliRunner().invoke(command, ["--check", str(file)], catch_exceptions=False)
+
+    assert said.output.splitlines() == [
+        "all: results and entries and weather reports",
+        "pool: results of swimming; expired 2020-02-01 00:00 UTC",
+        "eng: entries of engineering",
+        "weather: weather reports; until 2100-02-01 00:00 UTC",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "a =", "a = {}"])
+def test_the_command_refuses_a_file_that_the_gateway_would_not_take(file: Path, text: str) -> None:
+    file.write_text(text)
+
+    said = CliRunner().invoke(command, ["--check", str(file)])
+
+    assert said.exit_code == 1
+    assert str(file) in said.output
+
+
+@pytest.mark.parametrize("hosts", [{"http_host": "0.0.0.0"}, {"grpc_host": "192.0.2.7"}])
+def test_a_gateway_that_others_can_reach_needs_a_seed_of_its_own(hosts: dict[str, Any]) -> None:
+    with pytest.raises(AccessError, match="MEDALLERO_SEED"):
+        check_seed(GatewaySettings(**hosts, anyone_may_send=True))
+    check_seed(GatewaySettings(**hosts, seed="secret"))
+    check_seed(GatewaySettings())
+
+
+@pytest.mark.parametrize(
+    ("limits", "may"),
+    [
+        ({}, {"result", "entry", "report"}),
+        ({"faculties": "a"}, {"entry"}),
+        ({"sports": "a"}, {"result", "entry"}),
+        ({"kinds": ["report"]}, {"report"}),
+        ({"kinds": ["entry", "report"], "faculties": "a"}, {"entry", "report"}),
+    ],
+)
+def test_a_limit_says_which_kinds_may_be_sent(limits: dict[str, Any], may: set[str]) -> None:
+    caller = Caller("a", **{name: frozenset(it) for name, it in limits.items()})
+
+    assert {it for it in KINDS if caller.may_send(it)} == may
+    assert caller.limited is bool(limits)
 
 
 def test_no_two_tokens_are_the_same_and_each_has_256_bits() -> None:
