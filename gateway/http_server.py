@@ -183,6 +183,10 @@ class _AiohttpConnection(RequestHandler):
         except HttpProcessingError:
             return None  # its body will never be complete
         self._ended = True
+        if not self._messages:
+            # The last request is about to be handled, or has just been answered: then no answer
+            # would close the connection, and it would stay open until it has been idle for long.
+            self.close()
         return True
 
     def _missing_of_body(self) -> int:
