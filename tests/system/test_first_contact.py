@@ -241,7 +241,8 @@ def wheel_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _medallero(programs: Path, directory: Path, *argv: str, **more: str) -> tuple[int, str]:
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(directory), **more}
+    # No program of the machine: a Redis of its own would do.
+    environment = {"PATH": str(programs), "HOME": str(directory), **more}
     done = subprocess.run(
         [str(programs / "medallero"), *argv],
         cwd=directory,
