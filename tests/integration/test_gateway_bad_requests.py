@@ -128,7 +128,8 @@ BAD = [
     Bad("an entry whose id is an object", 422, "id", an_entry(id={}), ENTRIES),
     Bad("an entry whose id is too long", 422, "id", an_entry(id="x" * 59), ENTRIES),
     Bad("an entry whose synonyms disagree", 422, "nombre", an_entry(nombre="Eva"), ENTRIES),
-    Bad("an entry at another faculty's path", 422, "faculty", an_entry(), "/agronomia"),
+    Bad("an unknown faculty at a faculty's path", 422, "faculty", an_entry(faculty="law"),
+        "/agronomia"),
     Bad("an empty idempotency key", 400, "bad_request", an_entry(), ENTRIES,
         headers=JSON | {"Idempotency-Key": " "}),
     # Lines.
