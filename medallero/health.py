@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import ssl
 import sys
+import urllib.error
 import urllib.request
 from typing import Final
 
@@ -22,6 +23,9 @@ def main() -> None:
     for url in _urls(path):
         try:
             _ask(url)
+        except urllib.error.HTTPError as error:
+            problems.append(f"{url}: {error}")
+            error.close()  # it is an open answer, too
         except OSError as error:
             problems.append(f"{url}: {error}")
         else:
