@@ -112,7 +112,8 @@ def read_catalogue(settings: CommonSettings) -> Catalogue:
     except CatalogueError as error:
         raise CannotDo(
             f"The catalogue cannot be used: {error}",
-            "Correct the file, or unset MEDALLERO_CATALOGUE for the packaged one.",
+            "Correct the file (medallero catalogue check lists everything that is wrong), or unset "
+            "MEDALLERO_CATALOGUE for the packaged one.",
         ) from None
 
 

@@ -309,6 +309,11 @@ def make_catalogue(text: str, *, file: str = "catalogue") -> Catalogue:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise CatalogueError(file, "", f"expected TOML ({error})") from error
+    return catalogue_of(document, file=file)
+
+
+def catalogue_of(document: Mapping[str, object], *, file: str = "catalogue") -> Catalogue:
+    """Check a catalogue that was read from TOML. Raises CatalogueError, as above."""
     raw = _converted(document, _RawCatalogue, file, "")
     games = _games(_converted(raw.games, _RawGames, file, "games"), file)
     irm = _irm_classes(_converted(raw.irm, _RawIrm, file, "irm"), _IRM_CLASSES, file, "irm")

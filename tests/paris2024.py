@@ -1,38 +1,64 @@
-"""Two sports of Paris 2024 as test data; see tests/data/README.md for their source."""
+"""Sports of Paris 2024 as test data; see tests/data/README.md for their source."""
 
 from __future__ import annotations
 
 import csv
 import io
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from olympics.catalogue import Catalogue, load_catalogue
 from olympics.recount import Recount
 
-SportName = Literal["swimming", "boxing"]
+SportName = Literal[
+    "swimming",
+    "boxing",
+    "canoe-slalom",
+    "cycling-track",
+    "equestrian",
+    "judo",
+    "shooting",
+    "sport-climbing",
+]
+SPORTS: tuple[SportName, ...] = get_args(SportName)
 Medals = dict[str, tuple[int, int, int]]
 
 DIRECTORY = Path(__file__).parent / "data" / "paris2024"
+#: swimming and boxing
 CATALOGUE = DIRECTORY / "catalogue.toml"
+#: all sports
+GAMES = DIRECTORY / "games.toml"
 
 
 class Fact(NamedTuple):
-    """A line of ``swimming.csv`` or ``boxing.csv``."""
+    """A line of a sport's file."""
 
     unit: str
+    event: str
     stage: str
     competitor: str
     committee: str
     rank: str
     mark: str
+    type: str
     outcome: str
     irm: str
 
 
 def paris_catalogue() -> Catalogue:
-    """The two sports, with Olympic committees as faculties."""
+    """Swimming and boxing, with Olympic committees as faculties."""
     return load_catalogue(CATALOGUE)
+
+
+def games_catalogue() -> Catalogue:
+    """All sports, with Olympic committees as faculties."""
+    return load_catalogue(GAMES)
+
+
+def committees() -> dict[str, str]:
+    """The names of the Olympic committees by their codes."""
+    with (DIRECTORY / "committees.csv").open(encoding="utf-8", newline="") as lines:
+        return {row["committee"]: row["name"] for row in csv.DictReader(lines)}
 
 
 def facts(sport: SportName) -> list[Fact]:
@@ -64,31 +90,31 @@ def odf_csv(sport: SportName) -> str:
 
     What the facts do not hold is empty, or the committee's name.
     """
-    catalogue = paris_catalogue()
+    names = committees()
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, _COLUMNS + _COLUMNS_OF[sport], extrasaction="ignore")
+    columns = _COLUMNS + [it for it in _EVIDENCE if it not in _ABSENT.get(sport, ())]
+    writer = csv.DictWriter(text, columns, extrasaction="ignore")
     writer.writeheader()
     for fact in facts(sport):
-        title = catalogue.faculty(fact.committee).title
-        event = fact.unit[:22].rstrip("-")
+        name = names[fact.committee]
         writer.writerow(
             {
                 "stage_code": fact.unit,
-                "event_code": event,
-                "event_name": event,
-                "event_stage": f"{event} - {fact.stage}",
+                "event_code": fact.unit[:22].rstrip("-"),
+                "event_name": fact.event,
+                "event_stage": f"{fact.event} - {fact.stage}",
                 "stage": fact.stage,
                 "gender": fact.unit[3],
-                "discipline_name": catalogue.sports[sport].title,
+                "discipline_name": sport.replace("-", " ").title(),
                 "discipline_code": fact.unit[:3],
                 "participant_code": fact.competitor,
-                "participant_name": title,
+                "participant_name": name,
                 "participant_type": "Person" if fact.competitor.isdigit() else "Team",
                 "participant_country_code": fact.committee,
-                "participant_country": title,
+                "participant_country": name,
                 "rank": f"{fact.rank}.0" if fact.rank else "",
                 "result": fact.mark,
-                "result_type": _type(sport, fact),
+                "result_type": fact.type,
                 "result_IRM": fact.irm,
                 "result_WLT": fact.outcome,
             }
@@ -113,13 +139,14 @@ _COLUMNS = [
     "participant_country_code",
     "participant_country",
 ]
-_COLUMNS_OF: dict[SportName, list[str]] = {
-    "swimming": ["rank", "result", "result_type", "result_IRM", "result_diff", "start_order"],
-    "boxing": ["result", "result_type", "result_WLT"],
+_EVIDENCE = ["rank", "result", "result_type", "result_WLT", "result_IRM", "qualification_mark"]
+# Columns that the feed's files of these sports do not have.
+_ABSENT: dict[SportName, tuple[str, ...]] = {
+    "boxing": ("rank", "result_IRM", "qualification_mark"),
+    "judo": ("rank", "qualification_mark"),
+    "swimming": ("result_WLT", "qualification_mark"),
+    "canoe-slalom": ("result_WLT",),
+    "cycling-track": ("result_WLT",),
+    "equestrian": ("result_WLT",),
+    "shooting": ("result_WLT",),
 }
-
-
-def _type(sport: SportName, fact: Fact) -> str:
-    if sport == "swimming":
-        return "TIME" if fact.mark else "IRM"
-    return "POINTS" if fact.mark else "RM"
