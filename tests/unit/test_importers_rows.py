@@ -98,7 +98,7 @@ def test_whole_sports_are_imported_row_by_row() -> None:
             assert result.get("mark", "") == fact.mark
             assert result.get("outcome", "") == fact.outcome
             assert result.get("irm", "") == fact.irm
-            assert it.event == fact.unit[:22].rstrip("-")
+            assert it.event == fact.event
             assert it.sport_title == catalogue.sports[sport].title
             assert it.faculty_title == titles[fact.committee]
             if sport == "swimming" and fact.mark:
