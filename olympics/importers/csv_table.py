@@ -209,7 +209,8 @@ class CsvTable:
         ):
             if first in there:
                 unused.update(others)
-        if not there.isdisjoint(("competitor_id", "id", "bib")) and "name" in there:
+        has_id = not there.isdisjoint(("competitor_id", "id", "bib"))
+        if has_id and not there.isdisjoint(("name", "family_name")):
             unused.add("competitor")
         return unused & there
 

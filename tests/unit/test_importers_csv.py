@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from olympics.importers import CsvTable, NoHeader, TableError
 from olympics.importers.headings import FIELDS_WITHOUT_USE, HEADINGS, field_of
+from olympics.importers.stages import read_stage
 
 HEADER = "sport,unit,phase,competitor_id,faculty,mark"
 ROW = "swimming,u1,final,7,ENG,55.78"
@@ -189,3 +192,26 @@ def test_every_heading_means_one_field() -> None:
         assert field_of(field) == field
     assert "mark" not in FIELDS_WITHOUT_USE
     assert "date" in FIELDS_WITHOUT_USE
+
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "importing.md"
+
+
+def test_the_guide_names_headings_that_are_known_and_every_field() -> None:
+    text = GUIDE.read_text("utf-8").partition("### Headings")[2].partition("### Phases")[0]
+    rows = [it.split("|") for it in text.splitlines() if it.startswith("| ") and "---" not in it]
+    # What comes after the headings of rank, outcome and medal are their values.
+    headings = [re.split("; `(?:1|gold|won)`,", row[2])[0] for row in rows[1:]]
+    listed = [it for texts in headings for it in re.findall(r"`([^`]+)`", texts)]
+    fields = {field_of(it) for it in listed}
+    assert None not in fields, [it for it in listed if field_of(it) is None]
+    assert fields >= set(HEADINGS) - set(FIELDS_WITHOUT_USE) - {"games", "year", "country_code"}
+
+
+def test_the_guides_words_of_phases_mean_them() -> None:
+    text = GUIDE.read_text("utf-8").partition("### Phases")[2].partition("\n- ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE)
+    assert len(rows) == 5
+    for phase, words in rows:
+        for word in words.split(", "):
+            assert (word, read_stage(word).phase) == (word, phase)
