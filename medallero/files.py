@@ -571,7 +571,9 @@ def _encoding(
     words = f"not in UTF-8: read as {title}" + (
         f', such as "{found.sample}"' if found.sample else ""
     )
-    remark = Remark("encoding", 0, "", "", words, _SAY_ENCODING, grave=False)
+    # A byte order mark leaves no doubt.
+    remedy = "if it reads wrong, name the encoding with --encoding" if found.sample else ""
+    remark = Remark("encoding", 0, "", "", words, remedy, grave=False)
     return found.name, (remark,)
 
 
