@@ -8,7 +8,7 @@ import random
 import signal
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -323,7 +323,7 @@ def _show_dry_run(
     quiet: bool,
 ) -> int:
     """Print what would be sent, and return the exit code."""
-    counts = {kind: inspection.counts[kind] for kind in ("results", "entries", "reports")}
+    counts = {kind: inspection.counts[kind] for kind in _ONE}
     if as_json:
         summary = {"would_send": counts, "no_results": inspection.unreadable}
         echo_json(summary | _findings(inspection))
@@ -335,7 +335,11 @@ def _show_dry_run(
     if not quiet:
         notes = stderr()
         inspection.show_units(notes)
-        told = ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count)
+        told = ", ".join(
+            f"{count:,} {kind if count > 1 else _ONE[kind]}"
+            for kind, count in counts.items()
+            if count
+        )
         notes.print(
             f"Nothing was sent. Would be sent: {told or 'nothing'}; rows without a result: "
             f"{inspection.unreadable:,}; {_many_findings(inspection)}.",
@@ -344,6 +348,9 @@ def _show_dry_run(
     if strict and inspection.grave:
         return NOT_SENT
     return SOME_REJECTED if inspection.unreadable else 0
+
+
+_ONE: Final[Mapping[Kind, str]] = {"results": "result", "entries": "entry", "reports": "report"}
 
 
 def _refuse_overwriting(rejected: Path | None, files: Sequence[str]) -> None:

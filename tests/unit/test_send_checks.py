@@ -242,3 +242,29 @@ def test_rejected_records_of_a_directory_that_cannot_be_written_to_are_in_the_cu
     assert json.loads(written.read_text())["line"] == 2
     assert str(written) in ran.stderr
     assert f"nothing can be written in {data}" in ran.stderr
+
+
+def test_of_very_many_results_the_first_are_looked_at_and_that_is_said(
+    gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medallero.inspection.CHECKED_RESULTS", 2)
+    last = result(9, mark="57", unit="50 M Final")
+    path = ndjson(tmp_path / "r.ndjson", *CLEAN, last)
+    ran = send(gateway, path)
+    assert "only the first 2 results were checked" in ran.stderr
+    assert "look like one unit" not in ran.stderr
+    assert len(gateway.accepted) == 4
+    assert "look like one unit" in send(gateway, "--strict", path).stderr
+
+
+def test_what_an_importer_says_of_the_rest_of_a_table_is_told_all_the_same(
+    gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medallero.inspection.CHECKED_RESULTS", 1)
+    path = tmp_path / "r.csv"
+    path.write_text(
+        "sport,unit,phase,id,faculty,rank,mark\n"
+        + "".join(f"swimming,50 m,final,{n},ENG,{n},58\n" for n in (1, 2))
+        + "swimming,50 m,final,3,ENG,3,fast\n"
+    )
+    assert f"{path}, line 4: mark: 'fast' cannot be read" in send(gateway, str(path)).stderr
