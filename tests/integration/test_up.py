@@ -286,7 +286,9 @@ def _accepts(up: Up, name: str) -> bool:
 def _kind(command: list[str]) -> str:
     if "kafka.Kafka" in command:
         return "kafka"
-    return "redis" if command[0].endswith(("redis-server", "valkey-server")) else command[3]
+    # Redis and Valkey write their address into their name.
+    program = command[0].partition(" ")[0]
+    return "redis" if program.endswith(("redis-server", "valkey-server")) else command[3]
 
 
 def _exists(pid: int) -> bool:
