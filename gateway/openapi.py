@@ -16,6 +16,7 @@ from olympics.result import (
     COMPETITOR_LENGTH,
     IRM_LENGTH,
     MAX_AGE,
+    MAX_FIRST_VERSION,
     MAX_RANK,
     MAX_VERSION,
     NAME_LENGTH,
@@ -516,7 +517,19 @@ def _result() -> Schema:
         "irm": {"type": "string", "maxLength": IRM_LENGTH, "examples": ["DNS", "DSQ"]},
         "medal": {"enum": ["gold", "silver", "bronze", "none"]},
         "status": {"enum": ["official", "unofficial", "withdrawn"], "default": "official"},
-        "version": {"type": "integer", "minimum": 1, "maximum": MAX_VERSION, "default": 1},
+        "version": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_VERSION,
+            "default": 1,
+            "description": f"above {MAX_FIRST_VERSION} only beside replaces",
+        },
+        "replaces": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_VERSION - 1,
+            "description": "of a correction: the version that it replaces; not stored",
+        },
     }
     return _object(properties, ["unit", "competitor", "faculty"]) | {
         "description": "at least one of mark, outcome, rank, irm and medal, unless withdrawn",

@@ -25,7 +25,14 @@ from medallero.topic import RawTopic, TopicUnavailable, open_topic
 from medallero.unit_log import UnitLog, UnitName, changed_since, read_units, units_of_sports
 from olympics.catalogue import Catalogue
 from olympics.latest import STATUS_ORDER
-from olympics.result import Result, ResultError, encode, parse_result
+from olympics.result import (
+    MAX_FIRST_VERSION,
+    MAX_VERSION,
+    Result,
+    ResultError,
+    encode,
+    parse_result,
+)
 
 #: From the current result as an object to the wanted one; the version is added afterwards.
 Change = Callable[[dict[str, Any]], dict[str, Any]]
@@ -207,7 +214,7 @@ def _next_version(log: UnitLog, now: Result, change: Change, catalogue: Catalogu
     """Return what *change* makes of *now*, under the version that replaces it."""
     wanted = change(json.loads(encode(now)))
     try:
-        same = parse_result({**wanted, "version": now.version}, catalogue)
+        same = parse_result(_at_version(wanted, now), catalogue)
     except ResultError as error:
         raise _no_result(error) from None
     # In a conflict the same once more is a change: one content that stands alone.
@@ -218,7 +225,9 @@ def _next_version(log: UnitLog, now: Result, change: Change, catalogue: Catalogu
 
 def _replacing(now: Result, after: Result, catalogue: Catalogue) -> Result:
     try:
-        return parse_result({**json.loads(encode(after)), "version": now.version + 1}, catalogue)
+        wanted = json.loads(encode(after))
+        wanted |= {"version": now.version + 1, "replaces": now.version}
+        return parse_result(wanted, catalogue)
     except ResultError as error:
         if error.field != "version":
             raise _no_result(error) from None
@@ -229,6 +238,21 @@ def _replacing(now: Result, after: Result, catalogue: Catalogue) -> Result:
         f"Version {now.version} is the highest that there can be, so nothing replaces it.",
         "It can only be withdrawn: medallero withdraw.",
     )
+
+
+def _at_version(wanted: dict[str, Any], now: Result) -> dict[str, Any]:
+    """Return *wanted* under the version of *now*, whatever that is."""
+    if now.version <= MAX_FIRST_VERSION:
+        return {**wanted, "version": now.version}
+    return {**wanted, "version": now.version, "replaces": min(now.version, MAX_VERSION - 1)}
+
+
+def _sent(result: Result) -> bytes:
+    """Return what the gateway is sent: a version above those of others says what it replaces."""
+    body = encode(result)
+    if result.version <= MAX_FIRST_VERSION:
+        return body
+    return b'%b,"replaces":%d}' % (body[:-1], result.version - 1)
 
 
 def _no_result(error: ResultError) -> CannotDo:
@@ -251,9 +275,8 @@ def _unit_change(
         for competitor, rank in ranks.items():
             wanted = json.loads(encode(after.get(competitor, now[competitor])))
             wanted["rank"] = rank
-            wanted["version"] = now[competitor].version
             try:
-                result = parse_result(wanted, catalogue)
+                result = parse_result(_at_version(wanted, now[competitor]), catalogue)
             except ResultError as error:
                 raise _no_result(error) from None
             after[competitor] = _replacing(now[competitor], result, catalogue)
@@ -305,7 +328,7 @@ async def _send(results: Sequence[Result], gateway: GatewayAddress) -> None:
 async def _records(results: Sequence[Result]) -> AsyncIterator[Sequence[Record]]:
     pieces = []
     for place, result in enumerate(results):
-        body = encode(result)
+        body = _sent(result)
         pieces.append(
             Record("results", body, result.unit, "this command", place, place + 1, len(body), False)
         )

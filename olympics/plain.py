@@ -17,8 +17,8 @@ from olympics.mark import format_mark, plain_mark
 from olympics.result import (
     COMPETITOR_LENGTH,
     MAX_AGE,
+    MAX_FIRST_VERSION,
     MAX_RANK,
-    MAX_VERSION,
     NAME_LENGTH,
     UNIT_LENGTH,
 )
@@ -45,7 +45,7 @@ class PlainResult(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=F
     competitor: _Competitor
     faculty: str
     status: Status = "official"
-    version: Annotated[int, Meta(ge=1, le=MAX_VERSION)] = 1
+    version: Annotated[int, Meta(ge=1, le=MAX_FIRST_VERSION)] = 1
     mark: str | int | float | UnsetType = UNSET
     outcome: Outcome | UnsetType = UNSET
     rank: Annotated[int, Meta(ge=1, le=MAX_RANK)] | UnsetType = UNSET

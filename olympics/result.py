@@ -21,6 +21,7 @@ from olympics.mark import (
     plain_mark,
     why_no_mark,
 )
+from olympics.rank import printed_rank
 from olympics.rsc import RSC_LENGTH, default_phase, parse_rsc
 from olympics.text import canonical_text, is_canonical, shown
 from olympics.words import Medal as Medal
@@ -35,6 +36,8 @@ IRM_LENGTH: Final = 16
 MAX_AGE: Final = 150
 MAX_RANK: Final = 100_000
 MAX_VERSION: Final = 2**53  # every JSON library in the world keeps integers up to here
+#: The highest version that a result may come with of itself, so that a correction has room.
+MAX_FIRST_VERSION: Final = 2**52
 
 
 class Competitor(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -80,7 +83,8 @@ def parse_result(raw: object, catalogue: Catalogue) -> Result:
 
     Names in any spelling of the catalogue; marks as text or number; whole numbers also as text;
     outcomes also W, L, T, D; empty text and null are the same as no field. The sport may be absent
-    where the unit is an ODF code, the phase always. ``id`` is not looked at.
+    where the unit is an ODF code, the phase always. ``id`` is not looked at. ``replaces``, the
+    version that this one replaces, lets a correction have a version above those of others.
     """
     if not isinstance(raw, dict):
         raise ResultError("", f"expected a JSON object, got {shown(raw)}")
@@ -93,13 +97,14 @@ def parse_result(raw: object, catalogue: Catalogue) -> Result:
     phase = get("phase")
     status = get("status")
     version = get("version")
+    replaces = get("replaces")
     mark = get("mark")
     outcome = get("outcome")
     rank = get("rank")
     irm = get("irm")
     medal = get("medal")
-    if type(rank) is str:
-        rank = rank.strip().removeprefix("=")  # how officials print a shared rank
+    if isinstance(rank, str) and (printed := printed_rank(rank)) is not None:
+        rank = printed
     result = Result(
         sport=sport.name,
         unit=unit,
@@ -107,7 +112,7 @@ def parse_result(raw: object, catalogue: Catalogue) -> Result:
         competitor=_competitor_of(get("competitor")),
         faculty=faculty_of(get("faculty"), "faculty", catalogue),
         status=_word(status, "status", _STATUSES) or "official",
-        version=whole_number(version, "version", 1, MAX_VERSION) or 1,
+        version=1 if version is None and replaces is None else _version(version, replaces),
         mark=None if mark is None else _mark(mark, sport, unit),
         outcome=None if outcome is None else _word(outcome, "outcome", _OUTCOMES),
         rank=None if rank is None else whole_number(rank, "rank", 1, MAX_RANK),
@@ -257,7 +262,7 @@ def sport_of(value: object, field: str, catalogue: Catalogue) -> Sport:
         raise ResultError(field, str(error)) from None
 
 
-_FIELDS = frozenset(("id", *Result.__struct_fields__))
+_FIELDS = frozenset(("id", "replaces", *Result.__struct_fields__))
 _COMPETITOR_FIELDS = frozenset(Competitor.__struct_fields__)
 
 _PHASES: dict[str, Phase] = {
@@ -318,6 +323,19 @@ def _refuse_contradiction(sport: Sport, unit: str, catalogue: Catalogue) -> None
     raise ResultError(
         "unit", f"expected a unit of {sport.name} ({sport.code}), got a code of {rsc.discipline}"
     )
+
+
+def _version(value: object, replaces: object) -> int:
+    """Return a version; above the others' bound only the one next to what it *replaces*."""
+    replaced = whole_number(replaces, "replaces", 1, MAX_VERSION - 1)
+    if replaced is None:
+        return whole_number(value, "version", 1, MAX_FIRST_VERSION) or 1
+    version = whole_number(value, "version", 1, MAX_VERSION) or 1
+    if version not in (replaced, replaced + 1):
+        raise ResultError(
+            "version", f"expected {replaced} or {replaced + 1}, since it replaces {replaced}"
+        )
+    return version
 
 
 def _competitor_of(raw: object) -> Competitor:

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from medallero.client.answers import Answer, BadRequest, Refused, Rejection, TryAgain, checked
 from medallero.client.connect import NOBODY_THERE
 from medallero.files import Kind
+from olympics.rank import printed_rank
 from protos.medallero.v1 import intake_pb2, status_pb2
 from protos.medallero.weather.v1 import report_pb2
 
@@ -183,8 +184,8 @@ def _result(raw: _Raw) -> intake_pb2.Result:
         if (age := _number(competitor.get("age"), "competitor.age", 32)) is not None:
             message.competitor.age = age
     rank = raw.get("rank")
-    # Officials print a shared rank so: "=3".
-    rank = rank.strip().removeprefix("=") if isinstance(rank, str) else rank
+    if isinstance(rank, str) and (printed := printed_rank(rank)) is not None:
+        rank = printed
     if (number := _number(rank, "rank", 32)) is not None:
         message.rank = number
     if (version := _number(raw.get("version"), "version", 64)) is not None:

@@ -30,6 +30,7 @@ from olympics.importers.stages import Stage, read_stage, stage_words
 from olympics.importers.table import Remark, Row, Table
 from olympics.mark import parse_mark, why_no_mark
 from olympics.plausibility import ORDER_OF_TYPE
+from olympics.rank import printed_rank
 from olympics.result import MAX_AGE, MAX_RANK, ResultError
 from olympics.rsc import default_phase, parse_rsc
 from olympics.text import folded, shown
@@ -711,10 +712,6 @@ _IRM_CODES: Final = frozenset(
     )
 )
 _CODE = re.compile(r"[A-Z]{2,4}|W/O|DISQUALIFIED", re.ASCII).fullmatch
-# "1", "=1", "T1", "1=", "1.0", "1.", "1st", "1º", "1er".
-_RANK = re.compile(
-    r"[=T]?([0-9]{1,6})(?:\.0*)?(?:ST|ND|RD|TH|[ºª°]|ER|ERO|RO|DO|TO|MO|VO|NO)?=?", re.ASCII
-).fullmatch
 _DECIMAL = re.compile(r"([0-9]+)\.0+", re.ASCII).fullmatch
 _GENDER = re.compile(
     r" (?:men|mens|women|womens|male|female|mixed|open|boys|girls|masculin[oa]|femenin[oa]|mixt[oa]"
@@ -727,9 +724,9 @@ def _rank(text: str) -> tuple[int | None, str]:
     upper = text.upper()
     if upper in _NOTHING or upper in ("0", "0.0"):
         return None, ""
-    match = _RANK(upper)
-    if match and 1 <= int(match[1]) <= MAX_RANK:
-        return int(match[1]), ""
+    rank = printed_rank(text)
+    if rank is not None and 1 <= rank <= MAX_RANK:
+        return rank, ""
     if _CODE(upper):
         return None, upper
     raise ResultError("rank", f"expected a whole number or nothing, got {shown(text)}")

@@ -131,7 +131,7 @@ def test_a_student_may_be_absent_where_the_path_says_so() -> None:
         parse_entry({**raw, "name": 5}, CATALOGUE, entry_id="e1", seed="games", nameless=True)
 
 
-@pytest.mark.parametrize("entry_id", ["", " ", "x" * 59, "a\0b", "a\u202eb", "\ud800"])
+@pytest.mark.parametrize("entry_id", ["", " ", "x" * 59, "a\0b", "a\u0600b", "\ud800"])
 def test_an_id_that_cannot_be_part_of_a_unit_is_an_error(entry_id: str) -> None:
     with pytest.raises(ResultError) as error:
         parse(OFFICIAL, entry_id)

@@ -181,7 +181,7 @@ def test_null_and_empty_text_are_no_field() -> None:
         ({"weather": "x", "country": "GT", "municipality": "mixco"}, "municipality"),
         ({"weather": "x", "country": 502}, "country"),
         ({"weather": ["x"], "country": "GT"}, "weather"),
-        ({"weather": "x\u202e", "country": "GT"}, "weather"),
+        ({"weather": "x\u0600", "country": "GT"}, "weather"),
         ({"weather": "x" * 65, "country": "GT"}, "weather"),
         ({"weather": "x", "country": "G" * 65}, "country"),
         ({"weather": "x", "country": "ß" * 40}, "country"),  # SS in capitals
@@ -205,7 +205,7 @@ def test_what_is_no_report_is_refused_with_its_field(raw: object, field: str) ->
     assert refusal(raw).field == field
 
 
-@pytest.mark.parametrize("report_id", ["", " ", "x" * (ID_LENGTH + 1), "a\u200b"])
+@pytest.mark.parametrize("report_id", ["", " ", "x" * (ID_LENGTH + 1), "a\u0600"])
 def test_an_id_is_text_of_a_bounded_length(report_id: str) -> None:
     with pytest.raises(ReportError) as caught:
         parse_report(TWEET, report_id=report_id, at=0)
