@@ -101,6 +101,7 @@ class _UnitFacts:
     line: int
     rows: int = 0
     outcomes: int = 0
+    has_unit: bool = True
     #: competitor → rank, of finals and jump-offs alone
     ranks: dict[str, int | None] = field(default_factory=dict)
 
@@ -135,6 +136,7 @@ class Survey:
             facts = units.get(unit)
             if facts is None:
                 facts = units[unit] = _UnitFacts(_event_of(cells, unit), stage, row.line)
+                facts.has_unit = "unit" in cells
             facts.rows += 1
             facts.outcomes += "outcome" in cells
             has_medals = has_medals or "medal" in cells
@@ -194,6 +196,8 @@ class Survey:
         for unit, whole in self.merged.items():
             names[whole].append(unit)
         for whole, heats in names.items():
+            if len(heats) < 2:
+                continue
             yield Remark(
                 "timed final",
                 0,
@@ -507,7 +511,7 @@ class _RowImport:
 def _unit_of(cells: Mapping[str, str]) -> str:
     """Return the unit; of event, gender, category, stage and heat where there is no column for it.
 
-    A final has no heats: those of a timed final rank as one.
+    Heats of a timed final that rank as one lose their number later.
     """
     unit = cells.get("unit", "")
     if unit:
@@ -524,11 +528,9 @@ def _unit_of(cells: Mapping[str, str]) -> str:
         said = _GENDER(known) if name == "gender" else words and f" {words} " in known
         if text.upper() in _NOTHING or said:
             continue
-        if name == "stage" and read_stage(text).phase == "final":
-            text = _without_heat_number(text)
         parts.append(text)
     heat = cells.get("heat", "")
-    if heat and _stage_of(cells).phase != "final":
+    if heat:
         parts.append(heat if read_stage(heat).heat else f"heat {_whole(heat)}")
     return " ".join(parts)
 
@@ -650,7 +652,9 @@ def _timed_finals(units: Mapping[str, _UnitFacts]) -> dict[str, str]:
     merged: dict[str, str] = {}
     for finals in events.values():
         numbered = all(it.stage.heat or _HEAT_NUMBER.search(unit) for unit, it in finals.items())
-        if len(finals) < 2 or not numbered or not _rank_as_one(finals.values()):
+        # One heat alone is told apart by its unit, if the file has one; else it is of the final.
+        alone = len(finals) == 1 and all(it.has_unit for it in finals.values())
+        if alone or not numbered or not _rank_as_one(finals.values()):
             continue
         names = sorted(finals)
         bases = {_without_heat_number(it) for it in names}

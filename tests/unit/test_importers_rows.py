@@ -415,6 +415,16 @@ def test_heats_of_a_timed_final_without_a_unit_share_one() -> None:
         + "Natación;800 m;F;Final por tiempos serie 2;;12;Eva;Ingeniería;8:50,00;1\n"
     )
     assert {it["unit"] for it in results(text)} == {"800 m F Final por tiempos"}
+    first = "".join(text.splitlines(keepends=True)[:2])
+    assert {it["unit"] for it in results(first)} == {"800 m F Final por tiempos"}
+    by_column = text.replace(" serie 1;;", ";1;").replace(" serie 2;;", ";2;")
+    assert {it["unit"] for it in results(by_column)} == {"800 m F Final por tiempos"}
+
+
+@pytest.mark.parametrize("stage", ["Final por tiempos serie {};", "Final;{}"])
+def test_heats_without_a_unit_and_with_ranks_of_their_own_stay_apart(stage: str) -> None:
+    rows = (f"Natación;800 m;F;{stage.format(n)};1{n};Ana;ENG;9:1{n},0;1\n" for n in (1, 2))
+    assert len({it["unit"] for it in results(SPANISH + "".join(rows))}) == 2
 
 
 @pytest.mark.parametrize(
