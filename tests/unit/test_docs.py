@@ -78,8 +78,12 @@ def command_of(name: str) -> click.Command | None:
 
 
 def options_of(command: click.Command) -> set[str]:
+    """The options of a command, and those of the commands in it."""
     with click.Context(command) as context:
-        return {it for parameter in command.get_params(context) for it in parameter.opts}
+        own = {it for parameter in command.get_params(context) for it in parameter.opts}
+    if not isinstance(command, click.Group) or command is main:
+        return own
+    return own.union(*map(options_of, command.commands.values()))
 
 
 def anchors(page: Path) -> set[str]:
@@ -117,7 +121,14 @@ def test_every_command_and_option_that_a_page_mentions_exists(page: Path) -> Non
             if command is None:
                 wrong.append(name)
                 continue
-            known, used = options_of(command), line.words[1:]
+            used = line.words[1:]
+            if isinstance(command, click.Group) and used and not used[0].startswith("-"):
+                inner = command.commands.get(used[0])
+                if inner is None:
+                    wrong.append(f"{name} {used[0]}")
+                    continue
+                command, used = inner, used[1:]
+            known = options_of(command)
         wrong += [
             f"{name} {it}"
             for it in used
