@@ -416,7 +416,8 @@ def _show_sport(sport: Sport) -> None:
         if codes:
             _say(f"{irm_class.replace('_', ' ')}: {codes}", "    ", indent="  ")
     if sport.events:
-        click.echo("\nEvents, of which the first that has the word or pattern decides")
+        click.echo("")
+        _say("Events, of which the first that has the word or pattern decides")
     for event in sport.events:
         click.echo("")
         _say("; ".join(_said(event)), "    ", indent="  ")

@@ -18,7 +18,16 @@ from typing import Literal
 import pytest
 
 from contracts.snapshot import Snapshot
-from tests.paris2024 import CATALOGUE, Medals, SportName, facts, odf_csv, official_medals
+from tests.paris2024 import (
+    CATALOGUE,
+    GAMES,
+    Medals,
+    SportName,
+    facts,
+    odf_csv,
+    official_medals,
+)
+from tests.paris2024 import SPORTS as ALL_SPORTS
 from tests.support.oracle import Watcher, assert_standings_equal_the_oracle
 from tests.support.stack import Stack, StackFactory
 from tests.support.waiting import wait_until
@@ -102,6 +111,25 @@ def test_every_row_gives_exactly_the_official_medals(
         finished(sender)
 
     assert_official(games)
+
+
+def test_every_sport_gives_its_official_medals_with_a_catalogue_made_of_the_files(
+    stack: StackFactory, tmp_path: Path
+) -> None:
+    games = stack(catalogue=GAMES)
+    paths = [tmp_path / f"{sport}.csv" for sport in ALL_SPORTS]
+    for sport, path in zip(ALL_SPORTS, paths, strict=True):
+        path.write_text(odf_csv(sport), encoding="utf-8")
+
+    with sending(games, "http", paths) as sender:
+        finished(sender)
+
+    snapshot = games.settled()
+    for sport in ALL_SPORTS:
+        assert medals(snapshot, sport) == official_medals(sport)
+        assert snapshot.sports[sport]["entries"] == len(facts(sport))
+    assert snapshot.meta["rejected"] == snapshot.meta["conflicts"] == 0
+    assert_standings_equal_the_oracle(games, snapshot)
 
 
 @pytest.mark.parametrize(

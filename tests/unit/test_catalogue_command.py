@@ -1,0 +1,102 @@
+"""`medallero catalogue`: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from medallero.commands.catalogue import command
+from olympics.catalogue import load_catalogue, make_catalogue
+
+RESULTS = """sport,unit,phase,competitor_id,faculty,rank,mark
+Log rolling,Final,final,1,Law,1,9.5
+Log rolling,Final,final,2,Arts,2,9.1
+"""
+
+
+@pytest.fixture(autouse=True)
+def packaged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("MEDALLERO_CATALOGUE", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*arguments: str, text: str | None = None, columns: int = 80) -> Result:
+    result = CliRunner().invoke(
+        command, arguments, input=text, env={"COLUMNS": str(columns), "TERM": "dumb"}
+    )
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    return result
+
+
+def test_check_tells_of_each_name_how_it_ranks_and_which_is_not_known() -> None:
+    names = (
+        "Shot put final\n# no name\nathletics: 100 m\nFinal\nBOXM60KG--------------SFNL000100--\n"
+    )
+    result = run("check", "--events", "-", "--sport", "ATH", "--json", text=names)
+
+    assert result.exit_code == 1
+    events = json.loads(result.output)["events"]
+    assert [(it["sport"], it["order"], it["recognised"], it["phase"]) for it in events] == [
+        ("athletics", "higher", True, None),
+        ("athletics", "lower", True, None),
+        ("athletics", "lower", False, None),
+        ("boxing", "head-to-head", True, "semifinal"),
+    ]
+
+
+def test_check_tells_all_problems_with_their_lines() -> None:
+    Path("games.toml").write_text("revison = 1\n[sports.x]\ncode = 3\n[faculties.y]\n")
+    result = run("check", "games.toml", columns=200)
+
+    assert result.exit_code == 1
+    assert "games.toml, line 1: revison: " in result.output
+    assert "games.toml, line 3: sports.x.code: " in result.output
+    assert "It cannot be used." in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["check", "missing.toml"], "missing.toml cannot be read"),
+        (["check", "--events", "missing.txt"], "missing.txt cannot be read"),
+        (["check", "--events", "-"], "Of which sport is 'Final'?"),
+        (["check", "--events", "-", "--sport", "chess"], "expected a sport of the catalogue"),
+        (["show", "athletcs"], "Perhaps athletics"),
+        (["from", "missing.csv"], "missing.csv"),
+    ],
+)
+def test_what_cannot_be_done_is_told_with_a_remedy(arguments: list[str], told: str) -> None:
+    result = run(*arguments, text="Final\n")
+
+    assert result.exit_code == 2
+    assert told in result.output
+
+
+def test_from_makes_a_catalogue_that_check_takes_and_overwrites_nothing() -> None:
+    Path("results.csv").write_text(RESULTS)
+    assert run("from", "results.csv", "-o", "games.toml").exit_code == 0
+
+    catalogue = make_catalogue(Path("games.toml").read_text())
+    assert catalogue.sports["log-rolling"].order == "higher"
+    assert set(catalogue.faculties) == {"law", "arts"}
+    assert run("check", "games.toml", "--events", "results.csv").exit_code == 0
+    assert run("from", "results.csv", "-o", "games.toml").exit_code == 2
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_show_fits_the_terminal(columns: int) -> None:
+    for arguments in (["show"], ["show", "ATH"]):
+        result = run(*arguments, columns=columns)
+        assert result.exit_code == 0
+        assert max(map(len, result.output.splitlines())) <= columns
+    assert "jabalina" in result.output
+
+
+def test_show_as_json_has_everything() -> None:
+    shown = json.loads(run("show", "--json").output)
+
+    assert [it["name"] for it in shown["sports"]] == list(load_catalogue().sports)
+    assert "jabalina" in shown["sports"][1]["events"][0]["words"]
