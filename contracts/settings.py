@@ -7,6 +7,8 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.urls import url_of
+
 
 def _certificates(path: Path) -> Path:
     try:
@@ -28,6 +30,10 @@ def _secret(path: Path) -> Path:
 
 #: A file of certificates in PEM.
 CertificatesFile = Annotated[Path, AfterValidator(_certificates)]
+#: A Redis, or a Valkey.
+RedisUrl = Annotated[str, AfterValidator(url_of("redis", "rediss", "unix"))]
+#: Settings that are secret, or have secrets in them: nobody prints what was given for them.
+SECRETS: Final = frozenset(("redis", "valkey", "rabbitmq", "seed", "tokens", "kafka_password"))
 #: A file that holds one secret.
 SecretFile = Annotated[FilePath, AfterValidator(_secret)]
 
@@ -65,7 +71,9 @@ class CommonSettings(BaseSettings):
     kafka_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
         default="SCRAM-SHA-512", description="how the user proves the password"
     )
-    redis: str = Field(default="redis://127.0.0.1:6379/0", description="Redis URL of the mirror")
+    redis: RedisUrl = Field(
+        default="redis://127.0.0.1:6379/0", description="Redis URL of the mirror"
+    )
     catalogue: Path | None = Field(
         default=None, description="catalogue of sports and faculties (TOML); default: the course's"
     )

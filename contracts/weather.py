@@ -1,12 +1,13 @@
 """The stream of weather reports: its settings, its topics, and its queues in RabbitMQ."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from contracts.settings import CommonSettings
 from contracts.topics import KEPT, WRITTEN_BY_WORKERS, TopicSpec
+from contracts.urls import url_of
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel
@@ -35,9 +36,8 @@ class WeatherSettings(CommonSettings):
         pattern=r"^[A-Za-z0-9._-]{1,100}$",
         description="queue of the weather reports in RabbitMQ",
     )
-    rabbitmq: str = Field(
+    rabbitmq: Annotated[str, AfterValidator(url_of("amqp", "amqps"))] = Field(
         default="amqp://guest:guest@127.0.0.1:5672/",
-        pattern=r"^amqps?://",
         description="RabbitMQ, amqp://USER:PASSWORD@HOST:PORT/VHOST; amqps:// is TLS",
     )
 

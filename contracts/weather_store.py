@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from pydantic import Field
 
+from contracts.settings import RedisUrl
 from contracts.topics import COMPACTED, WRITTEN_BY_WORKERS, TopicSpec
 from contracts.weather import WeatherSettings, weather_topics
 from weather.counts import FAMILIES, summarise
@@ -24,7 +25,7 @@ Path = Literal["kafka", "rabbitmq"]
 class WeatherStoreSettings(WeatherSettings):
     """What those need who write the counts, or read them."""
 
-    valkey: str = Field(
+    valkey: RedisUrl = Field(
         default="redis://127.0.0.1:6380/0",
         description="Valkey (or Redis) of the weather reports that come by RabbitMQ; those that "
         "come by Kafka are counted in the Redis of the mirror",

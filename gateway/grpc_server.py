@@ -30,12 +30,27 @@ METHODS: Final = ("Submit", "SubmitStream")
 REPORT_SERVICE: Final = report_pb2.DESCRIPTOR.services_by_name["ReportIntake"].full_name
 #: gRPC's own default. A call's message is in memory before anybody can refuse it, so the worst that
 #: can be asked for is this times ``max_rpcs``: 2 GB. Who has more to send opens a stream.
+#: How long the calls of a connection that is too old may go on; a stream has no end of its own.
+_GRACE_MS: Final = 3_600_000
 _LONGEST_MESSAGE: Final = 4 * 2**20
 #: The transport refuses messages somewhat above our own limit, so that ours can answer first.
 _TRANSPORT_MARGIN: Final = 64 * 2**10
 
 
 _Message = TypeVar("_Message", bound=Message)
+
+
+def _rotation(age: float) -> list[tuple[str, int]]:
+    """Return the options that close a connection at *age* seconds, as soon as its calls are over.
+
+    gRPC itself spreads the ages by a tenth, so that clients do not come anew all at once.
+    """
+    if not age:
+        return []
+    return [
+        ("grpc.max_connection_age_ms", max(1, round(age * 1000))),
+        ("grpc.max_connection_age_grace_ms", _GRACE_MS),
+    ]
 
 
 class GrpcServer:
@@ -71,6 +86,7 @@ class GrpcServer:
                 ("grpc.max_receive_message_length", self._longest + _TRANSPORT_MARGIN),
                 ("grpc.max_send_message_length", 4 * 2**20),
                 ("grpc.so_reuseport", int(settings.processes > 1)),
+                *_rotation(settings.grpc_connection_age),
             ),
             # A call's message is in memory before the budget can refuse it, so calls are limited.
             maximum_concurrent_rpcs=settings.max_rpcs,

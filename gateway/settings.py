@@ -99,6 +99,12 @@ class GatewaySettings(WeatherSettings):
         gt=0,
         description="so many seconds' worth of its rate a client may send at once",
     )
+    grpc_connection_age: float = Field(
+        default=300.0,
+        ge=0,
+        description="a gRPC connection is told to come anew after so long, so that new gateways "
+        "get their share; calls in flight go on; 0: never",
+    )
     max_rpcs: int = Field(
         default=500, ge=1, description="gRPC calls at once in a process; RESOURCE_EXHAUSTED beyond"
     )

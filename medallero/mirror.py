@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit, urlunsplit
 
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, RedisError
 
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot, read_snapshot
+from contracts.urls import shown_url
 from medallero.reasons import reason_of
 
 
@@ -77,15 +77,3 @@ async def open_mirror(settings: CommonSettings) -> AsyncIterator[Mirror]:
         yield Mirror(redis, settings)
     finally:
         await redis.aclose()
-
-
-def shown_url(url: str) -> str:
-    """Return *url* without the password in it."""
-    try:
-        parts = urlsplit(url)
-        if parts.password is None:
-            return url
-        host = parts.netloc.rpartition("@")[2]
-    except ValueError:
-        return url
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))

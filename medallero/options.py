@@ -10,7 +10,7 @@ import click
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from contracts.settings import CommonSettings
+from contracts.settings import SECRETS, CommonSettings
 from medallero.terminal import CannotDo
 
 _PREFIX = "MEDALLERO_"
@@ -95,6 +95,8 @@ def _problems(error: ValidationError) -> list[str]:
         message = it["msg"].removeprefix("Value error, ")
         if it["loc"]:
             name = str(it["loc"][0])
-            message = f"{flag(name)} ({variable(name)}): {message}; got {str(it['input'])[:80]!r}"
+            message = f"{flag(name)} ({variable(name)}): {message}"
+            if name not in SECRETS:
+                message += f"; got {str(it['input'])[:80]!r}"
         problems.append(message)
     return problems

@@ -112,7 +112,7 @@ def check_redis(url: str, setting: str = "redis") -> None:
     """Raise CannotDo if no Redis, or Valkey, answers there."""
     from redis import Redis, RedisError
 
-    from medallero.mirror import shown_url
+    from contracts.urls import shown_url
 
     try:
         with contextlib.closing(
@@ -122,7 +122,7 @@ def check_redis(url: str, setting: str = "redis") -> None:
     except (RedisError, ValueError) as error:
         raise CannotDo(
             f"{setting.capitalize()} at {shown_url(url)} does not serve: {error}.",
-            f"Where {variable(setting)} is not set, one is started here.",
+            f"Is {variable(setting)} right? Where it is not set, `medallero up` starts one here.",
         ) from None
 
 

@@ -15,7 +15,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.segment import Segment
 
-from contracts.settings import CommonSettings
+from contracts.settings import SECRETS, CommonSettings
 from medallero.showing import is_shown, plain
 from olympics.catalogue import Catalogue, CatalogueError, load_catalogue
 
@@ -99,7 +99,9 @@ def read_settings(kind: type[CommonSettings] = CommonSettings) -> CommonSettings
             problem = it["msg"].removeprefix("Value error, ")
             if it["loc"]:
                 name = "_".join(map(str, it["loc"])).upper()
-                problem = f"MEDALLERO_{name}: {problem}, got {str(it['input'])[:80]!r}"
+                problem = f"MEDALLERO_{name}: {problem}"
+                if name.lower() not in SECRETS:
+                    problem += f", got {str(it['input'])[:80]!r}"
             # Else it is about settings together: the input would be all of them, passwords too.
             wrong.append(problem)
         raise CannotDo("The environment is not as needed: " + "; ".join(wrong)) from None

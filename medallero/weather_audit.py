@@ -11,9 +11,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from contracts.partitioning import partition_of
+from contracts.urls import shown_url
 from contracts.weather import writers_in
 from contracts.weather_store import Path, StoredCounts, WeatherStoreSettings, read_counts
-from medallero.mirror import MirrorUnavailable, shown_url
+from medallero.mirror import MirrorUnavailable
 from medallero.reasons import reason_of
 from medallero.topic import Bounds, RawRecord, TopicUnavailable, open_topic
 from weather.recount import recount

@@ -15,9 +15,9 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from contracts.settings import CommonSettings
+from contracts.urls import shown_url
 from contracts.weather_store import WeatherStoreSettings
 from medallero.client.connect import DEFAULT_ENDPOINT
-from medallero.mirror import shown_url
 from medallero.options import variable
 from olympics.catalogue import Catalogue, load_catalogue
 

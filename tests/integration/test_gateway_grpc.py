@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -330,3 +331,22 @@ def test_reflection_tells_the_services_and_their_messages(
         for message in FileDescriptorProto.FromString(data).message_type
     }
     assert "SubmitRequest" in messages
+
+
+def test_a_connection_is_renewed_between_calls(kafka: str, redis_url: str) -> None:
+    settings = settings_for(kafka, redis_url, grpc_connection_age=0.5)
+
+    async def until_told_to_come_anew(channel: grpc.aio.Channel) -> None:
+        state = channel.get_state()
+        while state is grpc.ChannelConnectivity.READY:
+            await channel.wait_for_state_change(state)
+            state = channel.get_state()
+
+    async def use(port: int) -> None:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            for _ in range(2):
+                await channel.unary_unary("/grpc.health.v1.Health/Check")(b"")
+                await asyncio.wait_for(until_told_to_come_anew(channel), 20)
+
+    with running(settings) as gateway:
+        asyncio.run(use(gateway.grpc_port))
