@@ -272,7 +272,6 @@ def test_a_token_may_be_for_reports_alone_or_not_at_all(kafka: str, redis_url: s
     assert taken == {
         ("station", "/input"),
         ("official", "/v1/results"),
-        ("faculty", "/v1/results"),
         ("all", "/v1/results"),
         ("all", "/input"),
     }
