@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 import msgspec
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -30,6 +31,8 @@ _STYLES: Final = {"counts": "green", "conflict": "red", "replaced": "dim"}
 
 #: Columns of a terminal in which everything fits in one line.
 _WIDE: Final = 110
+#: Below this a table would lose whole columns.
+_NARROW: Final = 80
 _TO_THE_SECOND: Final = len("2024-08-04 21:55:00")
 
 
@@ -97,27 +100,11 @@ def _fate(log: UnitLog, competitor: str, version: Version) -> str:
 
 def _show(log: UnitLog, competitors: list[str], *, with_refused: bool) -> None:
     out = stdout(wide=True)
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        title=Text(f"{log.sport}: {log.unit}"),
-        title_justify="left",
-        title_style="bold",
-    )
-    # When and where come first: they are what nothing else tells.
-    wide = out.width >= _WIDE
-    details = ("Status", "Phase", "Faculty") if wide else ()
-    for title in ("Competitor", "Version", "Result", *details):
-        table.add_column(title, justify="right" if title == "Version" else "left")
-    table.add_column("When", no_wrap=True)
-    table.add_column("Place", no_wrap=True)
-    table.add_column("")
-    for competitor in competitors:
-        # In the order in which they replaced one another; the one that survives is the last.
-        versions = list(reversed(log.competitors[competitor]))
-        for number, version in enumerate(versions):
-            table.add_row(*_cells(log, competitor, version, first=number == 0, wide=wide))
-        table.add_section()
-    out.print(table)
+    out.print(f"{log.sport}: {log.unit}", style="bold", soft_wrap=True)
+    if out.width < _NARROW:
+        _show_lines(out, log, competitors)
+    else:
+        out.print(_table(log, competitors, wide=out.width >= _WIDE))
     refused = log.refused if with_refused else ()
     for record, error in refused:
         place = f"{record.partition}/{record.offset}"
@@ -129,6 +116,37 @@ def _show(log: UnitLog, competitors: list[str], *, with_refused: bool) -> None:
             style="red",
             soft_wrap=True,
         )
+
+
+def _table(log: UnitLog, competitors: list[str], *, wide: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    details = ("Status", "Phase", "Faculty") if wide else ()
+    for title in ("Competitor", "Version", "Result", *details):
+        table.add_column(title, justify="right" if title == "Version" else "left", overflow="fold")
+    table.add_column("When", no_wrap=True)
+    table.add_column("Place", no_wrap=True)
+    table.add_column("")
+    for competitor in competitors:
+        # In the order in which they replaced one another; the one that survives is the last.
+        versions = list(reversed(log.competitors[competitor]))
+        for number, version in enumerate(versions):
+            table.add_row(*_cells(log, competitor, version, first=number == 0, wide=wide))
+        table.add_section()
+    return table
+
+
+def _show_lines(out: Console, log: UnitLog, competitors: list[str]) -> None:
+    """Show three short lines a version, where a table has no room."""
+    for competitor in competitors:
+        versions = list(reversed(log.competitors[competitor]))
+        out.print(f"\n{who(versions[-1].result.competitor)}", style="bold")
+        for version in versions:
+            _, number, said, moment, place, note = _cells(
+                log, competitor, version, first=False, wide=False
+            )
+            out.print(Text.assemble(f" {number}: ", said))
+            out.print(f"    {moment}, {place}", style="dim")
+            out.print(Text.assemble("    ", note))
 
 
 def _cells(

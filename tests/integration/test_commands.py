@@ -112,6 +112,22 @@ def test_the_board_fits_the_terminal(games: Stack, columns: int) -> None:
     assert "\x1b" not in ran.stdout
 
 
+@pytest.mark.parametrize("columns", [30, 40, 60, 80, 160])
+def test_a_history_keeps_everything_in_a_narrow_terminal(games: Stack, columns: int) -> None:
+    unit = f"narrow {columns}"
+    send(games, swim(unit, "a long id", "58.40"), swim(unit, "a long id", "57.40", version=2))
+
+    said = done(run(games, "history", "swimming", unit, COLUMNS=str(columns))).stdout
+
+    assert all(len(line) <= columns for line in said.splitlines())
+    flat = re.sub(r"\s+", " ", said)
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", flat)
+    assert re.search(r" \d/\d", flat)
+    for words in ("57.400", "58.400", "counts", "replaced"):
+        assert words in flat
+    assert "…" not in said
+
+
 def test_the_same_goes_in_by_grpc(games: Stack) -> None:
     send(
         games,
