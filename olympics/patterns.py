@@ -70,7 +70,7 @@ def first_match(said: Sequence[tuple[Patterns, _Said]]) -> Callable[[str], _Said
 
     @functools.lru_cache(maxsize=16_384)
     def of_name(unit: str) -> _Said | None:
-        number = min(by_glob(unit, none), by_phrase(unit, none))
+        number = by_glob(unit, by_phrase(unit, none))
         return said[number][1] if number < none else None
 
     def find(unit: str) -> _Said | None:
@@ -85,7 +85,7 @@ def check_phrase(phrase: str) -> None:
         raise ValueError("at least one word, of letters or digits")
 
 
-#: From a unit, and a number above all others, to the least number that a pattern has.
+#: From a unit and a number to the least number that a pattern has, or that number if it is less.
 _Find = Callable[[str, int], int]
 _Search = Callable[[str], object]
 
@@ -106,7 +106,7 @@ def _first_glob(numbered: Sequence[tuple[str, int]]) -> _Find:
         if not text.startswith(begins) and (within is None or within(text) is None):
             return none
         match = together(text)
-        return numbered[match.lastindex - 1][1] if match and match.lastindex else none
+        return min(numbered[match.lastindex - 1][1], none) if match and match.lastindex else none
 
     return find
 
@@ -131,8 +131,12 @@ def _first_phrase(numbered: Sequence[tuple[str, int]]) -> _Find:
         else:
             longer[words[0]].append((number, _phrase_expression(words)))
 
+    begin = {*ones, *pairs, *longer}
+
     def find(unit: str, none: int) -> int:
         words = words_of(unit)
+        if not anywhere and begin.isdisjoint(words):
+            return none
         best = none
         searches = anywhere
         before: dict[str, int] | None = None

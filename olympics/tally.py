@@ -1,6 +1,6 @@
 """The counts of one partition, kept up to date as results arrive."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, get_args
 
@@ -271,7 +271,6 @@ def _way(sport: Sport, rows: dict[str, list[int]]) -> "Way":
     def irm_class_of(code: str) -> int:
         return IRM_CLASSES.index(sport.irm_class(code))
 
-    @lru_cache(maxsize=64)
     def rules(order: Order, phase: Phase | None, two_bronzes: bool) -> "Rules":
         by_phase = {
             it.encode(): (it, it in COUNTED_ON, earned_by_mark(it, two_bronzes=two_bronzes))
@@ -285,11 +284,15 @@ def _way(sport: Sport, rows: dict[str, list[int]]) -> "Way":
             partial(earned, two_bronzes),
         )
 
-    return (
-        rows,
-        irm_class_of,
-        rules(sport.order, None, sport.two_bronzes),
-        lambda unit: rules(*sport.rules_of(unit)),
-        any(it.phase is not None or it.two_bronzes is not None for it in sport.events),
-        sport.has_times(),
-    )
+    rules_of: Callable[[str], Rules] | None
+    differs = any(it.phase is not None or it.two_bronzes is not None for it in sport.events)
+    if differs:
+        of_these = lru_cache(maxsize=64)(rules)
+        rules_of = lambda unit: of_these(*sport.rules_of(unit))  # noqa: E731
+    elif any(it.order is not None for it in sport.events):
+        by_order = {it: rules(it, None, sport.two_bronzes) for it in get_args(Order)}
+        rules_of = lambda unit: by_order[sport.order_of(unit)]  # noqa: E731
+    else:
+        rules_of = None
+    every = rules(sport.order, None, sport.two_bronzes)
+    return rows, irm_class_of, every, rules_of, differs, sport.has_times()

@@ -19,7 +19,7 @@ Way = tuple[
     dict[str, list[int]],
     Callable[[str], int],
     Rules,
-    Callable[[str], Rules],
+    Callable[[str], Rules] | None,
     bool,
     bool,
 ]

@@ -90,12 +90,12 @@ cdef class WholeUnits:
     """Counts units of one partition.
 
     *sports*: a sport's name, as it stands in a unit's key → (faculty → eight counts; an invalid-result
-    mark → the place of its class in IRM_CLASSES; the sport's own rules; a unit → its rules; whether
-    units differ in more than their order; whether marks may be times). Rules are (lower is better; head-to-head; the phase, None if
-    the results say it; the results' word for a phase → phase; what any result earns). A phase is (its
-    word; whether the best of the officials' ranks is the first; what nothing but a mark earns with rank
-    1, 2, 3, any later one, and in a draw). What is earned are places in the counts, of a split and of a
-    medal; 0 is no medal.
+    mark → the place of its class in IRM_CLASSES; the sport's own rules; a unit → its rules, None if all
+    have these; whether units differ in more than their order; whether marks may be times). Rules are
+    (lower is better; head-to-head; the phase, None if the results say it; the results' word for a phase →
+    phase; what any result earns). A phase is (its word; whether the best of the officials' ranks is the
+    first; what nothing but a mark earns with rank 1, 2, 3, any later one, and in a draw). What is earned
+    are places in the counts, of a split and of a medal; 0 is no medal.
     """
 
     cdef dict _sports
@@ -107,6 +107,8 @@ cdef class WholeUnits:
     cdef tuple _rules
     # of the offsets that were new
     cdef int64_t _highest
+    # how many there are more than before
+    cdef Py_ssize_t _results, _provisional, _conflicts
 
     def __init__(self, dict sports):
         self._sports = sports
@@ -124,17 +126,17 @@ cdef class WholeUnits:
         now; and the highest offset of those that are new.
         """
         cdef dict left = {}
-        cdef list more = [0, 0, 0]
         cdef Py_ssize_t i
         cdef Entry *entry
         cdef bytes key
         cdef list news
         cdef bint changed
         self._highest = -1
+        self._results = self._provisional = self._conflicts = 0
         for unit, results in units.items():
             key = <bytes>unit
             news = <list>results
-            if key in others or not self._put(key, whole.get(key), news, more):
+            if key in others or not self._put(key, whole.get(key), news):
                 left[key] = news
                 continue
             changed = False
@@ -146,9 +148,9 @@ cdef class WholeUnits:
                         (<dict>changes)[_name(key, &entry.competitor)] = news[entry.place]
             if changed:
                 whole[key] = self._together()
-        return left, more, self._highest
+        return left, [self._results, self._provisional, self._conflicts], self._highest
 
-    cdef bint _put(self, bytes key, bytes known, list news, list more) except -1:
+    cdef bint _put(self, bytes key, bytes known, list news) except -1:
         """Join and count a unit; return whether it is taken."""
         cdef tuple sport = self._sport(key)
         cdef Py_ssize_t before, i
@@ -166,10 +168,10 @@ cdef class WholeUnits:
         for i in range(before, self._size):
             changed |= self._entries[i].survives
         if changed:
-            self._count(key, sport, before, -1, more)
+            self._count(key, sport, before, -1)
         self._keep_survivors()
         if changed:
-            self._count(key, sport, self._size, +1, more)
+            self._count(key, sport, self._size, +1)
         return True
 
     cdef tuple _sport(self, bytes key):
@@ -322,9 +324,7 @@ cdef class WholeUnits:
                 kept += 1
         self._size = kept
 
-    cdef int _count(
-        self, bytes key, tuple sport, Py_ssize_t size, int sign, list more
-    ) except -1:
+    cdef int _count(self, bytes key, tuple sport, Py_ssize_t size, int sign) except -1:
         """Add the first entries, so many, to the counts (+1), or take them away (-1)."""
         cdef int64_t best[3]
         cdef Py_ssize_t i, split, medal
@@ -341,15 +341,15 @@ cdef class WholeUnits:
             entry = &self._entries[i]
             unofficial += entry.status == _UNOFFICIAL
             conflicts += entry.conflict
-        more[0] += sign * size
-        more[1] += sign * unofficial
-        more[2] += sign * conflicts
+        self._results += sign * size
+        self._provisional += sign * unofficial
+        self._conflicts += sign * conflicts
         if size == 0:
             return 0
         rules = <tuple>sport[2]
-        if size > 1 or (<bint>sport[4] and _asks(self._entries)):
+        if sport[3] is not None and (size > 1 or (<bint>sport[4] and _asks(self._entries))):
             if self._rules is None:
-                self._rules = sport[3](key.partition(b"/")[2].decode())
+                self._rules = sport[3](_unit_of(key))
             rules = self._rules
         if not <bint>rules[0]:
             sense = -1
@@ -491,6 +491,14 @@ cdef inline bint _is_utf8(Text *text) except -1:
 
 cdef inline object _str(Text *text):
     return None if text.at == NULL else PyUnicode_DecodeUTF8(<const char *>text.at, text.size, NULL)
+
+
+cdef object _unit_of(bytes key):
+    """Return the unit's name, which is behind the sport's in its key."""
+    cdef const char *at = PyBytes_AS_STRING(key)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(key)
+    cdef const char *slash = <const char *>memchr(at, b"/", size)
+    return PyUnicode_DecodeUTF8(slash + 1, at + size - slash - 1, NULL)
 
 
 cdef bytes _name(bytes key, Text *competitor):
