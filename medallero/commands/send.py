@@ -558,12 +558,15 @@ class _Showing:
         self._advised = False
 
     async def follow(self, report: Report) -> None:
-        said = 0.0
+        said, pause = 0.0, _NOTE_EVERY
         while True:
             await asyncio.sleep(0.2)
             now = time.monotonic()
-            if self._console and report.waiting and now - said > _NOTE_EVERY:
-                said = now
+            if not report.waiting:
+                pause = _NOTE_EVERY
+            elif self._console and now - said > pause:
+                # Less and less often, so that a log is not filled with it.
+                said, pause = now, 2 * pause
                 self._console.print(
                     Text(f"waiting: {report.waiting}"), style="yellow", soft_wrap=True
                 )

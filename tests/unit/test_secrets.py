@@ -34,7 +34,7 @@ RULES: Final = {
 #: Passwords that everybody knows, or that are no passwords: names of variables, and the words with
 #: which pages and tests say "password".
 KNOWN: Final = re.compile(
-    r"://[^:]+:(?:[${<%].*|guest|password|PASSWORD\d?|wrong|secret|weather|hidden)@$"
+    r"://[^:]+:(?:[${<%].*|guest|password|PASSWORD\d?|wrong|secret|weather|hidden|s3cret|p%40ss|a%2Fb|\*{3})@$"
 )
 
 #: Names of files that hold secrets.
