@@ -208,7 +208,11 @@ def _remedy_of_topic(problem: str) -> str:
     if "does not exist" in problem:
         return "`medallero up` creates it"
     if "partitions" in problem:
-        return "set MEDALLERO_PARTITIONS to what the topic has, everywhere"
+        return (
+            "if the topic was made so, set MEDALLERO_PARTITIONS to its number everywhere; if "
+            "partitions were added to it, copy it into topics with a new prefix (docs/operations.md, "
+            '"More partitions"): Kafka cannot take them away, and nothing is lost meanwhile'
+        )
     return "set it with kafka-configs.sh --alter; results must never expire or be compacted"
 
 

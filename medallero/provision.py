@@ -99,7 +99,9 @@ def provide_topics(settings: CommonSettings, specs: Sequence[TopicSpec] | None =
     except TopicError as error:
         raise CannotDo(
             f"Kafka at {settings.kafka}: {error}.",
-            "Go on with the settings that the topics were made with, or begin anew with --fresh.",
+            "Go on with the settings that the topics were made with. If partitions were added to "
+            'one, copy `results` into topics with a new prefix: docs/operations.md, "More '
+            'partitions". Its results are all there.',
         ) from None
     except (KafkaError, TimeoutError) as error:
         raise CannotDo(
