@@ -210,8 +210,9 @@ def _remedy_of_topic(problem: str) -> str:
     if "partitions" in problem:
         return (
             "if the topic was made so, set MEDALLERO_PARTITIONS to its number everywhere; if "
-            "partitions were added to it, copy it into topics with a new prefix (docs/operations.md, "
-            '"More partitions"): Kafka cannot take them away, and nothing is lost meanwhile'
+            "partitions were added to it, copy it into topics with a new prefix "
+            '(docs/operations.md, "More partitions"): Kafka cannot take them away, and nothing is '
+            "lost meanwhile"
         )
     return "set it with kafka-configs.sh --alter; results must never expire or be compacted"
 
