@@ -69,6 +69,7 @@ cdef struct Entry:
     Text encoded
     int64_t version
     int64_t status
+    bint counts  # it is official and not out of competition
     const uint8_t *digest
     bint conflict
     int64_t offset
@@ -77,7 +78,7 @@ cdef struct Entry:
     bint has_mark
     int64_t mark  # in ten-thousandths
     Text outcome
-    int64_t rank  # 0: none
+    int64_t rank  # 0: none, or it may not be ranked
     Text irm
     int irm_class  # its place in IRM_CLASSES; 0: none
     Text medal
@@ -256,7 +257,14 @@ cdef class WholeUnits:
                 and (entry.medal.at == NULL or as_bytes(&entry.medal) in _MEDALS)
             ):
                 return False
-        entry.irm_class = 0 if entry.irm.at == NULL else sport[1](_str(&entry.irm))
+        entry.irm_class = 0
+        entry.counts = entry.status == _OFFICIAL
+        if entry.irm.at != NULL:
+            entry.irm_class = sport[1](_str(&entry.irm))
+            if entry.irm_class == _OUT_OF_COMPETITION:
+                entry.counts = False
+            elif entry.irm_class == _DISQUALIFIED:
+                entry.rank = 0  # whatever the officials wrote beside it
         entry.row = PyDict_GetItem(<dict>sport[0], _str(&faculty))
         if entry.row == NULL:
             return False
@@ -291,7 +299,7 @@ cdef class WholeUnits:
             if i == 0 or not same(&one.phase, &self._entries[0].phase):
                 if as_bytes(&one.phase) not in <dict>(<tuple>sport[2])[3]:
                     return False
-            if _counts(one):
+            if one.counts:
                 # Which of several phases counts is a rule of its own, and nearly never asked for.
                 if phase != NULL and not same(phase, &one.phase):
                     return False
@@ -337,13 +345,6 @@ cdef class WholeUnits:
         cdef list row
         cdef tuple places, rules, by_rank
         cdef tuple phase = None
-        for i in range(size):
-            entry = &self._entries[i]
-            unofficial += entry.status == _UNOFFICIAL
-            conflicts += entry.conflict
-        self._results += sign * size
-        self._provisional += sign * unofficial
-        self._conflicts += sign * conflicts
         if size == 0:
             return 0
         rules = <tuple>sport[2]
@@ -355,7 +356,9 @@ cdef class WholeUnits:
             sense = -1
         for i in range(size):
             entry = &self._entries[i]
-            if not _counts(entry):
+            unofficial += entry.status == _UNOFFICIAL
+            conflicts += entry.conflict
+            if not entry.counts:
                 continue
             counted += 1
             if phase is None:
@@ -365,9 +368,11 @@ cdef class WholeUnits:
             if _ranks(entry):
                 _note(best, with_mark, sense * entry.mark)
                 with_mark += 1
-            rank = _own_rank(entry)
-            if rank and (first == 0 or rank < first):
-                first = rank
+            if entry.rank and (first == 0 or entry.rank < first):
+                first = entry.rank
+        self._results += sign * size
+        self._provisional += sign * unofficial
+        self._conflicts += sign * conflicts
         if counted == 0:
             return 0
         if not <bint>phase[1]:
@@ -377,7 +382,7 @@ cdef class WholeUnits:
         by_rank = <tuple>phase[2]
         for i in range(size):
             entry = &self._entries[i]
-            if not _counts(entry):
+            if not entry.counts:
                 continue
             if first:
                 better = LATER_RANK - 1
@@ -396,10 +401,10 @@ cdef class WholeUnits:
             ):
                 places = <tuple>by_rank[4 if drawn else better]
             else:
-                rank = _own_rank(entry)
+                rank = entry.rank
                 if rank and first:
                     rank = 1 if rank == first else LATER_RANK
-                elif rank == 0 and entry.rank == 0 and _ranks(entry):
+                elif rank == 0 and _ranks(entry):
                     rank = better + 1
                 places = rules[4](
                     _str(&entry.outcome),
@@ -442,19 +447,9 @@ cdef inline void _survive(Entry *one, Entry *other, bint the_first) noexcept:
     other.survives = not the_first
 
 
-cdef inline bint _counts(Entry *entry) noexcept:
-    """Whether a result counts: it is official and not out of competition."""
-    return entry.status == _OFFICIAL and entry.irm_class != _OUT_OF_COMPETITION
-
-
 cdef inline bint _ranks(Entry *entry) noexcept:
     """Whether a counted result takes part in the ranking by marks."""
     return entry.has_mark and entry.irm.at == NULL
-
-
-cdef inline int64_t _own_rank(Entry *entry) noexcept:
-    """Return the officials' rank of a counted result, 0 if there is none or it may not be ranked."""
-    return 0 if entry.irm_class == _DISQUALIFIED else entry.rank
 
 
 cdef inline bint _asks(Entry *entry) noexcept:
