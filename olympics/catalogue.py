@@ -12,7 +12,8 @@ A catalogue is a TOML file (``olympics/catalogue.toml`` is the packaged one)::
     aliases = ["Aquatics"]              # optional
     order = "lower"                     # better marks are lower, higher, or head-to-head
     times = true                        # optional: where lower is better, marks are times
-    two_bronzes = false                 # optional: both losing semi-finalists take bronze
+    two_bronzes = false                 # optional: both losing semi-finalists take bronze (not in
+                                        # sports that fight for it: judo, karate, …)
     irm = { did_not_start = ["WDR"] }   # optional: further invalid-result marks, by their class
     events = [                          # optional: units with rules or a title of their own
       { words = ["ergometer", "erg"], order = "higher" },
@@ -52,7 +53,7 @@ from datetime import date
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar, get_args
 
 import msgspec
 
@@ -403,6 +404,12 @@ class _RawEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     titles: dict[_Language, str] = {}
 
 
+#: By code and by name.
+_FIGHT_FOR_BRONZE: Final = frozenset(
+    ("JUD", "KTE", "TKW", "WRE", "judo", "karate", "taekwondo", "wrestling")
+)
+
+
 class _RawSport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code: Annotated[str, msgspec.Meta(pattern=r"\A[A-Z][A-Z0-9]{2}\Z")]
     order: Order
@@ -453,6 +460,16 @@ def _converted(value: object, shape: type[_Raw], file: str, place: str) -> _Raw:
         raise CatalogueError(file, where, expected[:1].lower() + expected[1:]) from error
 
 
+def fights_for_bronze(name: str, code: str) -> bool:
+    """Whether a sport always fights for its bronzes, whatever its catalogue says of two_bronzes.
+
+    The contests decide there; bronzes for losing semi-finalists would come on top of theirs.
+    (Sport rules of the IJF, World Taekwondo, United World Wrestling and the WKF: two contests for
+    bronze a weight class, between repechage winners and losing semi-finalists.)
+    """
+    return code in _FIGHT_FOR_BRONZE or folded(name) in _FIGHT_FOR_BRONZE
+
+
 def _sport(name: str, raw: _RawSport, irm: Mapping[str, IrmClass], file: str) -> Sport:
     place = f"sports.{name}"
     return Sport(
@@ -467,7 +484,7 @@ def _sport(name: str, raw: _RawSport, irm: Mapping[str, IrmClass], file: str) ->
             _event(event, file, f"{place}.events[{number}]")
             for number, event in enumerate(raw.events)
         ),
-        two_bronzes=raw.two_bronzes,
+        two_bronzes=raw.two_bronzes and not fights_for_bronze(name, raw.code),
         times=raw.times,
         irm=tuple(sorted(_irm_classes(raw.irm, irm, file, f"{place}.irm").items())),
     )

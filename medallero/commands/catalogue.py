@@ -6,6 +6,7 @@ import difflib
 import json
 import sys
 import textwrap
+import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,7 +18,15 @@ from medallero.catalogue_draft import Draft, NothingSeen, Seen, draft
 from medallero.files import STDIN, InputError, open_input
 from medallero.result_files import seen_in
 from medallero.terminal import CannotDo, read_catalogue, read_settings, stdout
-from olympics.catalogue import Catalogue, Event, Order, Sport, UnknownName, load_catalogue
+from olympics.catalogue import (
+    Catalogue,
+    Event,
+    Order,
+    Sport,
+    UnknownName,
+    fights_for_bronze,
+    load_catalogue,
+)
 from olympics.rsc import default_phase, parse_rsc
 from olympics.text import shown
 from olympics.words import Phase
@@ -67,6 +76,21 @@ class _Ranked(NamedTuple):
     phase: Phase | None
     two_bronzes: bool
     title: str | None
+
+
+def _ignored_bronzes(text: str) -> list[str]:
+    """Return the sports of a catalogue that say two_bronzes in vain."""
+    try:
+        sports = tomllib.loads(text).get("sports")
+    except tomllib.TOMLDecodeError:
+        return []
+    return [
+        name
+        for name, sport in (sports.items() if isinstance(sports, dict) else ())
+        if isinstance(sport, dict)
+        and sport.get("two_bronzes") is True
+        and fights_for_bronze(name, str(sport.get("code")))
+    ]
 
 
 @command.command(name="check")
@@ -119,6 +143,12 @@ def check(file: str | None, events: str | None, sport: str | None, as_json: bool
             _say(f"{path}{line}: {place}{problem.expected}", "  ")
         for todo in todos:
             _say(f"{path}, line {todo.line}: to be decided: {todo.words}", "  ")
+        for name in _ignored_bronzes(text):
+            _say(
+                f"{path}: sports.{name}.two_bronzes is not used: {name} fights for its bronzes, "
+                "and its contests of phase bronze decide. Leave it out.",
+                "  ",
+            )
         if problems and events is not None:
             _say("The events are not looked at: correct the catalogue first.")
         _show_ranked(ranked)

@@ -163,6 +163,23 @@ def test_each_property_of_a_unit_is_that_of_the_first_pattern_that_matches_and_h
     assert rowing.title_of("heat 1", "en") is None
 
 
+@pytest.mark.parametrize(
+    ("name", "code"), [("judo", "JUD"), ("kampf", "WRE"), ("taekwondo", "XYZ"), ("karate", "KTE")]
+)
+def test_a_sport_that_fights_for_bronze_gives_none_to_losing_semi_finalists(
+    name: str, code: str
+) -> None:
+    text = f"""
+revision = 1
+[sports.{name}]
+code = "{code}"
+order = "head-to-head"
+two_bronzes = true
+[faculties.engineering]
+"""
+    assert not make_catalogue(text).sports[name].two_bronzes_of("60 kg semi-final")
+
+
 def test_a_pattern_may_take_two_bronzes_away() -> None:
     rowing = rowing_with('units = "*team*", two_bronzes = false', sport="two_bronzes = true")
 

@@ -47,6 +47,20 @@ def test_check_tells_of_each_name_how_it_ranks_and_which_is_not_known() -> None:
     ]
 
 
+def test_check_says_which_two_bronzes_are_not_used(tmp_path: Path) -> None:
+    file = tmp_path / "games.toml"
+    file.write_text(
+        'revision = 1\n[sports.judo]\ncode = "JUD"\norder = "head-to-head"\ntwo_bronzes = true\n'
+        "[faculties.engineering]\n",
+        "utf-8",
+    )
+
+    said = CliRunner().invoke(command, ["check", str(file)], catch_exceptions=False)
+
+    assert said.exit_code == 0
+    assert "sports.judo.two_bronzes is not used" in " ".join(said.output.split())
+
+
 def test_check_tells_all_problems_with_their_lines() -> None:
     Path("games.toml").write_text("revison = 1\n[sports.x]\ncode = 3\n[faculties.y]\n")
     result = run("check", "games.toml", columns=200)

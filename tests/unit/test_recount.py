@@ -39,6 +39,7 @@ events = [{ units = "*team*", two_bronzes = false }]
 [sports.judo]
 code = "JUD"
 order = "head-to-head"
+two_bronzes = true  # which judo does not use: its contests decide
 [sports.climbing]
 code = "CLB"
 order = "lower"
