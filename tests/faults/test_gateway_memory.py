@@ -218,7 +218,12 @@ def test_clients_that_dribble_hold_up_nobody_else_and_are_cut(gateway: Stack, be
     over = threading.Event()
     with ExitStack() as slow:
         clients = [
-            slow.enter_context(socket.create_connection(("127.0.0.1", member.port)))
+            # Another network than the one that sends: each has its share.
+            slow.enter_context(
+                socket.create_connection(
+                    ("127.0.0.1", member.port), source_address=("127.0.0.2", 0)
+                )
+            )
             for _ in range(400)
         ]
 
