@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from medallero.embedded.ports import free_port
 from medallero.embedded.redis import EmbeddedRedis
 from medallero.provision import provide_kafka
 from medallero.services import kafka_service, redis_service
+from medallero.stop_flag import StopFlag
 from medallero.supervisor import Supervisor
 
 _HOST = "127.0.0.1"
@@ -43,9 +43,7 @@ def cache_dir() -> Path:
 def started_stack(console: Console) -> Iterator[Stack]:
     """Start Kafka and Redis, stop them at the end, and leave nothing behind."""
     lock = load_lock()
-    jars = provide_kafka(
-        lock, cache_dir(), os.environ.get("MEDALLERO_MAVEN"), console, threading.Event()
-    )
+    jars = provide_kafka(lock, cache_dir(), os.environ.get("MEDALLERO_MAVEN"), console, StopFlag())
     with tempfile.TemporaryDirectory(prefix="medallero-bench-") as scratch:
         directory = Path(scratch)
         logs = directory / "logs"
@@ -53,7 +51,7 @@ def started_stack(console: Console) -> Iterator[Stack]:
             directory / "kafka", jars, _HOST, free_port(), free_port(), logs / "kafka.log", "1g"
         )
         server = EmbeddedRedis(directory / "redis", _HOST, free_port(), logs / "redis.log")
-        supervisor = Supervisor(console.print, threading.Event())
+        supervisor = Supervisor(console.print, StopFlag())
         try:
             supervisor.start([kafka_service(broker, lock.version), redis_service(server)])
             with Redis.from_url(server.url, decode_responses=True) as client:

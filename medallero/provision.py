@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,6 +25,7 @@ from medallero.embedded.kafka import jar_paths
 from medallero.embedded.lock import Lock
 from medallero.extras import require
 from medallero.options import flag, variable
+from medallero.stop_flag import StopFlag
 from medallero.supervisor import StopAsked
 from medallero.terminal import CannotDo, quiet_libraries
 
@@ -41,13 +41,13 @@ _WIDE: Final = 80
 
 
 def provide_kafka(
-    lock: Lock, cache_dir: Path, mirror: str | None, console: Console, stop: threading.Event
+    lock: Lock, cache_dir: Path, mirror: str | None, console: Console, stop: StopFlag
 ) -> tuple[Path, ...]:
     """Return the broker's class path; what is missing in the cache is fetched, visibly.
 
     :param mirror: a Maven repository's address; None is Maven Central.
     :raises CannotDo: a package is missing, no network, or other bytes than the lock says.
-    :raises StopAsked: the stop event was set.
+    :raises StopAsked: the stop flag was set.
     """
     require(KAFKA_PACKAGES)
     from medallero.embedded.fetch import Cancelled, FetchError, fetch, missing

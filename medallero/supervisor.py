@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from medallero.embedded.processes import Command, Process, describe_exit, stop_all
+from medallero.stop_flag import StopFlag
 
 _TICK: Final = 0.1
 _FIRST_PAUSE: Final = 0.5
@@ -48,7 +48,7 @@ class ServiceFailed(RuntimeError):
 
 
 class StopAsked(Exception):
-    """The stop event was set while services were being started."""
+    """The stop flag was set while services were being started."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class Supervisor:
     """
 
     say: Callable[[str], None]
-    stop: threading.Event
+    stop: StopFlag
     start_timeout: float = 120.0
     _runs: list[_Run] = field(default_factory=list)
 
@@ -68,7 +68,7 @@ class Supervisor:
         """Start the services together and wait until all are ready.
 
         :raises ServiceFailed: one ends again and again, or takes too long.
-        :raises StopAsked: the stop event was set.
+        :raises StopAsked: the stop flag was set.
         """
         fresh = [_Run(service, self.say) for service in services]
         self._runs += fresh
@@ -89,7 +89,7 @@ class Supervisor:
         return any(run.process and run.process.exit_code is None for run in self._runs)
 
     def watch(self) -> None:
-        """Start again what ends, until the stop event is set."""
+        """Start again what ends, until the stop flag is set."""
         while not self.stop.wait(_TICK):
             self._tick()
 

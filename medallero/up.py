@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from medallero.services import (
     worker_service,
 )
 from medallero.settings import UpSettings
+from medallero.stop_flag import StopFlag
 from medallero.supervisor import Service, ServiceFailed, StopAsked, Supervisor
 from medallero.terminal import CannotDo, read_catalogue
 from medallero.weather_up import WeatherUp
@@ -51,7 +51,7 @@ def run(
     :raises CannotDo: something that a person has to change stands in the way.
     """
     screen = _Screen(console)
-    stop = threading.Event()
+    stop = StopFlag()
     supervisor = Supervisor(screen.say, stop, settings.start_timeout)
     read_catalogue(settings)
     if settings.own_kafka:
@@ -311,7 +311,7 @@ def _data_dir(settings: UpSettings, screen: _Screen, fresh: bool) -> Iterator[Da
 
 
 @contextlib.contextmanager
-def _signals(stop: threading.Event, supervisor: Supervisor) -> Iterator[None]:
+def _signals(stop: StopFlag, supervisor: Supervisor) -> Iterator[None]:
     """Let the first signal ask for an orderly stop, and the second one for a stop at once."""
 
     def handle(_number: int, _frame: FrameType | None) -> None:

@@ -20,6 +20,7 @@ from typing import Final
 import requests
 
 from medallero.embedded.lock import Jar
+from medallero.stop_flag import StopFlag
 
 _CONNECTIONS: Final = 4
 _ATTEMPTS: Final = 4
@@ -42,7 +43,7 @@ class FetchError(RuntimeError):
 
 
 class Cancelled(RuntimeError):
-    """The caller's stop event was set while jars were being fetched."""
+    """The caller's stop flag was set while jars were being fetched."""
 
 
 def missing(jars: Sequence[Jar], directory: Path) -> list[Jar]:
@@ -62,15 +63,15 @@ def fetch(
     base_url: str,
     *,
     progress: Progress = lambda _bytes: None,
-    stop: threading.Event | None = None,
+    stop: StopFlag | None = None,
 ) -> None:
     """Bring all jars into the directory, several at once.
 
     :param base_url: address of a Maven repository.
     :raises FetchError: for the first jar that cannot be had; what came before it stays.
-    :raises Cancelled: the stop event was set.
+    :raises Cancelled: the stop flag was set.
     """
-    stop = stop or threading.Event()
+    stop = stop or StopFlag()
     give_up = threading.Event()
     directory.mkdir(parents=True, exist_ok=True)
 
@@ -99,7 +100,7 @@ def fetch(
 
 
 @contextlib.contextmanager
-def _only_one_process(directory: Path, stop: threading.Event) -> Iterator[None]:
+def _only_one_process(directory: Path, stop: StopFlag) -> Iterator[None]:
     with (directory / ".fetching").open("w") as handle:
         while True:
             try:

@@ -13,6 +13,7 @@ import pytest
 
 from medallero.embedded.fetch import Cancelled, FetchError, fetch, missing
 from medallero.embedded.lock import Jar, Lock, load_lock, to_toml
+from medallero.stop_flag import StopFlag
 
 
 def a_jar(name: str, content: bytes) -> Jar:
@@ -224,7 +225,7 @@ def test_an_absent_network_is_told_with_its_reason(tmp_path: Path) -> None:
 
 
 def test_a_stop_ends_the_fetching(tmp_path: Path) -> None:
-    stop = threading.Event()
+    stop = StopFlag()
     stop.set()
 
     with pytest.raises(Cancelled):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from medallero.embedded.processes import Command
+from medallero.stop_flag import StopFlag
 from medallero.supervisor import Service, ServiceFailed, StopAsked, Supervisor
 from tests.support.waiting import wait_until
 
@@ -34,7 +35,7 @@ class Games:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.lines: list[str] = []
-        self.stop = threading.Event()
+        self.stop = StopFlag()
         self.supervisor = Supervisor(self.lines.append, self.stop, start_timeout=20)
 
     def service(self, name: str, rank: int = 0, code: str = SERVE) -> Service:
