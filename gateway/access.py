@@ -41,8 +41,8 @@ class Access:
         self._catalogue = catalogue
         self._file = WatchedFiles([settings.tokens_file] if settings.tokens_file else [])
         self._tokens = self._read()
-        #: Why nobody may send although there are tokens to be read; None: whoever has one may.
-        self._shut: Refused | None = None
+        #: Whether nobody may send, because the file of tokens is empty, broken or gone.
+        self.shut = False
         # Tokens that proved right, by the header that brought them.
         self._proved: dict[str, Token] = {}
         if self._tokens:
@@ -55,8 +55,13 @@ class Access:
 
         :raises Refused: there is no token, or it is none that may send.
         """
-        if self._shut is not None:
-            raise self._shut
+        if self.shut:
+            # Retryable: a file that is being written is whole a moment later.
+            raise Refused(
+                Reason.UNAVAILABLE,
+                "nobody may send now: the gateway's tokens cannot be read, or there are none; "
+                "its log says more",
+            )
         if not self._tokens:
             return ANYONE
         header = authorization or ""
@@ -64,11 +69,6 @@ class Access:
         if token.expires is not None and time.time() >= token.expires:
             raise Refused(Reason.WRONG_TOKEN, f"the token {token.caller.name} has expired")
         return token.caller
-
-    @property
-    def shut(self) -> bool:
-        """Whether nobody may send, because the file of tokens is empty, broken or gone."""
-        return self._shut is not None
 
     def refresh(self) -> None:
         """Read the file of tokens again if it has changed; while it has none, nobody may send."""
@@ -78,15 +78,10 @@ class Access:
         try:
             self._tokens = self._read()
         except AccessError as error:
-            # Retryable: a file that is being written is whole a moment later.
-            self._shut = Refused(
-                Reason.UNAVAILABLE,
-                "nobody may send now: the gateway's tokens cannot be read, or there are none; "
-                "its log says more",
-            )
+            self.shut = True
             _log.error("tokens_unreadable", error=str(error))
         else:
-            self._shut = None
+            self.shut = False
             self._tell()
 
     def _prove(self, authorization: str) -> Token:
@@ -147,7 +142,7 @@ def check_seed(settings: GatewaySettings) -> None:
 
     :raises AccessError: the seed is the public default, and others can reach the gateway.
     """
-    public = [it for it in (settings.http_host, settings.grpc_host) if not is_loopback(it)]
+    public = _public_hosts(settings)
     if public and settings.seed == DEFAULT_SEED:
         raise AccessError(
             f"it would listen on {public[0]}, which others can reach, with the seed that everybody "
@@ -157,7 +152,7 @@ def check_seed(settings: GatewaySettings) -> None:
 
 
 def _check_open(settings: GatewaySettings) -> None:
-    hosts = [host for host in (settings.http_host, settings.grpc_host) if not is_loopback(host)]
+    hosts = _public_hosts(settings)
     if not hosts:
         return
     if not settings.anyone_may_send:
@@ -167,6 +162,10 @@ def _check_open(settings: GatewaySettings) -> None:
             "MEDALLERO_ANYONE_MAY_SEND=true to take records from anybody"
         )
     _log.warning("anyone_may_send", hosts=hosts, hint="MEDALLERO_TOKENS_FILE changes that")
+
+
+def _public_hosts(settings: GatewaySettings) -> list[str]:
+    return [host for host in (settings.http_host, settings.grpc_host) if not is_loopback(host)]
 
 
 def is_loopback(host: str) -> bool:

@@ -30,11 +30,11 @@ METHODS: Final = ("Submit", "SubmitStream")
 REPORT_SERVICE: Final = report_pb2.DESCRIPTOR.services_by_name["ReportIntake"].full_name
 #: gRPC's own default. A call's message is in memory before anybody can refuse it, so the worst that
 #: can be asked for is this times ``max_rpcs``: 2 GB. Who has more to send opens a stream.
-#: How long the calls of a connection that is too old may go on; a stream has no end of its own.
-_GRACE_MS: Final = 3_600_000
 _LONGEST_MESSAGE: Final = 4 * 2**20
 #: The transport refuses messages somewhat above our own limit, so that ours can answer first.
 _TRANSPORT_MARGIN: Final = 64 * 2**10
+#: How long the calls of a connection that is too old may go on; a stream has no end of its own.
+_GRACE_MS: Final = 3_600_000
 
 
 _Message = TypeVar("_Message", bound=Message)

@@ -102,14 +102,10 @@ class HttpApi:
         request[_ID] = request_id
         self.in_flight.begin()
         response: StreamResponse
+        proper = False
         try:
             self.rules.check(request)
-        except Refused as refused:
-            response = response_of(answer_to(refused, request_id))
-            response.force_close()
-            self.in_flight.end()
-            return self._signed(response, request_id)
-        try:
+            proper = True
             response = await self._handler_of(request)(request)
         except Refused as refused:
             response = response_of(answer_to(refused, request_id))
@@ -119,7 +115,9 @@ class HttpApi:
             response = response_of(answer_to(self.fault(request_id, error), request_id))
         finally:
             self.in_flight.end()
-        if request.method in _READING:
+        if not proper:
+            response.force_close()
+        elif request.method in _READING:
             response.headers.extend(self.rules.reading_headers(request))
         return self._signed(response, request_id)
 

@@ -67,13 +67,13 @@ class Rate:
         return self._records.wait(found.records, now)
 
 
-@lru_cache(maxsize=_CLIENTS)
 def network_of_peer(transport: asyncio.BaseTransport) -> str:
     """Return ``network_of`` the other end of a connection; "" if it has no address."""
     peer = transport.get_extra_info("peername")
     return network_of(peer[0]) if peer else ""
 
 
+@lru_cache(maxsize=_CLIENTS)
 def network_of(address: str) -> str:
     """Return the client that *address* stands for.
 

@@ -192,6 +192,14 @@ def test_a_file_without_tokens_any_more_shuts_the_door_and_is_told(
     for authorization in (None, "Bearer 1"):
         assert reason_of(access, authorization) is Reason.UNAVAILABLE
     assert access.shut
+    # Each request has a refusal of its own: one that is raised again and again keeps each
+    # request's frames alive.
+    refusals = set()
+    for _ in range(2):
+        with pytest.raises(Refused) as refused:
+            access.caller(None)
+        refusals.add(refused.value)
+    assert len(refusals) == 2
     assert [it["event"] for it in logs] == ["tokens_unreadable"]
 
     file.write_text(a_line("b", "2"))

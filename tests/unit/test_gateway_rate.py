@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import weakref
+
 import pytest
 
-from gateway.rate import Rate, network_of
+from gateway.rate import Rate, network_of, network_of_peer
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
 
@@ -113,3 +117,17 @@ def test_only_so_many_clients_are_remembered_and_the_silent_are_forgotten_first(
 )
 def test_an_address_stands_for_its_network(address: str, client: str) -> None:
     assert network_of(address) == client
+
+
+def test_a_connection_that_is_over_is_not_remembered() -> None:
+    class Transport(asyncio.BaseTransport):
+        pass
+
+    transport = Transport({"peername": ("192.0.2.7", 80)})
+    assert network_of_peer(transport) == "192.0.2.7"
+    remembered = weakref.ref(transport)
+
+    del transport
+
+    gc.collect()
+    assert remembered() is None
