@@ -26,7 +26,7 @@ from olympics.importers.headings import (
     MARK_FIELDS,
     SPORT_FIELDS,
 )
-from olympics.importers.stages import Stage, read_stage, stage_words
+from olympics.importers.stages import Stage, read_stage, read_stage_in_name, stage_words
 from olympics.importers.table import Remark, Row, Table
 from olympics.mark import parse_mark, why_no_mark
 from olympics.plausibility import ORDER_OF_TYPE
@@ -121,6 +121,8 @@ class Survey:
     #: finals whose shared ranks a jump-off should separate and does not, by the jump-off's line
     open_jump_offs: Mapping[str, int] = field(default_factory=dict)
     has_medals: bool = False
+    #: letters of finals: "Final B" and "Final C" say that "Final D" is the fourth
+    letters: frozenset[str] = frozenset()
     #: up to three of the games that the rows name
     games: tuple[str, ...] = ()
 
@@ -157,6 +159,7 @@ class Survey:
             after_jump_off=after_jump_off,
             open_jump_offs=open_jump_offs,
             has_medals=has_medals,
+            letters=frozenset(it.stage.letter for it in units.values()),
             games=tuple(it for it in games if it),
         )
 
@@ -444,13 +447,19 @@ class _RowImport:
                 "is no stage that is known: its results count as a round, which gives no medals",
                 "write round, semifinal, final, bronze or other",
             )
+        if stage.letter in _LETTERS_OF_GENDERS and "b" not in self._survey.letters:
+            self._say(
+                next((it for it in ("stage", "event_stage", "unit", "event") if it in cells), ""),
+                "is taken for a final that decides places, and gives no medals",
+                "if the letter means men or women, give them a column gender, and write final",
+            )
         if has_total and not stage.total:
             return "other" if (phase or default_phase(unit)) == "final" else _not_round(phase)
         return _not_round(phase)
 
     def _phase_of_name(self, unit: str, evidence: Mapping[str, Any]) -> Phase | None:
         """Return the phase that the words of a unit without a stage tell."""
-        phase = _phase_in_name(unit)
+        phase = _stage_of(self._cells).phase
         heading = self._headings.get("unit", self._headings.get("event", ""))
         if phase is None:
             if not set(evidence) <= {"medal", "irm", "mark"} or "medal" not in evidence:
@@ -557,18 +566,22 @@ def _stage_text(cells: Mapping[str, str]) -> str:
 
 
 def _stage_of(cells: Mapping[str, str]) -> Stage:
-    stage = read_stage(_stage_text(cells))
+    text = _stage_text(cells)
+    stage = read_stage(text) if text else _stage_in_name(cells)
     if stage.phase == "final" and not stage.heat and "heat" in cells:
         return stage._replace(heat=_whole(cells["heat"]))
     return stage
 
 
-def _phase_in_name(unit: str) -> Phase | None:
-    """Return the phase that the words of a unit's name tell."""
-    phase = read_stage(unit).phase
-    if phase is None and re.match(r"finale?s? ", stage_words(unit)):  # "Final 100 m libre"
-        return "final"
-    return phase
+def _stage_in_name(cells: Mapping[str, str]) -> Stage:
+    """Return the stage that the words of a unit's or an event's name tell."""
+    if "unit" in cells:
+        return read_stage_in_name(cells["unit"] if parse_rsc(cells["unit"]) is None else "")
+    for name in ("event", "category"):
+        stage = read_stage_in_name(cells.get(name, ""))
+        if stage.phase is not None:
+            return stage
+    return Stage(None)
 
 
 def _is_open(unit: str) -> bool:
@@ -721,6 +734,10 @@ _GENDER = re.compile(
     r" (?:men|mens|women|womens|male|female|mixed|open|boys|girls|masculin[oa]|femenin[oa]|mixt[oa]"
     r"|hombres|mujeres|varones|damas|varonil|femenil|f|w) "
 ).search
+
+
+# Damas, femenino, hombres; in rowing the fourth, sixth and eighth final.
+_LETTERS_OF_GENDERS: Final = frozenset("dfh")
 
 
 def _rank(text: str) -> tuple[int | None, str]:

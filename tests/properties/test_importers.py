@@ -16,7 +16,7 @@ from medallero.files import InputError, Reading, Record, Unreadable, open_input
 from olympics.importers import CsvTable, Imported, Remark, TableError, import_rows
 from olympics.importers.encodings import UnknownEncoding, find_encoding
 from olympics.importers.headings import HEADINGS, MARK_FIELDS
-from olympics.importers.stages import read_stage
+from olympics.importers.stages import read_stage, read_stage_in_name
 from olympics.plausibility import comparable, without_heat
 
 GOOD = (
@@ -127,6 +127,31 @@ TEXTS_OF = {
     "status": st.sampled_from(["unofficial", "provisional", "DNS", "withdrawn"]),
 }
 EVERY = [(field, heading) for field, headings in HEADINGS.items() for heading in headings[:2]]
+
+
+PARTS = """
+    semi; media; medias; half; demi; halb; meia; mezza; 1/2; ½; quarter; cuartos; cuarto; 4tos; 4os
+    1/4; ¼; quart; quarts; quartas; quarti; viertel; eighth; octavos; 8vos; 8avos; 1/8; 8th
+    oitavas; ottavi; achtel; sixteenth; dieciseisavos; 16avos; 1/16; seizièmes; sedicesimi; 32avos
+    treintaidosavos; huitième; 1/3; pre; previa a la; clasificación a la; camino a la; 2da; segunda
+    consolation; consuelo; losers; small; pequeña; petite; kleines; B; C; grupo A; zona 2; pool B
+"""
+
+
+@given(
+    st.sampled_from([it.strip() for it in PARTS.replace("\n", ";").split(";") if it.strip()]),
+    st.sampled_from((" ", "-", " de ", " de la ", " of the ", " di ")),
+    st.sampled_from(("final", "finals", "finales", "finale", "finali", "finais")),
+    st.sampled_from(("", "100 m ", "100 m - ", "Damas, ", "-60 kg (")),
+    st.sampled_from(("", " femenina", " 2", " - 100 m")),
+    st.sampled_from((str.lower, str.upper, str.title)),
+)
+def test_a_part_of_a_final_or_another_one_is_never_the_final(
+    part: str, between: str, final: str, before: str, after: str, spelt: Any
+) -> None:
+    text = before + spelt(f"{part}{between}{final}") + after
+    assert read_stage(text).phase != "final"
+    assert read_stage_in_name(text).phase != "final"
 
 
 @st.composite

@@ -446,6 +446,34 @@ def test_without_a_stage_the_units_name_tells_the_phase_and_that_is_said(
     assert [it.kind for it in remarks] == ([] if phase is None else ["stage by name"])
 
 
+def test_the_stage_at_the_end_of_an_event_is_read_beside_a_gender() -> None:
+    text = (
+        "Deporte;Prueba;Género;Serie;Carné;Facultad;Tiempo\n"
+        "swimming;100 m - Final;F;;11;ENG;1:01,34\n"
+        "swimming;100 m - Semifinal;F;2;11;ENG;1:02,34\n"
+        "swimming;800 m - Final;F;1;11;ENG;9:30,00\n"
+        "swimming;800 m - Final;F;2;12;ENG;9:20,00\n"
+    )
+    rows, remarks = read(text)
+    assert [(it.result["unit"], it.result["phase"]) for it in rows if isinstance(it, Imported)] == [
+        ("100 m - Final F", "final"),
+        ("100 m - Semifinal F heat 2", "semifinal"),
+        *[("800 m - Final F", "final")] * 2,
+    ]
+    assert {it.kind for it in remarks} == {"stage by name", "timed final"}
+
+
+def test_heats_without_a_stage_are_told() -> None:
+    text = "sport,event,heat,competitor_id,faculty,mark\nswimming,100 m,2,1,ENG,58\n"
+    assert told(text) == [("no stage", "")]
+
+
+def test_the_letter_of_a_final_may_be_a_gender_and_that_is_told() -> None:
+    text = HEADINGS + "rowing,single,u,Final D,1,ENG,,1,\n"
+    assert told(text) == [("unreadable stage", "Final D")]
+    assert told(text + "rowing,single,v,Final B,2,ENG,,1,\n") == []
+
+
 def test_a_result_without_any_stage_is_told_where_it_could_give_a_medal() -> None:
     text = "sport,unit,competitor_id,faculty,rank,medal\nswimming,100 m,1,ENG,1,{}\n"
     assert told(text.format("")) == [("no stage", "")]
