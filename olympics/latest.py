@@ -1,5 +1,6 @@
 """The surviving result of one competitor in one unit, and the join that decides it."""
 
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Final, Literal
 
@@ -91,6 +92,7 @@ encode_latest = msgspec.msgpack.Encoder().encode
 decode_latest = msgspec.msgpack.Decoder(Latest).decode
 #: Results from one list of them.
 decode_together = msgspec.msgpack.Decoder(list[Latest]).decode
+_split = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 
 
 _SHORT_HEADS: Final = tuple(bytes((0x90 | size,)) for size in range(16))
@@ -104,6 +106,17 @@ def head_of(size: int) -> bytes:
     if size < 1 << 16:
         return b"\xdc" + size.to_bytes(2, "big")
     return b"\xdd" + size.to_bytes(4, "big")
+
+
+def decode_in_slices(together: bytes, size: int) -> Iterator[list[Latest]]:
+    """Yield the results from one list of them, up to *size* at a time.
+
+    To find where each begins takes a fifth of the time of decoding them all.
+    """
+    encoded = _split(together)
+    for begin in range(0, len(encoded), size):
+        some = encoded[begin : begin + size]
+        yield decode_together(head_of(len(some)) + b"".join(some))
 
 
 def join(one: Latest, other: Latest) -> Latest:

@@ -10,12 +10,14 @@ from olympics.latest import (
     OFFICIAL,
     UNOFFICIAL,
     Latest,
+    decode_in_slices,
     decode_latest,
     decode_together,
     encode_latest,
     head_of,
     join,
 )
+from olympics.ranking import SLICE, Ranking, Steps, rank, slices
 from olympics.unit import COUNTED_ON, ENTRIES, Unit, earned, earned_by_mark, settle
 from olympics.words import IRM_CLASSES, Order, Phase
 
@@ -108,15 +110,21 @@ class Tally:
                 if row[ENTRIES]:
                     yield (sport, faculty), Counts(*row)
 
-    def unit(self, key: bytes) -> Unit | None:
-        """Return the unit with *key*, to be read; None if it has no result."""
+    def version(self, key: bytes) -> object | None:
+        """Return what equals itself as long as a unit does not change; None if it has no result."""
         known = self._units.get(key)
+        return self._whole.get(key) if known is None else (known, known.changes)
+
+    def ranking(self, key: bytes, step: int = SLICE) -> Steps[Ranking]:
+        """Rank a unit that has results; they are those of now, whatever comes between the steps."""
+        known = self._units.get(key)
+        name, _, unit = key.partition(b"/")
+        results: Iterator[list[Latest]]
         if known is not None:
-            return known
-        encoded = self._whole.get(key)
-        if encoded is None:
-            return None
-        return self._unit(key, {it.competitor: it for it in decode_together(encoded)})
+            results = slices(list(known.latest.values()), step)
+        else:
+            results = decode_in_slices(self._whole[key], step)
+        return rank(self._names[name], unit.decode(), results, step)
 
     def _put_whole(self, key: bytes, news: dict[bytes, Latest]) -> dict[bytes, Latest]:
         """Join *news* into a unit that is counted as a whole; return what has changed.
@@ -196,6 +204,7 @@ class Tally:
             for new in news
             if (survivor := self._put_one(unit, new)) is not None
         }
+        unit.changes += bool(changed)
         return {encode_latest(survivor): survivor for survivor in changed.values()}
 
     def _put_one(self, unit: Unit, new: Latest) -> Latest | None:

@@ -1,12 +1,11 @@
 """One event unit, kept so that a new result costs the same in a large unit as in a small one."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from olympics.catalogue import Sport
-from olympics.latest import OFFICIAL, STATUS_NAMES, WITHDRAWN, Latest
+from olympics.latest import OFFICIAL, Latest
 from olympics.words import IrmClass, Medal, Outcome, Phase
 
 #: Places in a list of counts: entries, winners, losers, ties, did_not_start, gold, silver, bronze.
@@ -15,9 +14,6 @@ NO_MEDAL = 0
 
 _BY_OUTCOME = {"won": WINNERS, "lost": LOSERS, "tied": TIES}
 _BY_NAME = {"gold": GOLD, "silver": SILVER, "bronze": BRONZE, "none": NO_MEDAL}
-_MEDAL_NAMES = {GOLD: "gold", SILVER: "silver", BRONZE: "bronze", NO_MEDAL: None}
-_SPLIT_NAMES = {WINNERS: "winner", LOSERS: "loser", TIES: "tie", DID_NOT_START: "did_not_start"}
-
 
 #: Where officials may count on from the places before: the best of a unit's ranks is its first.
 COUNTED_ON: Final[frozenset[Phase]] = frozenset(("bronze", "other"))
@@ -30,17 +26,59 @@ Earned = tuple[int, int]
 Head = tuple[tuple[str, Earned, Earned], ...]
 
 
-class UnitPlace(NamedTuple):
-    """A competitor's place in the unit's standings; ``split`` is None for what does not count."""
+class UnitRules:
+    """How the results of one unit count and rank, whatever results it has."""
 
-    rank: int | None
-    competitor: str
-    latest: Latest
-    split: str | None
-    medal: str | None
+    __slots__ = (
+        "fixed_phase",
+        "head_to_head",
+        "irm_class",
+        "lower_is_better",
+        "sport",
+        "two_bronzes",
+        "unit",
+    )
+
+    def __init__(self, sport: Sport, unit: str) -> None:
+        rules = sport.rules_of(unit)
+        self.sport = sport.name
+        self.unit = unit
+        self.lower_is_better = rules.order == "lower"
+        self.head_to_head = rules.order == "head-to-head"
+        self.two_bronzes = rules.two_bronzes
+        #: the phase that the catalogue gives the unit, if it does
+        self.fixed_phase = rules.phase
+        self.irm_class = sport.irm_class
+
+    def counts(self, result: Latest) -> bool:
+        """Whether a result of this unit counts: it is official and not out of competition."""
+        return result.status == OFFICIAL and (
+            result.irm is None or self.irm_class(result.irm) != "out_of_competition"
+        )
+
+    def key(self, result: Latest) -> int:
+        """Return the mark of a result that has one, so that smaller is better."""
+        mark = result.exact_mark()
+        assert mark is not None
+        return mark if self.lower_is_better else -mark
+
+    def own_rank(self, result: Latest) -> int | None:
+        """Return the officials' rank, of whatever status, if the result may be ranked."""
+        if result.rank is None or result.irm is None:
+            return result.rank
+        unranked = self.irm_class(result.irm) in ("disqualified", "out_of_competition")
+        return None if unranked else result.rank
+
+    def settle(
+        self, result: Latest, rank: int | None, phase: Phase, *, drawn: bool = False
+    ) -> Earned:
+        """Return (split, medal) of a counted result; the arguments are those of :func:`settle`."""
+        irm = result.irm
+        irm_class = None if irm is None else self.irm_class(irm)
+        return settle(result, irm_class, rank, phase, two_bronzes=self.two_bronzes, drawn=drawn)
 
 
-class Unit:
+class Unit(UnitRules):
     """The surviving results of one unit and what its counts depend on.
 
     Most of a competitor's counts follow from its own result and the unit's phase. Only ranks
@@ -51,23 +89,17 @@ class Unit:
     """
 
     __slots__ = (
-        "_fixed_phase",
         "_holder",
-        "_irm_class",
+        "changes",
         "counted",
         "dirty",
         "floating",
         "head",
-        "head_to_head",
         "latest",
-        "lower_is_better",
         "marks",
         "phase",
         "ranks",
         "rows",
-        "sport",
-        "two_bronzes",
-        "unit",
     )
 
     def __init__(
@@ -77,27 +109,21 @@ class Unit:
         rows: dict[str, list[int]],
         latest: dict[str, Latest],
     ) -> None:
-        rules = sport.rules_of(unit)
-        self.sport = sport.name
-        self.unit = unit
+        super().__init__(sport, unit)
         #: faculty → the eight counts, shared by all units of the sport
         self.rows = rows
-        self.lower_is_better = rules.order == "lower"
-        self.head_to_head = rules.order == "head-to-head"
-        self.two_bronzes = rules.two_bronzes
-        self._irm_class = sport.irm_class
         #: competitor → its surviving result, of any status
         self.latest = latest
+        #: how many times results of it have changed
+        self.changes = 0
         counted = [result for result in latest.values() if self.counts(result)]
         #: how many of them count
         self.counted = len(counted)
-        #: the phase that the catalogue gives the unit, if it does
-        self._fixed_phase = rules.phase
         #: the counted result that decides the phase; None while all of them agree on it
         self._holder: Latest | None = None
         phases = {result.phase for result in counted}
-        if rules.phase is not None:
-            phases = {rules.phase}
+        if self.fixed_phase is not None:
+            phases = {self.fixed_phase}
         elif len(phases) > 1:
             self._holder = self._first_of_counted()
             phases = {self._holder.phase}
@@ -108,20 +134,14 @@ class Unit:
         self.ranks: list[tuple[int, str]] = []
         for result in counted:
             if result.mark is not None and result.irm is None:
-                self.marks.append((self._key(result), result.competitor))
-            if (rank := self._own_rank(result)) is not None:
+                self.marks.append((self.key(result), result.competitor))
+            if (rank := self.own_rank(result)) is not None:
                 self.ranks.append((rank, result.competitor))
         self.marks.sort()
         self.ranks.sort()
         #: those whose rank, or whether it is the first, changes a count
         self.head: Head = self.new_head()
         self.dirty = False
-
-    def counts(self, result: Latest) -> bool:
-        """Whether a result of this unit counts: it is official and not out of competition."""
-        return result.status == OFFICIAL and (
-            result.irm is None or self._irm_class(result.irm) != "out_of_competition"
-        )
 
     def count_all(self, sign: int) -> None:
         """Add all results to the counts (+1), or take them away (-1), their ranks included."""
@@ -149,7 +169,7 @@ class Unit:
         self.counted += 1
         holder = self._holder
         phase_changes = False
-        if self._fixed_phase is not None:
+        if self.fixed_phase is not None:
             pass
         elif holder is None:
             if new.phase != self.phase:
@@ -158,12 +178,12 @@ class Unit:
                 else:
                     self._holder = holder = self._first_of_counted()
                     phase_changes = holder.phase != self.phase
-        elif _precedes(new, holder):
+        elif precedes(new, holder):
             self._holder = new
             phase_changes = new.phase != self.phase
         if new.mark is not None and new.irm is None:
-            insort(self.marks, (self._key(new), new.competitor))
-        if (rank := self._own_rank(new)) is not None:
+            insort(self.marks, (self.key(new), new.competitor))
+        if (rank := self.own_rank(new)) is not None:
             insort(self.ranks, (rank, new.competitor))
         self.count(new, +1)
         return phase_changes
@@ -176,10 +196,10 @@ class Unit:
         self.counted -= 1
         self.count(old, -1)
         if old.mark is not None and old.irm is None:
-            del self.marks[bisect_left(self.marks, (self._key(old), old.competitor))]
-        if (rank := self._own_rank(old)) is not None:
+            del self.marks[bisect_left(self.marks, (self.key(old), old.competitor))]
+        if (rank := self.own_rank(old)) is not None:
             del self.ranks[bisect_left(self.ranks, (rank, old.competitor))]
-        if self._fixed_phase is not None:
+        if self.fixed_phase is not None:
             return False
         if not self.counted:
             self._holder = None
@@ -215,10 +235,10 @@ class Unit:
             and result.medal is None
         ):
             return self.floating  # most results of races; the rest costs three times as much
-        rank = self._own_rank(result)
+        rank = self.own_rank(result)
         if rank is not None and self.phase in COUNTED_ON:
             rank = LATER_RANK
-        return self._settle(result, rank)
+        return self.settle(result, rank, self.phase)
 
     def set_phase(self, phase: Phase) -> None:
         """Enter *phase*. What was counted under another one is the caller's to count anew."""
@@ -250,55 +270,6 @@ class Unit:
                 self._lead(head, competitor, rank if first is None else LATER_RANK, drawn=drawn)
         return tuple(head)
 
-    def places(self) -> Iterator[UnitPlace]:
-        """Yield every result of the unit: ranked ones first, then the others, by competitor.
-
-        Unofficial results carry the rank that they would take if all of them became official as
-        they are, so that a race that is still running can be read; withdrawn ones are left out.
-        """
-        drawn = self._drawn()
-        first = self._first_rank()
-        rows: list[UnitPlace] = []
-        with_provisional = sorted(
-            (self._key(result), "")
-            for result in self.latest.values()
-            if result.status != WITHDRAWN and result.mark is not None and result.irm is None
-        )
-        for competitor, result in self.latest.items():
-            if self.counts(result):
-                rank = place = self._rank(result, self.marks)
-                if first is not None and rank is not None:
-                    place = 1 if result.rank == first else LATER_RANK
-                split, medal = self._settle(result, place, drawn=drawn and result.rank is None)
-                rows.append(
-                    UnitPlace(rank, competitor, result, _SPLIT_NAMES[split], _MEDAL_NAMES[medal])
-                )
-            elif result.status != WITHDRAWN:
-                rank = self._rank(result, with_provisional)
-                rows.append(UnitPlace(rank, competitor, result, None, None))
-        rows.sort(key=lambda row: (row.rank is None, row.rank or 0, row.competitor))
-        return iter(rows)
-
-    def _key(self, result: Latest) -> int:
-        """Return the mark of a result that has one, so that smaller is better."""
-        mark = result.exact_mark()
-        assert mark is not None
-        return mark if self.lower_is_better else -mark
-
-    def _own_rank(self, result: Latest) -> int | None:
-        """Return the officials' rank, of whatever status, if the result may be ranked."""
-        if result.rank is None or result.irm is None:
-            return result.rank
-        unranked = self._irm_class(result.irm) in ("disqualified", "out_of_competition")
-        return None if unranked else result.rank
-
-    def _rank(self, result: Latest, marks: list[tuple[int, str]]) -> int | None:
-        """Return the result's rank among *marks*, which are in order."""
-        if result.rank is None and result.mark is not None and result.irm is None:
-            # The empty text sorts before every competitor: ties share the first place.
-            return 1 + bisect_left(marks, (self._key(result), ""))
-        return self._own_rank(result)
-
     def _first_rank(self) -> int | None:
         """Return the officials' rank that is the unit's first whatever it is; None is 1 by mark."""
         return self.ranks[0][0] if self.ranks and self.phase in COUNTED_ON else None
@@ -314,16 +285,9 @@ class Unit:
         """Note in *head* what *rank* changes for a competitor, if it does."""
         result = self.latest[competitor]
         base = self.base(result)
-        real = self._settle(result, rank, drawn=drawn)
+        real = self.settle(result, rank, self.phase, drawn=drawn)
         if real != base:
             head.append((result.faculty, base, real))
-
-    def _settle(self, result: Latest, rank: int | None, *, drawn: bool = False) -> Earned:
-        irm = result.irm
-        irm_class = None if irm is None else self._irm_class(irm)
-        return settle(
-            result, irm_class, rank, self.phase, two_bronzes=self.two_bronzes, drawn=drawn
-        )
 
     def _drawn(self) -> bool:
         """Whether this is a head-to-head of two with equal marks."""
@@ -342,7 +306,7 @@ class Unit:
             if (
                 self.counts(result)
                 and result.competitor != leaving
-                and (first is None or _precedes(result, first))
+                and (first is None or precedes(result, first))
             ):
                 first = result
         assert first is not None
@@ -429,13 +393,8 @@ def earned(
     return split, won
 
 
-def status_name(result: Latest) -> str:
-    """Return the status as users write it."""
-    return STATUS_NAMES[result.status]
-
-
-def _precedes(result: Latest, other: Latest) -> bool:
-    """Whether *result* decides about the unit before *other*; both are official."""
+def precedes(result: Latest, other: Latest) -> bool:
+    """Return whether *result* decides about the unit before *other*; both are official."""
     if result.version != other.version:
         return result.version > other.version
     if result.digest != other.digest:

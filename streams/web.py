@@ -2,16 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from aiohttp import web
 from mode import Service
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from contracts.pages import PageError, page_of
 from contracts.partitioning import partition_of
-from olympics.catalogue import Sport
-from olympics.mark import format_mark, shown_mark
 from olympics.result import key_of
-from olympics.unit import Unit, status_name
 from streams import metrics
+from streams.units import Rankings, in_turns, told
 
 if TYPE_CHECKING:
     from streams.worker import Worker
@@ -30,6 +30,7 @@ class PrivateWeb(Service):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._runner: web.AppRunner | None = None
+        self._rankings = Rankings()
 
     async def on_start(self) -> None:
         app = web.Application()
@@ -45,6 +46,7 @@ class PrivateWeb(Service):
     async def on_stop(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
+        self._rankings.close()
 
     async def _health(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
@@ -92,47 +94,17 @@ class PrivateWeb(Service):
         worker = self.worker
         key = key_of(sport, name)
         partition = partition_of(key, worker.settings.partitions)
-        for owned, state in worker.table.owned():
-            if owned == partition:
-                unit = state.tally.unit(key)
-                if unit is None:
-                    return web.json_response({"error": "no such unit"}, status=404)
-                rules = worker.catalogue.sports[sport]
-                return web.json_response(_standings(unit, state.offset, rules))
-        return web.json_response(
-            {"error": "another worker owns this unit", "partition": partition}, status=421
-        )
-
-
-def _standings(unit: Unit, offset: int, sport: Sport) -> dict[str, Any]:
-    times = sport.times_of(unit.unit)
-    titled = sport.titled_by(unit.unit)
-    rows = [
-        {
-            "rank": place.rank,
-            "competitor": place.competitor,
-            "name": place.latest.name,
-            "faculty": place.latest.faculty,
-            "mark": None if mark is None else format_mark(mark),
-            "mark_text": None if mark is None else shown_mark(mark, time=times),
-            "outcome": place.latest.outcome,
-            "irm": place.latest.irm,
-            "medal": place.medal,
-            "split": place.split,
-            "status": status_name(place.latest),
-            "version": place.latest.version,
-        }
-        for place in unit.places()
-        for mark in (place.latest.exact_mark(),)
-    ]
-    return {
-        "sport": unit.sport,
-        "unit": unit.unit,
-        "title": titled and titled.title,
-        "titles": dict(titled.titles) if titled else {},
-        "phase": unit.phase,
-        "order": sport.order_of(unit.unit),
-        "recognised": sport.recognises(unit.unit),
-        "offset": offset,
-        "rows": rows,
-    }
+        state = dict(worker.table.owned()).get(partition)
+        if state is None:
+            return web.json_response(
+                {"error": "another worker owns this unit", "partition": partition}, status=421
+            )
+        try:
+            page = page_of(request.query)
+        except PageError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        ranked = await self._rankings.ranking(state, key)
+        if ranked is None:
+            return web.json_response({"error": "no such unit"}, status=404)
+        body = await in_turns(told(ranked, worker.catalogue.sports[sport], name, page))
+        return web.Response(body=msgspec.json.encode(body), content_type="application/json")

@@ -5,12 +5,13 @@ Every kind of evidence, phase and status occurs, alone and together with others 
 
 from __future__ import annotations
 
-from typing import TypeVar, get_args
+from typing import TypeVar, cast, get_args
 
 from hypothesis import strategies as st
 
 from olympics.catalogue import make_catalogue
 from olympics.mark import format_mark
+from olympics.ranking import Ranking, Steps
 from olympics.result import Competitor, Medal, Outcome, Phase, Result, Status
 
 CATALOGUE = make_catalogue("""
@@ -59,6 +60,15 @@ IRMS = ("DNS", "SCR", "WDR", "DNF", "DSQ", "DQ", "EXH", "GUEST", "W/O", "NOBODY-
 
 
 _Text = TypeVar("_Text", bound=str)
+
+
+def ranking_of(steps: Steps[Ranking]) -> Ranking:
+    """Take all *steps* to a ranking at once."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return cast(Ranking, done.value)
 
 
 def _optional(values: st.SearchStrategy[_Text], present: int) -> st.SearchStrategy[_Text | None]:

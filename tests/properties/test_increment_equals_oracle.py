@@ -11,12 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from olympics.latest import decode_latest, encode_latest, latest_of
+from olympics.latest import STATUS_NAMES, decode_latest, encode_latest, latest_of
+from olympics.ranking import Ranking
 from olympics.recount import recount, unit_standings
 from olympics.result import Result, encode, key_of
 from olympics.tally import COMPILED, Tally
-from olympics.unit import Unit, status_name
-from tests.properties.games import CATALOGUE, SPORTS, bouts, histories, one_unit, results
+from tests.properties.games import (
+    CATALOGUE,
+    SPORTS,
+    bouts,
+    histories,
+    one_unit,
+    ranking_of,
+    results,
+)
 
 both_ways = pytest.mark.parametrize("compiled", [True, False] if COMPILED else [False])
 
@@ -84,9 +92,7 @@ def assert_equal(tally: Tally, history: list[Result]) -> None:
     assert tally.provisional == expected.provisional
     assert tally.conflicts == expected.conflicts
     for (sport, name), its_results in by_unit(history).items():
-        unit = tally.unit(key_of(sport, name))
-        assert unit is not None
-        rows = incremental_rows(unit)
+        rows = incremental_rows(ranking_of(tally.ranking(key_of(sport, name))))
         assert rows == [
             Row(
                 row.rank,
@@ -100,7 +106,7 @@ def assert_equal(tally: Tally, history: list[Result]) -> None:
         ]
 
 
-def incremental_rows(unit: Unit) -> list[Row]:
+def incremental_rows(ranking: Ranking) -> list[Row]:
     return [
         Row(
             place.rank,
@@ -108,9 +114,9 @@ def incremental_rows(unit: Unit) -> list[Row]:
             place.latest.faculty,
             place.split,
             place.medal,
-            status_name(place.latest),
+            STATUS_NAMES[place.latest.status],
         )
-        for place in unit.places()
+        for place in ranking.places()
     ]
 
 
