@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from aiohttp.web import BaseRequest, RequestKey, Response, StreamResponse
 
+from contracts.pages import PageError, page_of
 from gateway.http_answers import (
     JSON,
     SERVER,
@@ -214,7 +215,11 @@ class HttpApi:
         sport, slash, unit = raw.partition("/")
         if not slash or not unit:
             raise Refused(Reason.NOT_FOUND, "expected /v1/units/<sport>/<unit>")
-        body = await self._standings.unit(unquote(sport), unquote(unit))
+        try:
+            page = page_of(request.query)
+        except PageError as error:
+            raise Refused(Reason.BAD_REQUEST, str(error)) from None
+        body = await self._standings.unit(unquote(sport), unquote(unit), page)
         return Response(body=body, content_type=JSON)
 
     async def _healthz(self, request: BaseRequest) -> Response:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from contracts.pages import LAST_PLACE, MOST_PLACES
 from contracts.snapshot import COUNTS
 from gateway.outcome import LISTED
 from gateway.paths import OWN, RecordPath
@@ -131,12 +132,18 @@ def _paths(settings: GatewaySettings, record_paths: Mapping[str, RecordPath]) ->
             "get": _get("getCatalogue", "The sports and faculties", "Catalogue", away=False)
         },
         "/v1/units/{sport}/{unit}": {
-            "get": _get("getUnit", "The ranking of one event unit", "Unit")
+            "get": _get("getUnit", "The ranking of one event unit, or a page of it", "Unit")
             | {
                 "parameters": [
                     _path_parameter("sport", "Name, code, number or alias", "swimming"),
                     _path_parameter(
                         "unit", "The unit; slashes may stand as they are", "100m final"
+                    ),
+                    _query_parameter(
+                        "from", "The page's first place, counted from 0", 0, 0, LAST_PLACE
+                    ),
+                    _query_parameter(
+                        "limit", "The page's places at most", MOST_PLACES, 1, MOST_PLACES
                     ),
                 ]
             }
@@ -158,9 +165,10 @@ def _paths(settings: GatewaySettings, record_paths: Mapping[str, RecordPath]) ->
     paths["/v1/stream"]["get"]["responses"]["429"] = _answer(
         "There are as many viewers as allowed", "Error", retry=True
     )
-    paths["/v1/units/{sport}/{unit}"]["get"]["responses"]["404"] = _answer(
-        "No such sport, or no results of that unit", "Error"
-    )
+    paths["/v1/units/{sport}/{unit}"]["get"]["responses"] |= {
+        "400": _answer("from or limit is no number that it may be", "Error"),
+        "404": _answer("No such sport, or no results of that unit", "Error"),
+    }
     return paths
 
 
@@ -302,6 +310,22 @@ def _path_parameter(name: str, description: str, example: str) -> Schema:
         "description": description,
         "schema": {"type": "string"},
         "example": example,
+    }
+
+
+def _query_parameter(
+    name: str, description: str, default: int, lowest: int, highest: int
+) -> Schema:
+    return {
+        "name": name,
+        "in": "query",
+        "description": description,
+        "schema": {
+            "type": "integer",
+            "minimum": lowest,
+            "maximum": highest,
+            "default": default,
+        },
     }
 
 
@@ -469,7 +493,21 @@ def _schemas() -> Schema:
                     "description": "false: the sport's catalogue says how units rank, and none of "
                     "its patterns matches this one, which ranks as the sport does",
                 },
-                "offset": {"type": "integer"},
+                "offset": {
+                    "type": "integer",
+                    "description": "all results of its partition before this offset are in it",
+                },
+                "digest": text
+                | {
+                    "description": "the same on all pages of one ranking; where it differs, the "
+                    "ranking changed in between"
+                },
+                "total": {"type": "integer", "description": "the places of all pages"},
+                "from": {"type": "integer", "description": "the first of these places, from 0"},
+                "next": {
+                    "type": ["integer", "null"],
+                    "description": "the next page's from; null: this page is the last",
+                },
                 "rows": {"type": "array", "items": _object(row)},
             }
         ),

@@ -12,6 +12,7 @@ import structlog
 from redis.asyncio import Redis
 from yarl import URL
 
+from contracts.pages import Page
 from contracts.partitioning import partition_of
 from contracts.redis import REDIS_AWAY
 from contracts.snapshot import Rate, Snapshot, Stamp, read_rates, read_snapshot, read_stamp
@@ -45,7 +46,7 @@ class Standings:
         self._json = b""
         self._read_at: float | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._asking: dict[tuple[str, str], asyncio.Task[bytes]] = {}
+        self._asking: dict[tuple[str, str, Page], asyncio.Task[bytes]] = {}
 
     async def as_json(self) -> bytes:
         """Return the snapshot as JSON; its shape is in the OpenAPI document.
@@ -72,8 +73,8 @@ class Standings:
         """Return the newest rates of the history, oldest first; raises Refused as above."""
         return await _answer(read_rates(self._redis, self._settings, after, count))
 
-    async def unit(self, sport_text: str, unit_text: str) -> bytes:
-        """Return a unit's ranking as JSON, as the worker that owns it tells it.
+    async def unit(self, sport_text: str, unit_text: str, page: Page) -> bytes:
+        """Return a page of a unit's ranking as JSON, as the worker that owns it tells it.
 
         :raises Refused: not found; unavailable, while Redis or the worker is away.
         """
@@ -91,11 +92,11 @@ class Standings:
         if owner is None:
             raise Refused(Reason.UNAVAILABLE, f"no worker owns partition {partition} yet")
         # All who look at a unit ask again at the same moment: they share one question.
-        asking = self._asking.get((sport, unit))
+        asking = self._asking.get((sport, unit, page))
         if asking is None:
-            asking = asyncio.create_task(self._ask(owner, sport, unit))
-            self._asking[sport, unit] = asking
-            asking.add_done_callback(lambda _: self._asking.pop((sport, unit), None))
+            asking = asyncio.create_task(self._ask(owner, sport, unit, page))
+            self._asking[sport, unit, page] = asking
+            asking.add_done_callback(lambda _: self._asking.pop((sport, unit, page), None))
         return await asyncio.shield(asking)
 
     async def close(self) -> None:
@@ -122,9 +123,10 @@ class Standings:
         finally:
             self._reading = None
 
-    async def _ask(self, owner: str, sport: str, unit: str) -> bytes:
+    async def _ask(self, owner: str, sport: str, unit: str, page: Page) -> bytes:
         url = URL(
-            f"{owner.rstrip('/')}/units/{quote(sport, safe='')}/{quote(unit, safe='')}",
+            f"{owner.rstrip('/')}/units/{quote(sport, safe='')}/{quote(unit, safe='')}"
+            f"?from={page.begin}&limit={page.limit}",
             encoded=True,
         )
         try:

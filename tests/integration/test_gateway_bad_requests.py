@@ -162,6 +162,13 @@ BAD = [
     Bad("an unknown path", 404, "not_found", {}, "/v1/result"),
     Bad("a unit of an unknown sport", 404, "not_found", None, "/v1/units/chess/a", "GET"),
     Bad("a unit without a name", 404, "not_found", None, "/v1/units/swimming/", "GET"),
+    *(
+        Bad(f"a page of {query}", 400, "bad_request", None, f"/v1/units/swimming/a?{query}", "GET")
+        for query in (
+            *("from=-1", "from=1.5", "from=", "from=%2B1", "from=1000000000", "from=%D9%A3"),
+            *("limit=0", "limit=1001", "limit=all", "limit=1&limit=2", f"limit={'9' * 5000}"),
+        )
+    ),
 ]  # fmt: skip
 
 
@@ -191,6 +198,19 @@ def test_a_bad_request_has_its_answer(gateway: RunningGateway, bad: Bad) -> None
         assert "Retry-After" not in answer.headers
     if bad.status == 405:
         assert answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("from=x&limit=10", "from: expected one whole number from 0 to 999999999"),
+        ("from=5&limit=0", "limit: expected one whole number from 1 to 1000"),
+    ],
+)
+def test_the_refusal_of_a_page_names_the_parameter(
+    gateway: RunningGateway, query: str, words: str
+) -> None:
+    assert gateway.send("GET", f"/v1/units/swimming/a?{query}").json["error"] == words
 
 
 def test_no_bad_request_reaches_the_topic(kafka: str, redis_url: str) -> None:

@@ -121,6 +121,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Callable[[Gateways], Answer]]] = {
     ("/v1/catalogue", "get"): {"200": _get("/v1/catalogue")},
     ("/v1/units/{sport}/{unit}", "get"): {
         "200": _get(f"/v1/units/swimming/{UNIT['unit']}".replace(" ", "%20")),
+        "400": _get("/v1/units/swimming/any?limit=0"),
         "404": _get("/v1/units/swimming/unheard"),
         "503": _get_lonely("/v1/units/swimming/any"),
     },

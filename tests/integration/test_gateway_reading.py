@@ -30,6 +30,10 @@ UNIT: dict[str, Any] = {
     "order": "lower",
     "recognised": True,
     "offset": 7,
+    "digest": "ee0e78c7925464c4",
+    "total": 0,
+    "from": 0,
+    "next": None,
     "rows": [],
 }
 
@@ -82,7 +86,7 @@ def a_worker() -> Iterator[tuple[str, list[str]]]:
     address = ""
 
     async def unit(request: web.Request) -> web.Response:
-        asked.append(request.rel_url.raw_path)
+        asked.append(request.rel_url.raw_path_qs)
         if request.match_info["unit"] == "elsewhere":
             return web.json_response({"error": "another worker owns this unit"}, status=421)
         if request.match_info["unit"] != UNIT["unit"]:
@@ -182,7 +186,26 @@ def test_a_unit_is_told_by_the_worker_that_owns_it(gateway: RunningGateway, path
         answer = gateway.send("GET", f"/v1/units/{path}")
 
         assert (answer.status, answer.json) == (200, UNIT)
-        assert asked == ["/units/swimming/50%2F100%20m"]
+        assert asked == ["/units/swimming/50%2F100%20m?from=0&limit=1000"]
+
+
+def test_a_page_of_a_unit_is_asked_of_the_worker(gateway: RunningGateway) -> None:
+    with a_worker() as (address, asked):
+        write_snapshot(gateway.settings, _owners(gateway.settings, "50/100 m", address))
+
+        statuses = [
+            gateway.send("GET", f"/v1/units/swimming/50/100%20m?{query}").status
+            for query in ("from=2000&limit=10", "limit=1", "from=007", "page=2")
+        ]
+
+        assert statuses == [200] * 4
+        unit = "/units/swimming/50%2F100%20m"
+        assert asked == [
+            f"{unit}?from=2000&limit=10",
+            f"{unit}?from=0&limit=1",
+            f"{unit}?from=7&limit=1000",
+            f"{unit}?from=0&limit=1000",
+        ]
 
 
 def test_a_unit_without_results_is_not_found(gateway: RunningGateway) -> None:
