@@ -445,7 +445,12 @@ _KINDS: Final[Mapping[Kind, tuple[str, str]]] = {
     ),
     "contradiction": (
         "contradictions",
-        "take one of the two away: medallero correct … --clear irm, or --clear mark",
+        "take one of the two away: medallero correct … --clear irm, or --clear mark; of a bout, "
+        "correct the outcome: medallero correct … --outcome lost",
+    ),
+    "unknown_irm": (
+        "unknown invalid-result marks",
+        "medallero correct … --irm DNS, DNF or DSQ; or say in the catalogue's irm what they mean",
     ),
     "phases": ("phases", "medallero correct … --phase PHASE, for those that are wrong"),
     "conflict": ("conflicts", ""),  # told by the pass itself, with their places

@@ -20,7 +20,7 @@ from medallero.files import Input, Kind, Reading, Record
 from medallero.showing import plain
 from olympics.catalogue import Catalogue
 from olympics.importers import Remark
-from olympics.plausibility import UnitKey, examine
+from olympics.plausibility import UnitKey, examine, without_medals
 from olympics.recount import unit_standings
 from olympics.result import Result, ResultError, parse_result
 from olympics.text import shown
@@ -165,6 +165,12 @@ class Inspection:
         if self._catalogue is None:
             return
         findings = examine(self._results, self._catalogue, result_types=self._result_types)
+        if whole:
+            # Of a unit that was sent before, a correction has a part.
+            firsts = {(it.sport, it.unit) for it in self._results if it.version == 1}
+            for it in without_medals(self._results, self._catalogue):
+                if all((it.sport, unit) in firsts for unit in it.units):
+                    findings.append(it)
         for finding in findings:
             place = min(self._places[finding.sport, unit] for unit in finding.units)
             remark = Remark(finding.kind, place.line, "", "", finding.words, finding.remedy)

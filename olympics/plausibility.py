@@ -17,7 +17,9 @@ would send, `medallero doctor` with what is on the topic. The checks, by their k
 ``shared_medals``      several medals of one colour in one unit for one faculty: often the members
                        of a team, of which there is one result
 ``ranks_and_marks``    some results of a unit have a rank, others only a mark
-``contradiction``      one result says two things: did not start, and a mark
+``contradiction``      one result says two things: did not start, and a mark; or two results of
+                       one bout do: both have won
+``unknown_irm``        an invalid-result mark that neither the rules nor the catalogue know
 ``phases``             the results of a unit disagree about its phase
 ``conflict``           two results of one competitor in one unit, of the same version
 ``no_medal``           a final without gold, or a bronze match without bronze (``without_medals``)
@@ -50,6 +52,7 @@ Kind = Literal[
     "shared_medals",
     "ranks_and_marks",
     "contradiction",
+    "unknown_irm",
     "phases",
     "conflict",
     "no_medal",
@@ -103,7 +106,8 @@ def without_medals(results: Iterable[Result], catalogue: Catalogue) -> list[Find
     """Return the finals in which nobody takes gold, and the bronze matches without a bronze.
 
     Only for whole units: of a part of a unit the winner may be missing. Left out are units with
-    unofficial results, with a medal that officials gave, and those in which nobody competed.
+    unofficial results, with officials' word that somebody takes no medal, and those in which nobody
+    competed.
     """
     units, _ = _by_unit(results)
     findings = []
@@ -113,7 +117,7 @@ def without_medals(results: Iterable[Result], catalogue: Catalogue) -> list[Find
         medal = {"final": "gold", "bronze": "bronze"}.get(phase)
         if medal is None or not any(_competed(catalogue.sports[sport], it) for it in counted):
             continue
-        if any(it.status != "official" or it.medal is not None for it in counted):
+        if any(it.status != "official" or it.medal == "none" for it in counted):
             continue
         if all(row.medal != medal for row in unit_standings(counted, catalogue)):
             findings.append(
@@ -173,6 +177,21 @@ def _in_unit(
             "phases",
             f"{shown(unit)}: its results disagree about the phase ({told})",
             "give all results of a unit the same phase",
+        )
+    words = _contradicting_outcomes(results)
+    if words:
+        yield (
+            "contradiction",
+            f"{shown(unit)}: {words}",
+            "one has won and one has lost, or both tied",
+        )
+    unknown = Counter(it.irm for it in results if it.irm and not _known_irm(sport, it.irm))
+    for code, count in unknown.items():
+        yield (
+            "unknown_irm",
+            f"{shown(unit)}: nobody knows the invalid-result mark {shown(code)} ({count} results); "
+            "rank and outcome stay in force, a mark does not",
+            "write DNS, DNF or DSQ; or say in the catalogue's irm what it means",
         )
     for result in results:
         words = _contradiction(sport, result)
@@ -327,6 +346,45 @@ def _contradiction(sport: Sport, result: Result) -> str:
         if result.medal not in (None, "none"):
             return f"{result.irm} (disqualified) beside the medal {result.medal}"
     return ""
+
+
+def _contradicting_outcomes(results: Sequence[Result]) -> str:
+    """Return what is wrong with the outcomes of a bout of two; "" if nothing is."""
+    outcomes = [it.outcome for it in results if it.status != "withdrawn"]
+    if len(outcomes) != 2 or None in outcomes or any(it.irm for it in results):
+        return ""
+    if outcomes[0] == outcomes[1]:
+        return "" if outcomes[0] == "tied" else f"both have {outcomes[0]}"
+    return "one has tied, the other has not" if "tied" in outcomes else ""
+
+
+def _known_irm(sport: Sport, code: str) -> bool:
+    return sport.irm_class(code) is not None or code in _IRMS_WITHOUT_CLASS
+
+
+# Codes of sports' federations that need no class: rank and outcome stay in force.
+_IRMS_WITHOUT_CLASS: Final = frozenset(
+    (
+        *("DNF", "NM", "NH", "NT", "ND", "NP", "NC", "LAP", "OTL", "DNQ", "RET", "RT", "ABD", "AB"),
+        *("W/O", "WO", "WDR", "WD", "EL", "ELI", "EXC", "REL", "OVL", "RAL", "FS", "DFT", "DEF"),
+        *(
+            "OCS",
+            "BFD",
+            "UFD",
+            "ZFP",
+            "SCP",
+            "STP",
+            "RDG",
+            "DPI",
+            "DNC",
+            "DNE",
+            "TLE",
+            "NSC",
+            "ARB",
+        ),
+        *("RSC", "REF", "PUN", "KIK", "HAN", "FUS", "SAN", "MDF", "CUT"),
+    )
+)
 
 
 def _phase_of(sport: Sport, unit: str, results: Sequence[Result]) -> Phase:

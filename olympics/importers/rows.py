@@ -26,6 +26,8 @@ from olympics.importers.headings import (
     MARK_FIELDS,
     SPORT_FIELDS,
 )
+from olympics.importers.irms import read_irm
+from olympics.importers.outcomes import is_letter, letters_of, outcome_of, outcome_word
 from olympics.importers.stages import Stage, read_stage, read_stage_in_name, stage_words
 from olympics.importers.table import Remark, Row, Table
 from olympics.mark import parse_mark, why_no_mark
@@ -34,7 +36,7 @@ from olympics.rank import printed_rank
 from olympics.result import MAX_AGE, MAX_RANK, ResultError
 from olympics.rsc import default_phase, parse_rsc
 from olympics.text import folded, shown
-from olympics.words import Medal, Phase
+from olympics.words import Medal, Outcome, Phase
 
 
 class Imported(NamedTuple):
@@ -72,7 +74,7 @@ def import_rows(
 
     ``tell`` is called with every remark, those on the file as a whole first. Raises TableError.
     """
-    survey = Survey.of(table.rows())
+    survey = Survey.of(table.rows(), table.headings)
     say = tell or _nothing
     for remark in (*table.remarks, *survey.remarks(table.headings, ignore_rank=ignore_rank)):
         say(remark)
@@ -123,13 +125,16 @@ class Survey:
     has_medals: bool = False
     #: letters of finals: "Final B" and "Final C" say that "Final D" is the fourth
     letters: frozenset[str] = frozenset()
+    #: what letters for won, lost and tied mean in this file
+    outcomes: Mapping[str, Outcome] | None = None
     #: up to three of the games that the rows name
     games: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, rows: Iterable[Row]) -> Survey:
-        """Look at all rows of a file."""
+    def of(cls, rows: Iterable[Row], headings: Mapping[str, str] | None = None) -> Survey:
+        """Look at all rows of a file; *headings* are its columns by their fields."""
         units: dict[str, _UnitFacts] = {}
+        outcomes: set[str] = set()
         games: dict[str, None] = {}
         has_medals = False
         for row in rows:
@@ -140,7 +145,10 @@ class Survey:
                 facts = units[unit] = _UnitFacts(_event_of(cells, unit), stage, row.line)
                 facts.has_unit = "unit" in cells
             facts.rows += 1
-            facts.outcomes += "outcome" in cells
+            outcome = _outcome_text(cells)
+            facts.outcomes += bool(outcome)
+            if len(outcome) <= _LONGEST_LETTER:
+                outcomes.add(outcome)
             has_medals = has_medals or "medal" in cells
             if stage.jump_off or stage.phase == "final" or default_phase(unit) == "final":
                 facts.ranks[_competitor_id(cells)] = _rank_or_none(cells.get("rank", ""))
@@ -160,6 +168,7 @@ class Survey:
             open_jump_offs=open_jump_offs,
             has_medals=has_medals,
             letters=frozenset(it.stage.letter for it in units.values()),
+            outcomes=letters_of(outcomes, (headings or {}).get("outcome", "")),
             games=tuple(it for it in games if it),
         )
 
@@ -332,64 +341,121 @@ class _RowImport:
     def _evidence(self, unit: str, competitor: str) -> dict[str, Any]:
         cells = self._cells
         evidence: dict[str, Any] = {}
-        rank, code_as_rank = _rank(cells.get("rank", ""))
+        medal = self._medal()
+        rank, instead = _rank(cells.get("rank", ""))
         if rank is not None and not self._ignore_rank:
             evidence["rank"] = self._survey.after_jump_off.get((unit, competitor), rank)
-        outcome = cells.get("outcome", "")
-        if outcome and outcome.upper() not in _NOTHING:
-            evidence["outcome"] = _OUTCOMES.get(folded(outcome), outcome)
-        medal = self._medal(evidence)
-        irm_text = cells.get("irm", "").upper()
-        if irm_text not in _NOTHING:
-            # "DSQ / R 162.7" is the code and the rule that was broken.
-            self._set_irm(evidence, "irm", irm_text.split()[0])
-        if code_as_rank:
-            self._set_irm(evidence, "rank", code_as_rank)
+        self._outcome(evidence)
+        medal = self._irm(evidence, medal)
+        medal = self._word_instead("rank", instead, evidence, medal)
         mark_field = self._mark_field()
         mark = cells.get(mark_field, "")
         if mark.upper() in _NOTHING:
             mark = ""
         if mark and self._result_type == "IRM":
-            self._set_irm(evidence, mark_field, mark.upper())
-        elif mark:
-            value = _mark_of(mark)
+            self._set_irm(evidence, mark_field, read_irm(mark) or mark.upper())
+        elif mark and (value := _mark_of(mark)) is not None:
             if value == 0 and "irm" in evidence:  # programs write 0.00 for no time
                 self._say(mark_field, f"beside {evidence['irm']} is not sent", "", grave=False)
-            elif value is not None:
+            else:
                 evidence["mark"] = mark
-            elif mark.upper() in _IRM_CODES or (not evidence and not medal and _CODE(mark.upper())):
-                # A file without a column for it: "DNS".
-                self._set_irm(evidence, mark_field, mark.upper())
-            elif evidence or medal:
-                # A file that calls the text something else than a mark has not lost one.
-                decides = "rank" in evidence and self._result_type in ("", *ORDER_OF_TYPE)
-                self._say(
-                    mark_field,
-                    "cannot be read as a mark and is not sent; "
-                    + ("the rank counts" if "rank" in evidence else "the rest of the row counts"),
-                    why_no_mark(mark) or "write the mark as 58.40, 1:02.34 or 6.12",
-                    grave=decides,
-                )
+        elif mark and (irm := read_irm(mark)) and (irm != "W/O" or not evidence):
+            self._set_irm(evidence, mark_field, irm)
+        elif mark and _medal_word(mark):
+            medal = self._word_instead(mark_field, mark, evidence, medal)
+        elif mark and (outcome := self._outcome_in(mark)) is not None:
+            if evidence.setdefault("outcome", outcome) != outcome:
+                said = evidence["outcome"]
+                self._say(mark_field, f"contradicts {said}, which is sent", "keep one of the two")
+        elif mark and not evidence and not medal and _CODE(mark.upper()):
+            self._set_irm(evidence, mark_field, mark.upper())
+        elif mark and (evidence or medal):
+            # A file that calls the text something else than a mark has not lost one.
+            decides = "rank" in evidence and self._result_type in ("", *ORDER_OF_TYPE)
+            self._say(
+                mark_field,
+                "cannot be read as a mark and is not sent; "
+                + ("the rank counts" if "rank" in evidence else "the rest of the row counts"),
+                why_no_mark(mark) or "write the mark as 58.40, 1:02.34 or 6.12",
+                grave=decides,
+            )
         if medal:
             evidence["medal"] = medal
         return evidence
+
+    def _outcome(self, evidence: dict[str, Any]) -> None:
+        text = self._cells.get("outcome", "")
+        if not text or text.upper() in _NOTHING:
+            return
+        outcome = outcome_of(text, self._letters(text))
+        if outcome is not None:
+            evidence["outcome"] = outcome
+        elif irm := read_irm(text):
+            self._set_irm(evidence, "outcome", irm)
+        else:
+            why = "may mean several things" if is_letter(text) else "is none of them"
+            raise ResultError("outcome", f"expected won, lost or tied; {shown(text)} {why}")
+
+    def _outcome_in(self, mark: str) -> Outcome | None:
+        """Return what a mark's text says that is no mark: "Ganó", "V"."""
+        if is_letter(mark):
+            return outcome_of(mark, self._letters(mark))
+        return outcome_word(mark)
+
+    def _letters(self, text: str) -> Mapping[str, Outcome]:
+        known = self._survey.outcomes
+        return letters_of((text,)) if known is None else known
+
+    def _irm(self, evidence: dict[str, Any], medal: Medal | None) -> Medal | None:
+        """Take what the column for IRMs says; return the medal of the row, which it may say too."""
+        text = self._cells.get("irm", "")
+        if text.upper() in _NOTHING:
+            return medal
+        code = read_irm(text)
+        if code:
+            self._set_irm(evidence, "irm", code)
+        elif _medal_word(text):
+            return self._word_instead("irm", text, evidence, medal)
+        elif stage_words(text) in _NO_IRMS:
+            self._say("irm", "says nothing of an invalid result, and is not sent", "", grave=False)
+        elif _UNKNOWN_CODE(text):
+            self._set_irm(evidence, "irm", text)
+        else:
+            self._say(
+                "irm",
+                "is no code of an invalid result, and is not sent",
+                "write DNS, DNF, DSQ or another code; if these are medals, name the column medal",
+            )
+        return medal
+
+    def _word_instead(
+        self, name: str, text: str, evidence: dict[str, Any], medal: Medal | None
+    ) -> Medal | None:
+        """Take a code or a medal that stands in the column *name*; return the row's medal."""
+        word = _medal_word(text)
+        if word is None:
+            if text:
+                self._set_irm(evidence, name, text)
+            return medal
+        if medal not in (None, word):
+            self._say(name, f"contradicts {medal}, which is sent", "keep one of the two")
+            return medal
+        self._say(name, f"is read as the medal {word}", "", grave=False)
+        return word
 
     def _set_irm(self, evidence: dict[str, Any], name: str, code: str) -> None:
         """Take an IRM, unless an earlier cell of the row has said another one."""
         if evidence.setdefault("irm", code) != code:
             self._say(name, f"contradicts {evidence['irm']}, which is sent", "keep one of the two")
 
-    def _medal(self, evidence: Mapping[str, Any]) -> Medal | None:
+    def _medal(self) -> Medal | None:
         text = self._cells.get("medal", "")
         if not text or text.upper() in _NOTHING:
             return None
-        words = stage_words(text)
-        medal = _MEDALS.get(words) or next(
-            (medal for it in words.split() if (medal := _MEDAL_WORDS.get(it))), None
-        )
-        medal = medal or next((it for sign, it in _MEDAL_SIGNS.items() if sign in text), None)
+        medal = _MEDALS.get(stage_words(text)) or _medal_word(text)
         if medal is None:
-            if not evidence and not any(it in self._cells for it in MARK_FIELDS):
+            others = ("rank", "outcome", "irm", *MARK_FIELDS)
+            if not any(it in self._cells for it in others):
                 raise ResultError("medal", f"expected gold, silver, bronze; got {shown(text)}")
             self._say("medal", "is no medal and is not sent", "write gold, silver or bronze")
         return medal
@@ -419,9 +485,10 @@ class _RowImport:
         text = cells.get("status", "")
         status = _STATUSES.get(folded(text))
         if status is None:
-            if text.upper() not in _IRM_CODES and (evidence or not _CODE(text.upper())):
+            code = read_irm(text)
+            if not code and (evidence or _medal_word(text) or not _CODE(text.upper())):
                 raise ResultError("status", f"expected official or unofficial, got {shown(text)}")
-            self._set_irm(evidence, "status", text.upper())
+            self._set_irm(evidence, "status", code or text.upper())
             status = "official"
         return "unofficial" if running and status == "official" else status
 
@@ -515,6 +582,14 @@ class _RowImport:
 
 
 # What a row's cells say about its unit.
+
+
+def _outcome_text(cells: Mapping[str, str]) -> str:
+    """Return what a row has for won, lost or tied, which may stand in the place of a mark."""
+    if "outcome" in cells:
+        return cells["outcome"]
+    mark = next((cells[it] for it in MARK_FIELDS if it in cells), "")
+    return mark if is_letter(mark) or outcome_word(mark) is not None else ""
 
 
 def _unit_of(cells: Mapping[str, str]) -> str:
@@ -700,14 +775,6 @@ _STATUSES: Final = {
     **dict.fromkeys(("live", "running", "preliminary", "preliminar"), "unofficial"),
     "withdrawn": "withdrawn",
 }
-_OUTCOMES: Final = {
-    **dict.fromkeys(("win", "winner", "gano", "ganador", "ganadora", "victoria"), "won"),
-    **dict.fromkeys(("loss", "lose", "loser", "perdio", "perdedor", "derrota"), "lost"),
-    **dict.fromkeys(("tie", "draw", "empate", "empato"), "tied"),
-    **dict.fromkeys(("g", "v"), "won"),
-    **dict.fromkeys(("p",), "lost"),
-    **dict.fromkeys(("e",), "tied"),
-}
 _MEDALS: Final[dict[str, Medal]] = {
     **dict.fromkeys(("g", "o", "1", "1 0"), "gold"),
     **dict.fromkeys(("s", "p", "2", "2 0"), "silver"),
@@ -715,20 +782,38 @@ _MEDALS: Final[dict[str, Medal]] = {
     **dict.fromkeys(("no", "no medal", "sin medalla", "0"), "none"),
 }
 _MEDAL_WORDS: Final[dict[str, Medal]] = {
-    **dict.fromkeys(("gold", "oro", "dorada", "au"), "gold"),
-    **dict.fromkeys(("silver", "plata", "ag"), "silver"),
-    **dict.fromkeys(("bronze", "bronce", "cu"), "bronze"),
+    **dict.fromkeys(("gold", "oro", "ouro", "or", "dorada", "au"), "gold"),
+    **dict.fromkeys(("silver", "plata", "prata", "argent", "argento", "silber", "ag"), "silver"),
+    **dict.fromkeys(("bronze", "bronce", "bronzo", "cu"), "bronze"),
 }
+_ABOUT_MEDALS: Final = frozenset(
+    ("medal", "medals", "medalla", "medalha", "medaille", "medaglia", "presea", "de", "d", "a")
+)
 _MEDAL_SIGNS: Final[dict[str, Medal]] = {"🥇": "gold", "🥈": "silver", "🥉": "bronze"}
 
-# Codes that are an IRM wherever they stand; of others only an empty row makes one.
-_IRM_CODES: Final = frozenset(
+
+def _medal_word(text: str) -> Medal | None:
+    """Return the medal that a text means in whatever column it stands: "Medalla de oro"."""
+    words = [it for it in stage_words(text).split() if it not in _ABOUT_MEDALS]
+    if len(words) == 1 and words[0] in _MEDAL_WORDS:
+        return _MEDAL_WORDS[words[0]]
+    return next((it for sign, it in _MEDAL_SIGNS.items() if sign in text), None)
+
+
+# What a code looks like in the place of a mark or a rank; it makes an IRM of an empty row alone.
+_CODE = re.compile(r"[A-Z]{2,4}|W/O", re.ASCII).fullmatch
+# And in the column for it, where organisers have codes of their own.
+_UNKNOWN_CODE = re.compile(r"[A-Z][A-Z0-9_/.-]{1,15}", re.ASCII).fullmatch
+# Of records, qualification and status; they stand in columns of remarks.
+_NO_IRMS: Final = frozenset(
     (
-        *("DNS", "DNF", "DSQ", "DQ", "DQB", "DISQ", "NS", "SCR", "DFS", "SICK", "WDR", "EXH"),
-        *("NM", "NH", "NT", "NP", "ND", "LAP", "OTL", "DNQ", "RET", "ABD", "AB", "SAN"),
+        *("q", "pb", "sb", "nr", "rn", "wr", "rm", "or", "cr", "rc", "gr", "mr", "ar", "mp", "mmp"),
+        *("ok", "clasificado", "clasificada", "clasifica", "qualified", "finished", "valido"),
+        *("valida", "oficial", "official", "final", "finalizado", "record"),
     )
 )
-_CODE = re.compile(r"[A-Z]{2,4}|W/O|DISQUALIFIED", re.ASCII).fullmatch
+# Longer texts are words.
+_LONGEST_LETTER: Final = 3
 _DECIMAL = re.compile(r"([0-9]+)\.0+", re.ASCII).fullmatch
 _GENDER = re.compile(
     r" (?:men|mens|women|womens|male|female|mixed|open|boys|girls|masculin[oa]|femenin[oa]|mixt[oa]"
@@ -741,15 +826,16 @@ _LETTERS_OF_GENDERS: Final = frozenset("dfh")
 
 
 def _rank(text: str) -> tuple[int | None, str]:
-    """Return an officials' rank, and an IRM that stands in its place."""
+    """Return an officials' rank, and an IRM or a medal that stands in its place."""
     upper = text.upper()
     if upper in _NOTHING or upper in ("0", "0.0"):
         return None, ""
     rank = printed_rank(text)
     if rank is not None and 1 <= rank <= MAX_RANK:
         return rank, ""
-    if _CODE(upper):
-        return None, upper
+    instead = read_irm(text) or (text if _medal_word(text) else "")
+    if instead or _CODE(upper):
+        return None, instead or upper
     raise ResultError("rank", f"expected a whole number or nothing, got {shown(text)}")
 
 

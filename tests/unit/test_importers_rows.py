@@ -96,7 +96,7 @@ def test_whole_sports_are_imported_row_by_row() -> None:
             assert result["competitor"]["id"] == fact.competitor
             assert str(result.get("rank", "")) == fact.rank
             assert result.get("mark", "") == fact.mark
-            assert result.get("outcome", "") == fact.outcome
+            assert result.get("outcome") == {"W": "won", "L": "lost", "": None}[fact.outcome]
             assert result.get("irm", "") == fact.irm
             assert it.event == fact.event
             assert it.sport_title == catalogue.sports[sport].title
@@ -156,6 +156,12 @@ def test_a_rank_that_disagrees_with_the_mark_is_kept_beside_it() -> None:
         ({"outcome": "W", "mark": "KO"}, None, None),
         ({"rank": "1", "mark": "W/O"}, None, None),
         ({"rank": "1", "mark": "6-4 6-2"}, None, None),
+        ({"mark": "No se presentó"}, "DNS", None),
+        ({"rank": "Descalificada", "mark": ""}, "DSQ", None),
+        ({"status": "Abandonó", "mark": ""}, "DNF", None),
+        ({"outcome": "No compareció", "mark": ""}, "DNS", None),
+        ({"irm": "PB"}, None, "55.78"),
+        ({"irm": "Lesionada"}, None, "55.78"),
         ({"mark": "2:06:26"}, None, "2:06:26"),
         ({"mark": "86,45"}, None, "86,45"),
     ],
@@ -165,6 +171,79 @@ def test_irms_and_marks_are_told_apart_wherever_they_stand(
 ) -> None:
     result = imported(**cells)
     assert (result.get("irm"), result.get("mark")) == (irm, mark)
+
+
+IRMS = {
+    "DNS": """
+        No se presentó; No presentado; NO PRESENTADA; No salió; No compareció; Ausente; NP; N.P.
+        No asistió; No partió; Inasistencia; No participó; did not start; Didn't start; No show
+        Não compareceu; Absent; forfait; Nicht angetreten; Non partito; No se presentó a la final
+        Retirado antes de la salida
+    """,
+    "DSQ": """
+        Descalificado; DESCALIFICADA; Descalificados; Descalificación; desc; DESC.; Disqualified
+        Descalificado por salida en falso; Descalificada (R 162.7); DSQ / R 162.7; Desclassificado
+        Disqualifié; Squalificato; Disqualifiziert; D.S.Q.
+    """,
+    "DQB": "DQB; Descalificado por conducta antideportiva; Disqualified for doping",
+    "DNF": """
+        Abandonó; abandono; Abandona; Retirado; Retirada; Se retiró; RET; AB; No terminó; DNF
+        No finalizó; No completó; Sin terminar; Did not finish; Retired; Abandonó por lesión
+        Retirado en el km 12; Não terminou; Abandonné; Ritirato; Aufgegeben
+    """,
+    "DNQ": "No se clasificó; No clasificado; No clasificada; did not qualify; DNQ",
+    "NM": "Sin marca; NM; Nulo; Nula; No mark; sin marca válida",
+    "NT": "Sin tiempo; No time; NT",
+    "OTL": "Fuera de tiempo; OTL",
+    "EXH": "Fuera de concurso; Exhibición; Invitado; EXH",
+    "W/O": "W/O; walkover; Walk-over",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (text.strip(), code)
+        for code, texts in IRMS.items()
+        for text in texts.replace("\n", ";").split(";")
+        if text.strip()
+    ],
+)
+def test_irms_are_read_as_people_write_them(text: str, code: str) -> None:
+    for spelt in (text, text.lower(), text.upper()):
+        assert imported(irm=spelt, mark="") | {"irm": code} == imported(irm=spelt, mark="")
+        assert imported(mark=spelt)["irm"] == code
+
+
+@pytest.mark.parametrize("text", ["Lesionado", "No presentó documentos", "Q", "PB", "Récord", "3"])
+def test_what_is_no_irm_is_not_sent_and_told(text: str) -> None:
+    rows, remarks = read(f"sport,unit,phase,id,faculty,mark,irm\nx,u,Final,1,ENG,5,{text}\n")
+    assert [it.result.get("irm") for it in rows if isinstance(it, Imported)] == [None]
+    assert [(it.kind, it.value) for it in remarks if it.heading == "irm"] == [
+        ("unreadable irm", text)
+    ]
+
+
+@pytest.mark.parametrize("heading", ["irm", "mark", "rank"])
+@pytest.mark.parametrize(
+    ("text", "medal"), [("ORO", "gold"), ("Plata", "silver"), ("Medalla de bronce", "bronze")]
+)
+def test_a_medal_in_another_column_is_a_medal_and_told(heading: str, text: str, medal: str) -> None:
+    rows, remarks = read(f"sport,unit,phase,id,faculty,{heading}\nx,u,Final,1,ENG,{text}\n")
+    (it,) = rows
+    assert isinstance(it, Imported)
+    assert "irm" not in it.result
+    assert it.result["medal"] == medal
+    assert [(it.kind, it.value) for it in remarks if it.heading == heading] == [
+        (f"unreadable {heading}", text)
+    ]
+
+
+@pytest.mark.parametrize("text", ["G", "S", "B", "O", "1"])
+def test_letters_of_medals_in_the_column_for_irms_are_told(text: str) -> None:
+    row = f"sport,unit,phase,id,faculty,rank,irm\nx,u,Final,1,ENG,1,{text}\n"
+    assert told(row) == [("unreadable irm", text)]
+    assert "irm" not in results(row)[0]
 
 
 @pytest.mark.parametrize(
@@ -229,19 +308,70 @@ def test_medals_are_the_officials_word(text: str, medal: str | None) -> None:
     assert imported(medal=text).get("medal") == medal
 
 
+OUTCOMES = [
+    ("V D", "won lost"),
+    ("V D E", "won lost tied"),
+    ("W L D", "won lost tied"),
+    ("W L T", "won lost tied"),
+    ("W D", "won lost"),
+    ("G P E", "won lost tied"),
+    ("G P N", "won lost tied"),
+    ("V S P", "won lost tied"),
+    ("V P", "won lost"),
+    ("S N U", "won lost tied"),
+    ("Ganó por ippon; Perdió por W.O.", "won lost"),
+    ("Ganador Perdedor Empate", "won lost tied"),
+    ("ganó PERDIÓ Empató", "won lost tied"),
+    ("Victoria Derrota V D", "won lost won lost"),
+    ("Won Lost Draw", "won lost tied"),
+    ("vitória derrota empate", "won lost tied"),
+    ("Victoire Défaite Nul", "won lost tied"),
+    ("Vittoria Sconfitta Pareggio", "won lost tied"),
+    ("Sieg Niederlage Unentschieden", "won lost tied"),
+    ("W", "won"),
+    ("e", "tied"),
+    # What may mean several things, contradicts or is not known.
+    ("D", "?"),
+    ("P", "?"),
+    ("V L D", "? ? ?"),
+    ("V D X", "won lost ?"),
+    ("G P perhaps", "won lost ?"),
+]
+
+
+def cells_of(column: str) -> list[str]:
+    return column.split("; ") if ";" in column else column.split()
+
+
+#: What only a column for outcomes can say: elsewhere a number is a mark.
+ANSWERS = [("1 0", "won lost"), ("Sí No", "won lost"), ("yes NO", "won lost")]
+
+
 @pytest.mark.parametrize(
-    ("text", "outcome"),
-    [
-        ("W", "W"),
-        ("won", "won"),
-        ("Win", "won"),
-        ("ganó", "won"),
-        ("perdió", "lost"),
-        ("P", "lost"),
-    ],
+    ("column", "outcomes", "heading"),
+    [(*it, heading) for it in OUTCOMES for heading in ("outcome", "marca")]
+    + [(*it, "outcome") for it in ANSWERS],
 )
-def test_outcomes_are_read_in_two_languages(text: str, outcome: str) -> None:
-    assert imported(outcome=text)["outcome"] == outcome
+def test_letters_of_outcomes_are_read_as_those_of_their_column(
+    column: str, outcomes: str, heading: str
+) -> None:
+    lines = (f"judo,u{n},Ronda,{n},ENG,{it}\n" for n, it in enumerate(cells_of(column)))
+    text = f"sport,unit,phase,competitor_id,faculty,{heading}\n" + "".join(lines)
+    rows, _ = read(text)
+    assert [
+        it.result.get("outcome") if isinstance(it, Imported) else "?" for it in rows
+    ] == outcomes.split()
+
+
+@pytest.mark.parametrize("heading", ["V/D", "W/D", "Resultado WLT"])
+def test_a_heading_of_letters_says_what_they_mean(heading: str) -> None:
+    text = f"sport,unit,phase,id,faculty,{heading}\njudo,u,Final,1,ENG,{{}}\n"
+    letter, outcome = ("D", "lost") if heading != "Resultado WLT" else ("D", "tied")
+    columns = {heading: "outcome"}
+    lines = text.format(letter).splitlines(keepends=True)
+    (it,) = import_rows(CsvTable(lambda: lines, columns=columns))
+    assert isinstance(it, Imported)
+    assert it.result["outcome"] == outcome
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from olympics.catalogue import Catalogue, make_catalogue
-from olympics.plausibility import Finding, comparable, examine, without_heat
+from olympics.plausibility import Finding, comparable, examine, without_heat, without_medals
 from olympics.result import Result, parse_result
 from tests.paris2024 import facts, paris_catalogue
 
@@ -223,6 +223,58 @@ def test_a_result_that_says_two_things_is_told(
     else:
         assert [it.kind for it in findings] == ["contradiction"]
         assert told in findings[0].words
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "words"),
+    [
+        ("won", "won", "both have won"),
+        ("lost", "lost", "both have lost"),
+        ("won", "tied", "one has tied, the other has not"),
+        ("won", "lost", ""),
+        ("tied", "tied", ""),
+    ],
+)
+def test_a_bout_whose_outcomes_contradict_is_told(
+    catalogue: Catalogue, one: str, other: str, words: str
+) -> None:
+    bout = [
+        result(n, sport="boxing", unit="u", outcome=it, phase="round")
+        for n, it in enumerate((one, other))
+    ]
+    told = [it.words for it in found(catalogue, *bout) if it.kind == "contradiction"]
+    assert told == ([f"'u': {words}"] if words else [])
+
+
+def test_two_losers_of_whom_one_did_not_start_are_no_contradiction(catalogue: Catalogue) -> None:
+    bout = [result(n, sport="boxing", unit="u", outcome="lost", phase="round") for n in (1, 2)]
+    assert not found(catalogue, bout[0], bout[1] | {"irm": "DNS"})
+
+
+def test_an_irm_that_nobody_knows_is_told() -> None:
+    known = make_catalogue(CATALOGUE + '[irm]\ndid_not_start = ["KEINE"]\n')
+    rows = [result(n, irm=it) for n, it in enumerate(("DNS", "DNF", "KEINE", "ROJO", "ROJO"))]
+    (told,) = [it for it in found(known, *rows) if it.kind == "unknown_irm"]
+    assert "'ROJO' (2 results)" in told.words
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([{"rank": 2}, {"rank": 3}], True),
+        ([{"outcome": "lost"}, {"outcome": "lost"}], True),
+        ([{"medal": "silver"}, {"medal": "bronze"}], True),
+        ([{"rank": 1}, {"rank": 2}], False),
+        ([{"medal": "none", "rank": 1}, {"rank": 2}], False),
+        ([{"rank": 2, "status": "unofficial"}], False),
+        ([{"irm": "DNS"}], False),
+    ],
+)
+def test_a_final_without_gold_is_told(
+    catalogue: Catalogue, rows: list[dict[str, Any]], told: bool
+) -> None:
+    results = [parse_result(result(n, **it), catalogue) for n, it in enumerate(rows)]
+    assert [it.kind for it in without_medals(results, catalogue)] == ["no_medal"] * told
 
 
 def test_phases_that_disagree_are_told(catalogue: Catalogue) -> None:

@@ -84,6 +84,14 @@ DOUBTFUL = {
         "no pattern of athletics in the catalogue matches 'javelin'",
     ),
     "did not start with a mark": ([result(1, irm="DNS", mark="57")], "beside the mark 57"),
+    "a final without gold": (
+        [result(n, rank=n, unit="100 m final") for n in (2, 3)],
+        "'100 m final': nobody takes gold",
+    ),
+    "an unknown IRM": (
+        [result(1, rank=1), result(2, irm="ROJA")],
+        "nobody knows the invalid-result mark 'ROJA'",
+    ),
     "rejected": ([result(1, mark="fast")], "it would be rejected"),
 }
 
@@ -110,6 +118,13 @@ def test_clean_results_are_sent_without_a_word(gateway: FakeGateway, tmp_path: P
     ran = send(gateway, "--strict", ndjson(tmp_path / "r.ndjson", *CLEAN))
     assert (ran.exit_code, ran.stderr) == (0, "")
     assert len(gateway.accepted) == 3
+
+
+def test_a_correction_of_a_part_of_a_final_is_not_told(
+    gateway: FakeGateway, tmp_path: Path
+) -> None:
+    path = ndjson(tmp_path / "r.ndjson", result(3, rank=3, version=2))
+    assert send(gateway, "--strict", path).exit_code == 0
 
 
 def test_results_of_several_files_are_looked_at_together(
