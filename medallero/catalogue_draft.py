@@ -78,12 +78,8 @@ def draft(results: Iterable[Seen]) -> Draft:
     if not sports or not faculties:
         raise NothingSeen
     known, text = known_sports()
-    names = _Names()
-    blocks: list[_Block] = []
-    taken = {it.known_as(known): it for it in sports}
-    for name, seen in sorted(taken.items(), key=lambda it: it[0]):
-        blocks.append(_sport_block(name, seen, known, text, names))
-    blocks.sort(key=lambda it: it.name)
+    taken, names = _named(sports, known)
+    blocks = [_sport_block(name, seen, known, text, names) for name, seen in sorted(taken.items())]
     todos = [todo for it in blocks for todo in it.todos]
     parts = [_HEAD, *("\n".join(it.lines) for it in blocks), *_faculty_blocks(faculties)]
     return Draft(
@@ -128,6 +124,15 @@ class _Event:
     titles: Counter[str] = field(default_factory=Counter)
     units: dict[str, _Unit] = field(default_factory=lambda: defaultdict(_Unit))
 
+    def parts(self, key: str, sport: Sport) -> list[_Part]:
+        """Return the event, or its units where they rank differently: a heptathlon's do."""
+        by_catalogue = {sport.order_of(it) for it in self.units}
+        by_files = {_told_alone(it) for it in self.units.values()}
+        decided = any(it.decided for it in self.units.values())
+        if len(by_catalogue) < 2 and (decided or not {"lower", "higher"} <= by_files):
+            return [_Part(key, self)]
+        return [_Part("", _Event(units={name: it})) for name, it in self.units.items()]
+
     def order(self) -> Order | None:
         """Return how it ranks, as ranks beside marks tell, else won and lost, else the type."""
         votes: Counter[Order] = Counter()
@@ -148,6 +153,21 @@ class _Event:
         return any("TIME" in unit.types for unit in self.units.values())
 
 
+class _Part(NamedTuple):
+    """An event by its key, or one unit of an event, which has no key."""
+
+    key: str
+    event: _Event
+
+
+def _told_alone(unit: _Unit) -> Order | None:
+    """Return how a unit ranks, where several ranks say the same, or the type of its marks."""
+    steps = list(_steps(unit))
+    if len(steps) > 1:
+        return steps[0] if len(set(steps)) == 1 else None
+    return next((ORDER_OF_TYPE[it] for it in unit.types if it in ORDER_OF_TYPE), None)
+
+
 def _steps(unit: _Unit) -> Iterator[Order]:
     """Yield what each two neighbours in the ranking say about the order of their marks."""
     ranked: list[tuple[int, int]] = []
@@ -165,20 +185,39 @@ def _steps(unit: _Unit) -> Iterator[Order]:
 
 @dataclass
 class _SportSeen:
-    text: str
+    """A sport as the files have it; ``texts`` are all that they call it, beside titles."""
+
+    texts: list[str]
     codes: Counter[str] = field(default_factory=Counter)
     titles: Counter[str] = field(default_factory=Counter)
     events: dict[str, _Event] = field(default_factory=lambda: defaultdict(_Event))
 
-    def known_as(self, known: Catalogue) -> str:
-        """Return the name of the sport that this is, or a name made of its title."""
-        for text in (*self.codes, self.text, *self.titles):
+    @property
+    def title(self) -> str:
+        return self.titles.most_common(1)[0][0] if self.titles else self.texts[0]
+
+    def known_as(self, known: Catalogue) -> str | None:
+        """Return the name of the known sport that this is."""
+        for text in (*self.codes, *self.texts, *self.titles):
             try:
                 return known.sport(text).name
             except UnknownName:
                 pass
-        title = self.titles.most_common(1)[0][0] if self.titles else self.text
-        return _slug(title, "sport")
+        return None
+
+    def join(self, other: _SportSeen) -> None:
+        """Take in what the files say of this sport under another name."""
+        self.texts += other.texts
+        self.codes += other.codes
+        self.titles += other.titles
+        for key, event in other.events.items():
+            its = self.events[key]
+            its.titles += event.titles
+            for name, unit in event.units.items():
+                same = its.units[name]
+                same.phases += unit.phases
+                same.types += unit.types
+                same.results |= unit.results
 
 
 @dataclass
@@ -199,7 +238,7 @@ def _gathered(results: Iterable[Seen]) -> tuple[list[_SportSeen], list[_FacultyS
         faculty = faculties.setdefault(folded(it.faculty), _FacultySeen(it.faculty))
         if it.faculty_title:
             faculty.titles[it.faculty_title] += 1
-        sport = sports.setdefault(folded(text), _SportSeen(text))
+        sport = sports.setdefault(folded(text), _SportSeen([text]))
         if it.sport_title:
             sport.titles[it.sport_title] += 1
         if it.unit.startswith(ENTRY_UNIT_PREFIX):
@@ -271,11 +310,46 @@ class _Names:
     """Names that are taken, each by whom."""
 
     def __init__(self) -> None:
-        self._owners: dict[str, str] = {}
+        self._owners: dict[str, object] = {}
 
-    def take(self, text: str, owner: str) -> bool:
+    def take(self, text: str, owner: object) -> bool:
         """Whether *text* can name *owner*: nothing else is called like it."""
         return self._owners.setdefault(folded(text), owner) == owner
+
+    def give(self, wanted: str, owner: object) -> str:
+        """Return *wanted* for *owner*, with a number where something else is called like it."""
+        names = itertools.chain((wanted,), (f"{wanted}-{n}" for n in itertools.count(2)))
+        return next(it for it in names if self.take(it, owner))
+
+    def hand_over(self, owner: object, name: str) -> None:
+        """Call an owner by its name from now on."""
+        self._owners = {text: name if its == owner else its for text, its in self._owners.items()}
+
+
+def _named(sports: Iterable[_SportSeen], known: Catalogue) -> tuple[dict[str, _SportSeen], _Names]:
+    """Return the sports by their names, those that are one together; and the names in use."""
+    named: dict[str, _SportSeen] = {}
+    others: dict[str, _SportSeen] = {}
+    for seen in sorted(sports, key=lambda it: folded(it.texts[0])):
+        name = seen.known_as(known)
+        group, key = (others, folded(seen.title)) if name is None else (named, name)
+        if key in group:
+            group[key].join(seen)
+        else:
+            group[key] = seen
+    names = _Names()
+    for name in named:
+        sport = known.sports[name]
+        for text in (name, sport.code, sport.title, *dict(sport.titles).values(), *sport.aliases):
+            names.take(text, name)
+    for key, seen in others.items():  # what the files say finds its sport, whatever else does
+        for text in (seen.title, *seen.texts):
+            names.take(text, (key,))
+    for key, seen in others.items():
+        name = names.give(_slug(seen.title, "sport"), (key,))
+        names.hand_over((key,), name)
+        named[name] = seen
+    return named, names
 
 
 def _sport_block(name: str, seen: _SportSeen, known: Catalogue, text: str, names: _Names) -> _Block:
@@ -283,6 +357,7 @@ def _sport_block(name: str, seen: _SportSeen, known: Catalogue, text: str, names
     sport = known.sports.get(name)
     if sport is not None:
         block.lines = _section(text, name)
+        _aliases(block, (*seen.texts, *seen.titles), names, sport)
     else:
         sport = _unknown_sport(block, seen, names)
     _two_bronzes(block, sport, seen)
@@ -311,16 +386,13 @@ def _unknown_sport(block: _Block, seen: _SportSeen, names: _Names) -> Sport:
     told = Counter(it.order() for it in seen.events.values())
     del told[None]
     order: Order = told.most_common(1)[0][0] or "higher" if told else "higher"
-    title = seen.titles.most_common(1)[0][0] if seen.titles else seen.text
-    code = seen.codes.most_common(1)[0][0] if seen.codes else ""
+    title = seen.title
+    codes = (code for code, _ in seen.codes.most_common())
+    code = next((it for it in codes if names.take(it, block.name)), "")
     times = order == "lower" and any(it.timed() for it in seen.events.values())
-    block.lines = [f"[sports.{block.name}]", f"title = {_text(title)}"]
-    for text in (seen.text, *seen.titles):
-        if folded(text) in (folded(block.name), folded(title), folded(code)):
-            continue
-        if names.take(text, block.name):
-            block.lines.append(f"aliases = [{_text(text)}]")
-            break
+    block.lines = [f"[sports.{block.name}]"]
+    if names.take(title, block.name):
+        block.lines.append(f"title = {_text(title)}")
     if not code:
         code = _code(title, names, block.name)
         block.lines += block.todo(f"a code of three capitals; {code} is made of the title")
@@ -330,7 +402,7 @@ def _unknown_sport(block: _Block, seen: _SportSeen, names: _Names) -> Sport:
     block.lines.append(f'order = "{order}"')
     if times:
         block.lines.append("times = true")
-    return Sport(
+    sport = Sport(
         name=block.name,
         code=code,
         number=None,
@@ -341,6 +413,24 @@ def _unknown_sport(block: _Block, seen: _SportSeen, names: _Names) -> Sport:
         two_bronzes=False,
         times=times,
     )
+    _aliases(block, (*seen.texts, *seen.titles), names, sport)
+    return sport
+
+
+def _aliases(block: _Block, texts: Iterable[str], names: _Names, sport: Sport) -> None:
+    """Write what else the files call a sport, behind its title."""
+    known = {folded(it) for it in (sport.name, sport.title, sport.code, *sport.aliases)}
+    known |= {folded(it) for _, it in sport.titles}
+    new: dict[str, str] = {}
+    for text in texts:
+        if folded(text) not in known and names.take(text, block.name):
+            new.setdefault(folded(text), text)
+    if not new:
+        return
+    aliases = [*sport.aliases, *new.values()]
+    block.lines = [it for it in block.lines if not it.startswith("aliases = ")]
+    at = next((i for i, it in enumerate(block.lines) if it.startswith("title = ")), 0)
+    block.lines[at + 1 : at + 1] = [f"aliases = [{', '.join(map(_text, aliases))}]"]
 
 
 def _code(title: str, names: _Names, owner: str) -> str:
@@ -419,30 +509,33 @@ class _EventLine(NamedTuple):
 
 def _orders(block: _Block, sport: Sport, seen: _SportSeen) -> Iterator[_EventLine]:
     """Yield the events that do not rank as the sport says."""
-    told: list[tuple[str, _Event, Order | None, Order, bool]] = []
-    for key, event in seen.events.items():
+    differing: dict[Order, list[_Part]] = defaultdict(list)
+    unknown: list[_Part] = []
+    rest: list[_Part] = []
+    for part in (it for key, event in seen.events.items() for it in event.parts(key, sport)):
+        event = part.event
         unit = next(iter(event.units))
-        told.append((key, event, event.order(), sport.order_of(unit), sport.recognises(unit)))
-    differing: dict[Order, list[str]] = defaultdict(list)
-    unknown: list[str] = []
-    for key, event, by_files, by_catalogue, recognised in told:
-        marked = any(mark for unit in event.units.values() for _, mark, _ in unit.results.values())
-        if by_files and by_files != by_catalogue and _tells(event, by_files, sport):
-            differing[by_files].append(key)
-        elif marked and not recognised:
-            (differing[by_files] if by_files else unknown).append(key)
-    rest = [key for key, *_ in told if not any(key in keys for keys in differing.values())]
-    for order, keys in sorted(differing.items()):
+        by_files = event.order()
+        marked = any(mark for it in event.units.values() for _, mark, _ in it.results.values())
+        recognised = sport.recognises(unit)
+        other = by_files not in (None, sport.order_of(unit))
+        if by_files and ((other and _tells(event, by_files, sport)) or (marked and not recognised)):
+            differing[by_files].append(part)
+            continue
+        rest.append(part)
+        if marked and not recognised:
+            unknown.append(part)
+    for order, parts in sorted(differing.items()):
         comments = []
         if _is_known(sport):
             comments = block.todo(f"the results in the files rank {_WORDS[order]} here")
-        yield _EventLine(_patterns_of(keys, seen), {"order": order}, comments)
+        yield _EventLine(_patterns_of(parts), {"order": order}, comments)
     if unknown:
         comments = block.todo("the files do not tell how these rank")
-        yield _EventLine(_patterns_of(unknown, seen), {"order": sport.order}, comments)
+        yield _EventLine(_patterns_of(unknown), {"order": sport.order}, comments)
     if differing and not sport.events and rest:
         # With orders of its own for some events, an event that is in none would be told as unknown.
-        yield _EventLine(_patterns_of(rest, seen), {"order": sport.order})
+        yield _EventLine(_patterns_of(rest), {"order": sport.order})
 
 
 _WORDS: Final[Mapping[Order, str]] = {
@@ -463,14 +556,14 @@ def _is_known(sport: Sport) -> bool:
     return sport.name in known_sports()[0].sports
 
 
-def _patterns_of(keys: Iterable[str], seen: _SportSeen) -> dict[str, list[str]]:
+def _patterns_of(parts: Iterable[_Part]) -> dict[str, list[str]]:
     """Return the patterns of events: globs of codes without gender, else words or whole names."""
     globs: dict[str, None] = {}
     words: dict[str, None] = {}
-    for key in keys:
-        units = seen.events[key].units
+    for key, event in parts:
+        units = event.units
         if all(parse_rsc(unit) for unit in units):
-            globs[f"{key[:3]}?{key[4:]}"] = None
+            globs.update((f"{it[:3]}?{it[4:]}", None) for it in ([key] if key else units))
         elif words_of(key) and all(_has(words_of(unit), words_of(key)) for unit in units):
             words[key] = None
         else:
@@ -521,23 +614,19 @@ def _titles(seen: _SportSeen) -> Iterator[_EventLine]:
 
 def _faculty_blocks(faculties: Iterable[_FacultySeen]) -> Iterator[str]:
     names = _Names()
-    keyed: dict[str, _FacultySeen] = {}
-    for seen in sorted(faculties, key=lambda it: folded(it.text)):
-        key = seen.text if re.fullmatch(r"[A-Z][A-Z0-9]{1,5}", seen.text) else ""
-        key = _not_a_number(key) if key else _slug(seen.text, "faculty")
-        number = 2
-        base = key
-        while key in keyed:
-            key, number = f"{base}-{number}", number + 1
-        keyed[key] = seen
-        names.take(key, key)
-        names.take(seen.text, key)
-    for key, seen in keyed.items():
-        titles = [it for it, _ in seen.titles.most_common() if names.take(it, key)]
+    ordered = sorted(faculties, key=lambda it: folded(it.text))
+    for seen in ordered:  # what the files say finds its faculty, whatever else does
+        names.take(seen.text, folded(seen.text))
+    for seen in ordered:
+        owner = folded(seen.text)
+        is_code = re.fullmatch(r"[A-Z][A-Z0-9]{1,5}", seen.text)
+        wanted = _not_a_number(seen.text) if is_code else _slug(seen.text, "faculty")
+        key = names.give(wanted, owner)
+        titles = [it for it, _ in seen.titles.most_common() if names.take(it, owner)]
         if not titles and seen.text != key:
             titles = [seen.text]
         aliases = [it for it in titles[1:] if folded(it) != folded(titles[0])]
-        if folded(seen.text) not in map(folded, (key, *titles)):
+        if owner not in map(folded, (key, *titles)):
             aliases.append(seen.text)
         lines = [f"[faculties.{key}]"]
         if titles:

@@ -89,6 +89,61 @@ def test_events_of_one_sport_may_rank_differently_and_all_are_recognised() -> No
     assert not sport.recognises("something else")
 
 
+HEPTATHLON = "ATHWHEPTATH-----------{}"
+
+
+@pytest.mark.parametrize("event", ["", "Heptatlón"])
+@pytest.mark.parametrize(
+    ("race", "throw", "points"),
+    [
+        ("Heptatlón 100 m vallas", "Heptatlón jabalina", "Heptatlón"),
+        ("Heptatlón 800 m", "Heptatlón lanzamiento de bala", "Heptatlón final"),
+        *[tuple(HEPTATHLON.format(it) for it in ("100H--------", "JT----------", "FNL-000100--"))],
+    ],
+)
+@pytest.mark.parametrize("types", [True, False])
+def test_races_of_combined_events_rank_lowest_first_and_points_highest(
+    event: str, race: str, throw: str, points: str, types: bool
+) -> None:
+    its = {"sport": "ATH", "event": event}
+    catalogue, todos = made(
+        *ranked(race, ["13.1", "13.2", "13.4"][: 2 + types], **its),
+        *ranked(throw, ["55", "50", "45", "44"], **its),
+        *ranked(points, ["6500", "6400", "6300"], **its, result_type="POINTS" if types else ""),
+    )
+    athletics = catalogue.sports["athletics"]
+    assert athletics.order_of(race) == "lower"
+    assert athletics.order_of(throw) == athletics.order_of(points) == "higher"
+    assert not todos
+
+
+def test_units_of_one_event_of_an_unknown_sport_may_rank_differently() -> None:
+    catalogue, _ = made(
+        *ranked("All-round run", ["7.1", "7.2", "7.3"], event="All-round"),
+        *ranked("All-round balance", ["9", "8", "7"], event="All-round"),
+        *ranked("All-round", ["50", "40", "30"], event="All-round"),
+    )
+    sport = catalogue.sports["log-rolling"]
+    assert sport.order_of("All-round run") == "lower"
+    assert sport.order_of("All-round balance") == sport.order_of("All-round") == "higher"
+
+
+def test_a_sport_under_several_names_is_one() -> None:
+    catalogue, _ = made(
+        *ranked("50 m final", ["26.1", "27"], sport="Natación"),
+        *ranked("100 m final", ["58", "59"], sport="Swimming"),
+        *ranked("200 m final", ["128", "129"], sport="NADO", sport_title="Natación"),
+        seen(sport="LOGS", sport_title="Log rolling"),
+        seen(sport="log  rolling"),
+        seen(sport="log-rolling"),
+    )
+    assert [*catalogue.sports] == ["log-rolling", "log-rolling-2", "swimming"]
+    for text in ("Natación", "Swimming", "NADO"):
+        assert catalogue.sport(text).name == "swimming"
+    assert catalogue.sport("LOGS") is catalogue.sport("Log rolling")
+    assert catalogue.sport("log-rolling") is not catalogue.sport("Log rolling")
+
+
 def test_a_known_sport_that_the_ranks_contradict_is_asked_about() -> None:
     marks = ["900", "800", "700"]
     catalogue, todos = made(
@@ -169,6 +224,24 @@ def test_without_results_there_is_no_catalogue() -> None:
 
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cf")), max_size=12)
+#: Names of which several become one without their punctuation, case and letters that are not Latin.
+ALIKE = st.sampled_from(
+    (
+        "Law",
+        "law!",
+        "LAW",
+        "l.a.w",
+        "x-law",
+        "law-2",
+        "law 2",
+        "法",
+        "学",
+        "LAW2",
+        "1e5",
+        "x-1e5",
+        "ATH",
+    )
+)
 UNITS = TEXTS | st.sampled_from(("BOXM60KG--------------FNL-000100--", "a*b[c]?", "entry/1"))
 
 
@@ -176,12 +249,12 @@ UNITS = TEXTS | st.sampled_from(("BOXM60KG--------------FNL-000100--", "a*b[c]?"
     st.lists(
         st.builds(
             Seen,
-            sport=TEXTS | st.sampled_from(("BOX", "swimming", "1")),
+            sport=TEXTS | ALIKE | st.sampled_from(("BOX", "swimming", "1")),
             unit=UNITS,
             competitor=st.sampled_from("abc"),
-            faculty=TEXTS | st.sampled_from(("GUA", "inf")),
-            sport_title=TEXTS,
-            faculty_title=TEXTS,
+            faculty=TEXTS | ALIKE | st.sampled_from(("GUA", "inf")),
+            sport_title=TEXTS | ALIKE,
+            faculty_title=TEXTS | ALIKE,
             event=TEXTS,
             phase=st.sampled_from((None, "final", "bronze", "semifinal", "round", "other")),
             rank=st.none() | st.integers(1, 3),
@@ -206,6 +279,7 @@ def test_whatever_files_say_the_catalogue_can_be_used_and_knows_their_names(
         )
         if usable:
             assert catalogue.faculty(" ".join(it.faculty.split())) in catalogue.faculties.values()
+            assert catalogue.sport(" ".join(it.sport.split())) in catalogue.sports.values()
 
 
 def test_the_known_sports_hold_the_packaged_ones_unchanged() -> None:
