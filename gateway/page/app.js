@@ -8,6 +8,8 @@ const MEDALS = ["gold", "silver", "bronze"];
 const SPLITS = ["winners", "losers", "ties", "did_not_start"];
 const OLD = 5; // seconds: snapshots are written every second
 const MANY = 20; // faculties; of more than these, only those with medals are shown at first
+const PLACES = 200; // of a unit that are shown at first
+const PAGE = 1000; // places that the gateway tells at a time
 const TURN = 12; // seconds for which the big screen shows one view
 
 const query = new URLSearchParams(location.search);
@@ -425,12 +427,46 @@ function unitView(sport, unit) {
     make("thead", {}, make("tr", {}, ...columns.map((it) =>
       make("th", { scope: "col", class: it }, make("span", {}, word(it)))))), body);
   const note = make("p", { class: "aside" }, word("loading"));
-  main.replaceChildren(make("section", { class: "first unit" }, title, where, note, table));
+  const count = make("p", { class: "aside count", tabindex: "-1", hidden: "" });
+  const more = make("button", { type: "button", class: "more", hidden: "" });
+  more.addEventListener("click", () => {
+    wanted = body.children.length + further;
+    pressed = true;
+    ask();
+  });
+  main.replaceChildren(
+    make("section", { class: "first unit" }, title, where, note, table, count, more));
   table.hidden = true;
   const path = [sport, unit].map(encodeURIComponent).join("/");
   let shown = null; // what was asked last: a view that was left must not answer
   let asking = false;
   let again = false;
+  let wanted = PLACES;
+  let further = 0; // places that come with the next press
+  let pressed = false; // and nothing has come of it yet
+
+  // The places that are wanted, of one ranking; null if it always changed in between.
+  async function read() {
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const first = await page(0);
+      const rows = [...first.rows];
+      let last = first;
+      while (last.digest === first.digest && last.next && rows.length < wanted) {
+        last = await page(last.next);
+        rows.push(...last.rows);
+      }
+      if (last.digest === first.digest) return { ...first, rows };
+    }
+    return null;
+  }
+
+  async function page(from) {
+    const limit = Math.min(PAGE, wanted - from);
+    const answer = await fetch(`v1/units/${path}?from=${from}&limit=${limit}`,
+      { cache: "no-store" });
+    if (!answer.ok) throw new Error(answer.status === 404 ? "noUnit" : "unitAway");
+    return answer.json();
+  }
 
   async function ask() {
     if (asking) {
@@ -440,12 +476,11 @@ function unitView(sport, unit) {
     asking = true;
     again = false;
     try {
-      const answer = await fetch(`v1/units/${path}`, { cache: "no-store" });
-      if (answer.status === 404) tell(word("noUnit"));
-      else if (!answer.ok) tell(word("unitAway"));
-      else fill(await answer.json());
-    } catch {
-      tell(word("unitAway"));
+      const told = await read();
+      if (told === null) again = true;
+      else fill(told);
+    } catch (error) {
+      tell(word(error.message === "noUnit" ? "noUnit" : "unitAway"));
     }
     // At most once a second, however fast results come.
     setTimeout(() => {
@@ -477,6 +512,20 @@ function unitView(sport, unit) {
     const before = new Map([...body.children].map((it) => [it.dataset.competitor, it.offsetTop]));
     body.replaceChildren(...told.rows.map(line));
     for (const node of body.children) moved(node, before.get(node.dataset.competitor));
+    countPlaces(told.rows.length, told.total ?? told.rows.length);
+  }
+
+  function countPlaces(shownNow, total) {
+    further = Math.min(shownNow, PAGE, total - shownNow);
+    say(count, word("places", { shown: number(shownNow), total: number(total) }));
+    say(more, word("showMore", { count: number(further) }));
+    count.hidden = total <= PLACES;
+    if (further <= 0 && document.activeElement === more) count.focus();
+    more.hidden = further <= 0;
+    if (pressed && shownNow >= Math.min(wanted, total)) {
+      pressed = false;
+      say(document.getElementById("announcement"), count.textContent);
+    }
   }
 
   function line(it) {
@@ -499,7 +548,10 @@ function unitView(sport, unit) {
         it.medal ? make("span", {}, word(it.medal)) : null));
   }
 
-  if (lastUnit.path === path) fill(lastUnit.told);
+  if (lastUnit.path === path) {
+    wanted = Math.max(PLACES, lastUnit.told.rows.length);
+    fill(lastUnit.told);
+  }
   const self = { title: unitTitle(unit), update: ask };
   return self;
 }

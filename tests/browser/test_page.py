@@ -10,9 +10,11 @@ from urllib.parse import quote
 
 import pytest
 
+from olympics.result import parse_result
 from tests.browser.games import SPORTS
 from tests.browser.screen import Chromium, Screen
 from tests.paris2024 import Medals, official_medals, paris_catalogue
+from tests.support.oracle import write_results
 from tests.support.stack import Stack
 
 # All in one process: they share the browser and the system.
@@ -181,6 +183,47 @@ def test_a_unit_without_results_is_shown_as_soon_as_it_has_some(
         post(paris, unit=unit, mark="30.00")
 
         screen.until("document.querySelectorAll('main tbody tr').length === 1")
+
+
+def test_a_large_unit_is_shown_further_and_further(chromium: Chromium, paris: Stack) -> None:
+    unit = a_unit()
+    swimmer = {"sport": "swimming", "unit": unit, "phase": "round", "faculty": "AFG"}
+    runs = [
+        {**swimmer, "competitor": {"id": f"s{place}"}, "mark": f"{20 + place / 10:.2f}"}
+        for place in range(1, 1501)
+    ]
+    catalogue = paris_catalogue()
+    write_results(paris.settings, [parse_result(it, catalogue) for it in runs])
+    paris.settled()
+
+    with chromium.opened(unit_url(paris, unit)) as screen:
+        shown = "document.querySelectorAll('main tbody tr').length"
+        screen.until(f"{shown} === 200")
+        assert screen.text(".count") == "200 of 1500 places"
+        assert screen.violations() == []
+
+        # With the keyboard, and who cannot see it is told.
+        screen.run("document.querySelector('.unit .more').focus()")
+        for more, told in ((200, 400), (400, 800)):
+            assert screen.text(".unit .more") == f"Show {more} more"
+            screen.press("Enter")
+            screen.until(f"{shown} === {told}")
+            assert screen.run("document.activeElement.className") == "more"
+            screen.until_text("#announcement", f"{told} of 1500 places")
+        screen.press("Enter")
+        screen.until(f"{shown} === 1500")
+        assert screen.run("document.querySelector('.unit .more').hidden")
+        assert screen.run("document.activeElement.textContent") == "1500 of 1500 places"
+        assert screen.run("new Set([...document.querySelectorAll('main tbody th')]"
+                          ".map((it) => it.textContent)).size") == 1500  # fmt: skip
+
+        # What is shown stays shown, in another language and when results come.
+        assert screen.run(f"(document.getElementById('language').click(), {shown})") == 1500
+        assert screen.text(".count") == "1500 de 1500 puestos"
+        last = {"id": "s1500"}
+        post(paris, unit=unit, competitor=last, phase="round", mark="19.00", version=2)
+        screen.until_text("main tbody tr", "s1500")
+        assert screen.run(shown) == 1500
 
 
 def test_provisional_results_are_marked_and_counted_apart(chromium: Chromium, paris: Stack) -> None:
