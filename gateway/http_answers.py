@@ -33,7 +33,10 @@ def answer_of(outcome: Outcome, status: int) -> Answer:
 
 
 def answer_to(refused: Refused, request_id: str) -> Answer:
-    """``{"error": words, "code", "retryable", "request_id"}``, and what is known of the records."""
+    """``{"error": words, "code", "retryable", "request_id"}``, and what else is known.
+
+    That is the ``field`` that is wrong, and what became of the records.
+    """
     reason = refused.reason
     body: dict[str, Any] = {
         "error": refused.message,
@@ -41,6 +44,8 @@ def answer_to(refused: Refused, request_id: str) -> Answer:
         "retryable": reason.retryable,
         "request_id": request_id,
     }
+    if refused.field is not None:
+        body["field"] = refused.field
     if refused.outcome is not None:
         body |= msgspec.structs.asdict(refused.outcome)
     headers = []

@@ -6,13 +6,14 @@ router with middlewares, and every answer, also to broken requests, is JSON of o
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 from urllib.parse import unquote
 
 from aiohttp.web import BaseRequest, RequestKey, Response, StreamResponse
 
 from contracts.pages import PageError, page_of
+from gateway.events import Events
 from gateway.http_answers import (
     JSON,
     SERVER,
@@ -60,6 +61,7 @@ class HttpApi:
         routes: Routes,
         openapi: bytes,
         standings: Standings,
+        events: Events,
         live: Live,
         catalogue: bytes,
         metrics: Metrics,
@@ -79,6 +81,8 @@ class HttpApi:
         self._openapi = openapi
         self._routes: dict[str, dict[str, Handler]] = {
             "/v1/standings": {"GET": self._get_standings},
+            "/v1/events": {"GET": _told_by(events.events)},
+            "/v1/medallists": {"GET": _told_by(events.medallists)},
             STREAM: {"GET": self._get_stream},
             "/v1/catalogue": {"GET": self._get_catalogue},
             "/healthz": {"GET": self._healthz},
@@ -218,7 +222,8 @@ class HttpApi:
         try:
             page = page_of(request.query)
         except PageError as error:
-            raise Refused(Reason.BAD_REQUEST, str(error)) from None
+            field = str(error).partition(":")[0]
+            raise Refused(Reason.BAD_REQUEST, str(error), field=field) from None
         body = await self._standings.unit(unquote(sport), unquote(unit), page)
         return Response(body=body, content_type=JSON)
 
@@ -239,6 +244,13 @@ def _readiness_of(intake: RecordIntake) -> Handler:
     async def answer(request: BaseRequest) -> Response:
         intake.check_ready()
         return json_answer({"status": "ready"})
+
+    return answer
+
+
+def _told_by(tell: Callable[[Iterable[tuple[str, str]]], Awaitable[bytes]]) -> Handler:
+    async def answer(request: BaseRequest) -> Response:
+        return Response(body=await tell(request.query.items()), content_type=JSON)
 
     return answer
 

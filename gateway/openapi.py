@@ -8,6 +8,8 @@ import msgspec
 
 from contracts.pages import LAST_PLACE, MOST_PLACES
 from contracts.snapshot import COUNTS
+from gateway import openapi_events
+from gateway.events import EVENTS_PARAMETERS, MEDALLISTS_PARAMETERS
 from gateway.outcome import LISTED
 from gateway.paths import OWN, RecordPath
 from gateway.settings import GatewaySettings
@@ -130,6 +132,22 @@ def _paths(settings: GatewaySettings, record_paths: Mapping[str, RecordPath]) ->
         },
         "/v1/catalogue": {
             "get": _get("getCatalogue", "The sports and faculties", "Catalogue", away=False)
+        },
+        "/v1/events": {
+            "get": _search(
+                "getEvents",
+                "Races, bouts and heats, finals first: who leads, and who has which medal",
+                "Events",
+                EVENTS_PARAMETERS,
+            )
+        },
+        "/v1/medallists": {
+            "get": _search(
+                "getMedallists",
+                "Who won the medals of the medal table, gold first",
+                "Medallists",
+                MEDALLISTS_PARAMETERS,
+            )
         },
         "/v1/units/{sport}/{unit}": {
             "get": _get("getUnit", "The ranking of one event unit, or a page of it", "Unit")
@@ -286,6 +304,14 @@ def _get(operation: str, summary: str, schema: str, *, away: bool = True) -> Sch
     return {"operationId": operation, "summary": summary, "responses": responses}
 
 
+def _search(operation: str, summary: str, schema: str, parameters: Sequence[str]) -> Schema:
+    found = _get(operation, summary, schema)
+    found["parameters"] = openapi_events.parameters(parameters)
+    found["responses"]["400"] = _answer("A parameter is wrong; the answer says which", "Error")
+    found["responses"]["429"] = _answer("Many ask for other things; try again", "Error", retry=True)
+    return found
+
+
 def _get_text(operation: str, summary: str, media: str) -> Schema:
     schema = {"type": "object"} if media == _JSON else {"type": "string"}
     answer = {"description": summary, "content": {media: {"schema": schema}}}
@@ -387,7 +413,9 @@ def _schemas() -> Schema:
         "code": text | {"description": "for programs: not_json, too_large, unavailable …"},
         "retryable": {"type": "boolean"},
         "request_id": text,
+        "field": text | {"description": "the parameter that is wrong, if it is one"},
     }
+    always = [name for name in error if name != "field"]
     row: Schema = {
         "rank": {"type": ["integer", "null"]},
         "competitor": text,
@@ -420,8 +448,8 @@ def _schemas() -> Schema:
         "Entry": _entry(),
         "Report": _report(),
         "Outcome": _object(outcome),
-        "Error": _object(error),
-        "PartialError": _object(error)
+        "Error": _object(error, always),
+        "PartialError": _object(error, always)
         | {"properties": error | outcome, "description": "the counts are there for NDJSON only"},
         "Status": _object({"status": {"enum": ["alive", "ready"]}}),
         "Standings": _object(
@@ -480,12 +508,16 @@ def _schemas() -> Schema:
                 },
             }
         ),
+        **openapi_events.schemas(_object),
         "Unit": _object(
             {
                 "sport": text,
                 "unit": text,
-                "title": text_or_null | {"description": "the catalogue's, if it has one"},
+                "title": text_or_null
+                | {"description": "the catalogue's; else what an ODF code says"},
                 "titles": titles,
+                "stage": text_or_null | {"description": "heat, semi-final …, of an ODF code"},
+                "stages": titles,
                 "phase": text_or_null,
                 "order": order,
                 "recognised": {

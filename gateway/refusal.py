@@ -44,7 +44,8 @@ class Refused(Exception):
 
     ``outcome`` is what is certain of a request that was taken in parts (NDJSON, client streams):
     the records that Kafka had acknowledged, and those that were rejected, before the refusal.
-    ``retry_after`` is after how many seconds a retry makes sense, if the reason is retryable.
+    ``field`` is the parameter that is wrong, if it is one. ``retry_after`` is after how many
+    seconds a retry makes sense, if the reason is retryable.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Refused(Exception):
         *,
         allow: str | None = None,
         outcome: Outcome | None = None,
+        field: str | None = None,
         retry_after: int = RETRY_AFTER,
     ) -> None:
         super().__init__(message)
@@ -61,4 +63,5 @@ class Refused(Exception):
         self.message = message
         self.allow = allow
         self.outcome = outcome
+        self.field = field
         self.retry_after = retry_after

@@ -9,6 +9,7 @@ from contracts.topics import TopicSpec
 from gateway.access import Access, check_seed
 from gateway.budget import Budget
 from gateway.catalogue import catalogue_document
+from gateway.events import Events
 from gateway.grpc_server import GrpcServer
 from gateway.http_api import HttpApi
 from gateway.http_records import RecordRequests, Route, kinds_of
@@ -61,6 +62,7 @@ class Gateway:
         )
         self.intake = Intake(catalogue, settings, self._writer, self.metrics)
         self._standings = Standings(settings, catalogue)
+        self._events = Events(settings, catalogue, self._standings)
         budget = Budget(settings.max_in_flight, self.metrics, largest=settings.max_body)
         rate = Rate(settings)
         records = RecordRequests(settings, self.intake, budget, self._access, rate)
@@ -86,6 +88,7 @@ class Gateway:
             routes,
             openapi_document(settings, paths),
             self._standings,
+            self._events,
             self._live,
             catalogue_document(catalogue),
             self.metrics,
@@ -154,6 +157,7 @@ class Gateway:
         if self._report_log is not None:
             await self._report_log.close()
         await self._live.close()
+        await self._events.close()
         await self._standings.close()
         _log.info("stopped")
 

@@ -99,6 +99,14 @@ class Standings:
             asking.add_done_callback(lambda _: self._asking.pop((sport, unit, page), None))
         return await asyncio.shield(asking)
 
+    async def owners(self) -> dict[int, str]:
+        """Return the private address of the worker that owns each partition, as far as is known.
+
+        :raises Refused: unavailable, when Redis is away.
+        """
+        await self._refresh()
+        return {} if self._snapshot is None else dict(self._snapshot.owners)
+
     async def close(self) -> None:
         tasks = [*self._asking.values(), *([] if self._reading is None else [self._reading])]
         if tasks:

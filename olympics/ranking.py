@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
 from olympics.catalogue import Sport
-from olympics.latest import WITHDRAWN, Latest
+from olympics.latest import UNOFFICIAL, WITHDRAWN, Latest
 from olympics.unit import (
     BRONZE,
     COUNTED_ON,
@@ -23,12 +23,17 @@ from olympics.unit import (
     UnitRules,
     precedes,
 )
-from olympics.words import Phase
+from olympics.words import Medal, Phase
 
 #: How many results a step of the work is about: it takes less than a millisecond.
 SLICE: Final = 500
 
-_MEDAL_NAMES = {GOLD: "gold", SILVER: "silver", BRONZE: "bronze", NO_MEDAL: None}
+_MEDAL_NAMES: Final[dict[int, Medal | None]] = {
+    GOLD: "gold",
+    SILVER: "silver",
+    BRONZE: "bronze",
+    NO_MEDAL: None,
+}
 _SPLIT_NAMES = {WINNERS: "winner", LOSERS: "loser", TIES: "tie", DID_NOT_START: "did_not_start"}
 #: where those without a rank stand
 _BEHIND_ALL: Final = 2**64 - 1
@@ -47,7 +52,7 @@ class UnitPlace(NamedTuple):
     competitor: str
     latest: Latest
     split: str | None
-    medal: str | None
+    medal: Medal | None
 
 
 class Ranking:
@@ -137,6 +142,7 @@ def rank(
     other_marks: list[int] = []
     counted = 0
     holder: Latest | None = None  # the counted result that decides the phase
+    provisional: Latest | None = None  # the one that does while none counts
     best: int | None = None  # of the officials' ranks
     for some in results:
         for result in some:
@@ -152,10 +158,15 @@ def rank(
                 own = rules.own_rank(result)
                 if own is not None and (best is None or own < best):
                     best = own
+            elif result.status == UNOFFICIAL and (
+                provisional is None or precedes(result, provisional)
+            ):
+                provisional = result
             if result.mark is not None and result.irm is None:
                 marks.append(rules.key(result))
         yield
-    phase = rules.fixed_phase or (holder.phase if holder is not None else "round")
+    deciding = holder or provisional
+    phase = rules.fixed_phase or (deciding.phase if deciding is not None else "round")
     counted_marks = yield from _in_order(counted_marks, step)
     all_marks = counted_marks
     if other_marks:

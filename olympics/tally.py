@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 from olympics.catalogue import Catalogue, Sport
 from olympics.counts import Counts
@@ -28,6 +28,9 @@ try:
     from olympics.whole import WholeUnits
 except ImportError:  # nobody could compile it here
     WholeUnits = None  # type: ignore[assignment, misc]
+
+#: So many keys are noted for who asks what has changed: a few megabytes.
+_NOTED: Final = 100_000
 
 #: whether there is compiled code for what most units need
 COMPILED = WholeUnits is not None
@@ -55,6 +58,9 @@ class Tally:
         }
         self._counter = _counter(catalogue, self._rows) if compiled else None
         self._dirty: list[Unit] = []
+        #: keys of units that were put since the last call of ``changed``, some of them twice; None:
+        #: nobody has asked yet, or they were too many
+        self._noted: list[bytes] | None = None
         #: identities with any result, of any status
         self.results = 0
         #: identities whose surviving result is unofficial
@@ -74,6 +80,10 @@ class Tally:
 
         Returns the highest offset, or -1.
         """
+        if self._noted is not None:
+            self._noted += units
+            if len(self._noted) > _NOTED:
+                self._noted = None
         highest = -1
         if self._counter is not None:
             units, more, highest = self._counter.put(units, self._units, self._whole, changes)
@@ -125,6 +135,14 @@ class Tally:
         else:
             results = decode_in_slices(self._whole[key], step)
         return rank(self._names[name], unit.decode(), results, step)
+
+    def changed(self) -> list[bytes]:
+        """Return the keys of all units that were put since the last call, and maybe others too.
+
+        Before the first call nothing is noted, so that it costs nothing if nobody ever asks.
+        """
+        noted, self._noted = self._noted, []
+        return [*self._whole, *self._units] if noted is None else noted
 
     def _put_whole(self, key: bytes, news: dict[bytes, Latest]) -> dict[bytes, Latest]:
         """Join *news* into a unit that is counted as a whole; return what has changed.

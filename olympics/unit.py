@@ -394,7 +394,7 @@ def earned(
 
 
 def precedes(result: Latest, other: Latest) -> bool:
-    """Return whether *result* decides about the unit before *other*; both are official."""
+    """Return whether *result* decides about the unit before *other*; both have the same status."""
     if result.version != other.version:
         return result.version > other.version
     if result.digest != other.digest:

@@ -9,6 +9,7 @@ from olympics.catalogue import Sport
 from olympics.latest import STATUS_NAMES
 from olympics.mark import format_mark, shown_mark
 from olympics.ranking import Ranking, Steps, UnitPlace
+from olympics.spelling import title_of
 from streams.standings import Standings
 
 #: How long steps may follow one another before others have their turn, seconds.
@@ -128,7 +129,7 @@ def told(ranked: Ranked, sport: Sport, unit: str, page: Page) -> Steps[dict[str,
     """Return a page of a ranking as gateways tell it."""
     ranking, offset = ranked
     times = sport.times_of(unit)
-    titled = sport.titled_by(unit)
+    title = title_of(sport, unit)
     end = min(page.begin + page.limit, len(ranking))
     rows: list[dict[str, Any]] = []
     for begin in range(page.begin, end, _PLACES):
@@ -138,8 +139,10 @@ def told(ranked: Ranked, sport: Sport, unit: str, page: Page) -> Steps[dict[str,
     return {
         "sport": sport.name,
         "unit": unit,
-        "title": titled and titled.title,
-        "titles": dict(titled.titles) if titled else {},
+        "title": title.title,
+        "titles": dict(title.titles),
+        "stage": title.stage,
+        "stages": dict(title.stages),
         "phase": ranking.phase,
         "order": sport.order_of(unit),
         "recognised": sport.recognises(unit),

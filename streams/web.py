@@ -1,20 +1,25 @@
-"""The private HTTP server of a worker: health, metrics, and the standings of one unit."""
+"""The private HTTP server of a worker: health, metrics, one unit, events and medallists."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from aiohttp import web
 from mode import Service
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from contracts.events import EVENTS_PATH, MEDALLISTS_PATH, EventsQuestion, MedallistsQuestion
 from contracts.pages import PageError, page_of
 from contracts.partitioning import partition_of
 from olympics.result import key_of
 from streams import metrics
+from streams.events import Events
 from streams.units import Rankings, in_turns, told
 
 if TYPE_CHECKING:
     from streams.worker import Worker
+
+_Question = TypeVar("_Question")
 
 
 class PrivateWeb(Service):
@@ -38,6 +43,9 @@ class PrivateWeb(Service):
         app.router.add_get("/readyz", self._ready)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/units/{sport}/{unit:.+}", self._unit)
+        events = Events(self.worker.catalogue, self.worker.table.owned)
+        app.router.add_post(EVENTS_PATH, _answering(EventsQuestion, events.events))
+        app.router.add_post(MEDALLISTS_PATH, _answering(MedallistsQuestion, events.medallists))
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         settings = self.worker.settings
@@ -108,3 +116,19 @@ class PrivateWeb(Service):
             return web.json_response({"error": "no such unit"}, status=404)
         body = await in_turns(told(ranked, worker.catalogue.sports[sport], name, page))
         return web.Response(body=msgspec.json.encode(body), content_type="application/json")
+
+
+def _answering(
+    kind: type[_Question], answer: Callable[[_Question], Awaitable[object]]
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    read = msgspec.json.Decoder(kind).decode
+
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            question = read(await request.read())
+        except msgspec.MsgspecError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        body = msgspec.json.encode(await answer(question))
+        return web.Response(body=body, content_type="application/json")
+
+    return handle

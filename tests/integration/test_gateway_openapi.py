@@ -21,7 +21,12 @@ from tests.integration.gateway_support import (
     running,
     settings_for,
 )
-from tests.integration.test_gateway_reading import UNIT, a_worker, write_snapshot
+from tests.integration.test_gateway_reading import (
+    UNIT,
+    a_worker,
+    as_many_questions_as_may,
+    write_snapshot,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -34,11 +39,17 @@ class Gateways:
     and one that asks for a token."""
 
     def __init__(
-        self, good: RunningGateway, lonely: RunningGateway, guarded: RunningGateway
+        self,
+        good: RunningGateway,
+        lonely: RunningGateway,
+        guarded: RunningGateway,
+        asked: list[str],
     ) -> None:
         self.good = good
         self.lonely = lonely
         self.guarded = guarded
+        #: what the worker behind the good one was asked
+        self.asked = asked
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +61,7 @@ def gateways(kafka: str, redis_url: str) -> Iterator[Gateways]:
         max_in_flight=2**20,
         body_timeout=0.3,
         weather_writers="kafka",
+        worker_timeout=60,
         paths=FURTHER,
     )
     nowhere = ("127.0.0.1:1", "redis://127.0.0.1:1/0")
@@ -57,13 +69,13 @@ def gateways(kafka: str, redis_url: str) -> Iterator[Gateways]:
     tokens = line_of("a", digest_of("right"))
     guarded = settings_for(*nowhere, tokens=tokens, weather_writers="kafka", paths=FURTHER)
     with (
-        a_worker() as (address, _asked),
+        a_worker() as (address, asked),
         running(good) as good_gateway,
         running(lonely, topics=False) as lonely_gateway,
         running(guarded, topics=False) as guarded_gateway,
     ):
         write_snapshot(good, dict.fromkeys(range(good.partitions), address))
-        yield Gateways(good_gateway, lonely_gateway, guarded_gateway)
+        yield Gateways(good_gateway, lonely_gateway, guarded_gateway, asked)
 
 
 def _stalled(gateway: RunningGateway, path: str) -> Answer:
@@ -108,6 +120,11 @@ def _get_lonely(path: str) -> Callable[[Gateways], Answer]:
     return lambda all_: all_.lonely.send("GET", path)
 
 
+def _crowded(all_: Gateways, path: str) -> Answer:
+    with as_many_questions_as_may(all_.good, all_.asked):
+        return all_.good.send("GET", path)
+
+
 REQUESTS: dict[tuple[str, str], dict[str, Callable[[Gateways], Answer]]] = {
     **{(path, "post"): _record_requests(path) for path in RECORD_PATHS},
     ("/v1/standings", "get"): {
@@ -119,6 +136,18 @@ REQUESTS: dict[tuple[str, str], dict[str, Callable[[Gateways], Answer]]] = {
         "429": _get_lonely("/v1/stream"),
     },
     ("/v1/catalogue", "get"): {"200": _get("/v1/catalogue")},
+    ("/v1/events", "get"): {
+        "200": _get("/v1/events?sport=swimming"),
+        "400": _get("/v1/events?limit=x"),
+        "429": lambda all_: _crowded(all_, "/v1/events"),
+        "503": _get_lonely("/v1/events"),
+    },
+    ("/v1/medallists", "get"): {
+        "200": _get("/v1/medallists"),
+        "400": _get("/v1/medallists?faculty=nowhere"),
+        "429": lambda all_: _crowded(all_, "/v1/medallists"),
+        "503": _get_lonely("/v1/medallists"),
+    },
     ("/v1/units/{sport}/{unit}", "get"): {
         "200": _get(f"/v1/units/swimming/{UNIT['unit']}".replace(" ", "%20")),
         "400": _get("/v1/units/swimming/any?limit=0"),

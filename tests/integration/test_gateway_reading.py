@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +19,7 @@ from contracts.snapshot import COUNTS, Keys
 from gateway.settings import GatewaySettings
 from olympics.result import key_of
 from tests.integration.gateway_support import RunningGateway, running, settings_for
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -26,6 +28,8 @@ UNIT: dict[str, Any] = {
     "unit": "50/100 m",
     "title": None,
     "titles": {},
+    "stage": None,
+    "stages": {},
     "phase": "final",
     "order": "lower",
     "recognised": True,
@@ -36,6 +40,32 @@ UNIT: dict[str, Any] = {
     "next": None,
     "rows": [],
 }
+
+_RACE: dict[str, Any] = {
+    "sport": "swimming",
+    "unit": "50/100 m",
+    "event": None,
+    "title": None,
+    "titles": {},
+    "stage": None,
+    "stages": {},
+    "phase": "final",
+}
+_WINNER: dict[str, Any] = {
+    "rank": 1,
+    "competitor": "7",
+    "name": "Ana",
+    "faculty": "engineering",
+    "mark": "59.050",
+    "mark_text": "59.05",
+    "outcome": None,
+    "irm": None,
+    "medal": "gold",
+}
+_EVENT = {**_RACE, "state": "official", "results": 1, "leaders": [_WINNER]}
+#: so many different ones a gateway asks at once
+_QUESTIONS = 32
+_GOLD = {"sport": "swimming", "faculty": "engineering", "gold": 1, "silver": 0, "bronze": 0}
 
 
 def _counts(**fields: int) -> dict[str, int]:
@@ -78,7 +108,10 @@ def write_snapshot(settings: GatewaySettings, owners: dict[int, str] | None = No
 
 @contextmanager
 def a_worker() -> Iterator[tuple[str, list[str]]]:
-    """Run a worker's private HTTP that knows one unit; yield its address and what was asked."""
+    """Run a worker's private HTTP that knows one unit; yield its address and what was asked.
+
+    Questions for events that have the word "slow" wait until "go on" is put into what was asked.
+    """
     asked: list[str] = []
     started = threading.Event()
     over = asyncio.Event()
@@ -93,11 +126,27 @@ def a_worker() -> Iterator[tuple[str, list[str]]]:
             return web.json_response({"error": "no such unit"}, status=404)
         return web.json_response(UNIT)
 
+    async def events(request: web.Request) -> web.Response:
+        question = await request.json()
+        if question.get("text") == "slow":
+            asked.append("slow")
+            while "go on" not in asked:  # noqa: ASYNC110 - another thread says so
+                await asyncio.sleep(0.01)
+        offsets = [{"partition": it, "offset": 7, "revision": 1} for it in question["partitions"]]
+        answer: dict[str, Any] = {"offsets": offsets, "total": 1, "entries": 2, "events": [_EVENT]}
+        if request.path == "/medallists":
+            medallists = [{**_RACE, **_WINNER}]
+            answer = {"offsets": offsets, "medals": [_GOLD], "entries": [_GOLD]}
+            answer["medallists"] = medallists
+        return web.json_response(answer)
+
     async def serve() -> None:
         nonlocal address, loop
         loop = asyncio.get_running_loop()
         application = web.Application()
         application.router.add_get("/units/{sport}/{unit:.+}", unit)
+        application.router.add_post("/events", events)
+        application.router.add_post("/medallists", events)
         runner = web.AppRunner(application, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -232,6 +281,45 @@ def test_a_unit_whose_worker_cannot_tell_is_unavailable(
 
         assert (answer.status, answer.json["code"]) == (503, "unavailable")
         assert answer.json["retryable"] is True
+
+
+@contextmanager
+def as_many_questions_as_may(gateway: RunningGateway, asked: list[str]) -> Iterator[list[int]]:
+    """Keep the gateway at its limit; when that is over, yield the statuses of the answers."""
+    statuses: list[int] = []
+    asked.clear()
+    with ThreadPoolExecutor(_QUESTIONS) as threads:
+        paths = [f"/v1/events?text=slow&limit={it + 1}" for it in range(_QUESTIONS)]
+        answers = [threads.submit(gateway.send, "GET", path) for path in paths]
+        try:
+            wait_until(
+                lambda: asked.count("slow") == _QUESTIONS,
+                timeout=30,
+                what=lambda: f"the worker is asked: {asked}",
+            )
+            yield statuses
+        finally:
+            asked.append("go on")
+        statuses += [it.result().status for it in answers]
+
+
+def test_as_many_different_questions_as_may_are_asked_at_once(kafka: str, redis_url: str) -> None:
+    settings = settings_for(kafka, redis_url, standings_max_age=0, worker_timeout=60)
+    with a_worker() as (address, asked), running(settings, topics=False) as gateway:
+        write_snapshot(settings, dict.fromkeys(range(settings.partitions), address))
+
+        with (
+            ThreadPoolExecutor(1) as threads,
+            as_many_questions_as_may(gateway, asked) as statuses,
+        ):
+            # Who asks what is being asked already is no further question.
+            same = threads.submit(gateway.send, "GET", "/v1/events?limit=1&text=slow")
+            refused = gateway.send("GET", "/v1/medallists")
+
+        assert (refused.status, refused.json["code"]) == (429, "too_busy")
+        assert refused.headers["Retry-After"] == "1"
+        assert statuses == [200] * _QUESTIONS
+        assert same.result().status == 200
 
 
 def test_the_page_reads_the_standings(gateway: RunningGateway) -> None:

@@ -1,0 +1,223 @@
+"""What the gateway asks workers about events and medallists, and what they answer."""
+
+import base64
+from typing import Annotated, Final
+
+import msgspec
+
+from olympics.catalogue import Sport
+from olympics.events import MEDALS, Event, EventOrder, Natural, State, natural, order_of
+from olympics.mark import format_mark, shown_mark
+from olympics.ranking import UnitPlace
+from olympics.spelling import title_of
+from olympics.words import Medal, Outcome, Phase
+
+#: Paths of a worker's private server, which take a question as JSON.
+EVENTS_PATH: Final = "/events"
+MEDALLISTS_PATH: Final = "/medallists"
+
+#: So many leaders of an event are told.
+LEADERS: Final = 12
+
+#: (medal, sport, unit, competitor), each as it is ordered
+MedalOrder = tuple[int, str, Natural, str]
+
+
+class EventsQuestion(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which events of which partitions; ``after``: those behind this place in the order."""
+
+    partitions: tuple[int, ...]
+    limit: Annotated[int, msgspec.Meta(ge=1)]
+    sport: str | None = None
+    phase: Phase | None = None
+    state: State | None = None
+    text: str = ""
+    after: tuple[Phase, str, str] | None = None
+
+    def follows(self) -> EventOrder | None:
+        """Return the place after which to begin."""
+        if self.after is None:
+            return None
+        phase, sport, unit = self.after
+        return order_of(sport, unit, phase)
+
+
+class MedallistsQuestion(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whose medals of which partitions; ``after``: those behind this place in the order."""
+
+    partitions: tuple[int, ...]
+    limit: Annotated[int, msgspec.Meta(ge=1)]
+    sport: str | None = None
+    faculty: str | None = None
+    after: tuple[Medal, str, str, str] | None = None
+
+    def follows(self) -> MedalOrder | None:
+        """Return the place after which to begin."""
+        return None if self.after is None else medal_order(*self.after)
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """Who leads an event, or has a medal of it."""
+
+    rank: int | None
+    competitor: str
+    name: str | None
+    faculty: str
+    mark: str | None
+    mark_text: str | None
+    outcome: Outcome | None
+    irm: str | None
+    medal: Medal | None
+
+
+class ShownEvent(msgspec.Struct, frozen=True):
+    """An event as everybody may read it; the first six fields are those of a medallist too."""
+
+    sport: str
+    unit: str
+    event: str | None
+    title: str | None
+    titles: dict[str, str]
+    stage: str | None
+    stages: dict[str, str]
+    phase: Phase
+    state: State
+    results: int
+    leaders: list[Placed]
+
+    def place(self) -> tuple[Phase, str, str]:
+        """Return what ``after`` is told to begin behind it."""
+        return self.phase, self.sport, self.unit
+
+
+class Medallist(Placed, frozen=True, kw_only=True):
+    """A medal as everybody may read it: of which event, and whose it is."""
+
+    sport: str
+    unit: str
+    event: str | None
+    title: str | None
+    titles: dict[str, str]
+    stage: str | None
+    stages: dict[str, str]
+    phase: Phase
+
+    def place(self) -> tuple[Medal, str, str, str]:
+        """Return what ``after`` is told to begin behind it."""
+        assert self.medal is not None
+        return self.medal, self.sport, self.unit, self.competitor
+
+
+class Medals(msgspec.Struct, frozen=True):
+    """So many medals of a sport and a faculty."""
+
+    sport: str
+    faculty: str
+    gold: int
+    silver: int
+    bronze: int
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A partition that an answer tells about: all results before the offset."""
+
+    partition: int
+    offset: int
+    revision: int
+
+
+class EventsAnswer(msgspec.Struct, frozen=True):
+    """The first events that were asked for, in order.
+
+    ``offsets``: of the partitions that could be told about. ``total``: how many events there are,
+    wherever the question began; ``entries``: how many entries of the course beside them, of the
+    sport in question.
+    """
+
+    offsets: list[Told]
+    total: int
+    entries: int
+    events: list[ShownEvent]
+
+
+class MedallistsAnswer(msgspec.Struct, frozen=True):
+    """The first medallists that were asked for, in order.
+
+    ``medals``: those of all that were asked for, by sport and faculty, wherever the question
+    began. ``entries``: those that entries of the course won, which are not listed. Together they
+    are the medal table.
+    """
+
+    offsets: list[Told]
+    medals: list[Medals]
+    entries: list[Medals]
+    medallists: list[Medallist]
+
+
+def medal_order(medal: Medal, sport: str, unit: str, competitor: str) -> MedalOrder:
+    """Return where a medal stands in a list."""
+    return MEDALS.index(medal), sport, natural(unit), competitor
+
+
+def shown_event(event: Event, sport: Sport) -> ShownEvent:
+    """Return *event* as it is answered."""
+    title = title_of(sport, event.unit)
+    return ShownEvent(
+        event.sport,
+        event.unit,
+        title.event,
+        title.title,
+        dict(title.titles),
+        title.stage,
+        dict(title.stages),
+        event.phase,
+        event.state,
+        event.results,
+        [_placed(it, sport, event.unit) for it in event.leaders[:LEADERS]],
+    )
+
+
+def shown_medallist(event: Event, place: UnitPlace, sport: Sport) -> Medallist:
+    """Return the medal that *place* has in *event* as it is answered."""
+    title = title_of(sport, event.unit)
+    return Medallist(
+        *msgspec.structs.astuple(_placed(place, sport, event.unit)),
+        sport=event.sport,
+        unit=event.unit,
+        event=title.event,
+        title=title.title,
+        titles=dict(title.titles),
+        stage=title.stage,
+        stages=dict(title.stages),
+        phase=event.phase,
+    )
+
+
+def _placed(place: UnitPlace, sport: Sport, unit: str) -> Placed:
+    latest = place.latest
+    mark = latest.exact_mark()
+    return Placed(
+        place.rank,
+        place.competitor,
+        latest.name,
+        latest.faculty,
+        None if mark is None else format_mark(mark),
+        None if mark is None else shown_mark(mark, time=sport.times_of(unit)),
+        latest.outcome,
+        latest.irm,
+        place.medal,
+    )
+
+
+def cursor_of(place: tuple[str, ...]) -> str:
+    """Return a place in a list as text that an address can carry."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def place_of(cursor: str) -> object:
+    """Return what :func:`cursor_of` was given, to be checked; raises ValueError if it is none."""
+    try:
+        data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        return msgspec.json.decode(data)
+    except ValueError as error:  # so are the errors of base64 and of msgspec
+        raise ValueError("the cursor of an earlier answer") from error
