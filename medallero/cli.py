@@ -30,6 +30,8 @@ _COMMANDS: Final[dict[str, str]] = {
     "correct": "Replace a competitor's result by a higher version.",
     "withdraw": "Withdraw a competitor's result.",
     "history": "List every version of a unit's results.",
+    "backup": "Write the results topic, and what belongs to it, into a file.",
+    "restore": "Put a back-up's records onto a new results topic.",
     "audit": "Recount the raw topic and compare every number with Redis.",
     "doctor": "Check what is reachable and configured, and say what to do.",
 }

@@ -36,6 +36,7 @@ class RawRecord(NamedTuple):
     timestamp: int
     key: bytes | None
     value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 class Bounds(NamedTuple):
@@ -111,7 +112,9 @@ class RawTopic:
                 # A reset that was under way when the seek came may have won.
                 begin = since.get(place.partition, 0)
                 yield [
-                    RawRecord(place.partition, it.offset, it.timestamp, it.key, it.value)
+                    RawRecord(
+                        place.partition, it.offset, it.timestamp, it.key, it.value, it.headers
+                    )
                     for it in records
                     if begin <= it.offset < end
                 ]

@@ -290,18 +290,21 @@ class Catalogue:
 
 def load_catalogue(path: Path | None = None) -> Catalogue:
     """Read and check a catalogue; without a path the packaged one. Raises CatalogueError."""
+    return make_catalogue(catalogue_text(path), file=str(path or "catalogue.toml"))
+
+
+def catalogue_text(path: Path | None = None) -> str:
+    """Return the text of a catalogue; without a path the packaged one. Raises CatalogueError."""
     if path is None:
-        text = resources.files("olympics").joinpath("catalogue.toml").read_text("utf-8")
-        return make_catalogue(text, file="catalogue.toml")
+        return resources.files("olympics").joinpath("catalogue.toml").read_text("utf-8")
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except OSError as error:
         raise CatalogueError(
             str(path), "", f"expected a readable file ({error.strerror})"
         ) from error
     except UnicodeDecodeError as error:
         raise CatalogueError(str(path), "", f"expected UTF-8 ({error})") from error
-    return make_catalogue(text, file=str(path))
 
 
 def make_catalogue(text: str, *, file: str = "catalogue") -> Catalogue:
