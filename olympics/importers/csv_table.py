@@ -14,10 +14,13 @@ from typing import Final
 from olympics.importers.headings import (
     FACULTY_FIELDS,
     FIELDS_WITHOUT_USE,
+    IDENTITY_FIELDS,
     MARK_FIELDS,
     field_of,
     missing,
 )
+from olympics.importers.irms import read_irm
+from olympics.importers.outcomes import is_letter, outcome_word
 from olympics.importers.table import Remark, Row, TableError
 from olympics.text import shown
 
@@ -50,12 +53,13 @@ class CsvTable:
         self.remarks: list[Remark] = []
         #: columns of the same use as others, which is none
         self._spare: set[str] = set()
-        counts, first_lines = self._count_cells()
+        counts, first_lines, outcomes = self._count_cells()
         #: field of each column; None for those that are not read
-        self._fields = self._assign(counts)
+        self._fields = self._assign(counts, outcomes)
         self.headings = {
             field: self._names[at] for at, field in enumerate(self._fields) if field is not None
         }
+        self._team = self._team_field()
         self._tell_unknown(counts, first_lines)
         lacking = missing(tuple(self.headings))
         if lacking:
@@ -81,6 +85,8 @@ class CsvTable:
                 for field, cell in zip(self._fields, cells, strict=False)
                 if field is not None and cell
             }
+            if self._team and self._team in by_field:
+                by_field["competitor"] = by_field[self._team]
             yield Row(line, by_field, text, size)
 
     def _raw_rows(self) -> Iterator[tuple[int, list[str], str, int]]:
@@ -98,23 +104,60 @@ class CsvTable:
         except csv.Error as error:
             raise TableError(f"expected CSV ({error})", taken.line) from None
 
-    def _count_cells(self) -> tuple[list[int], list[int]]:
-        """Return for each column the number of its cells with text, and the line of the first."""
+    def _team_field(self) -> str:
+        """Return the field of the team that is the competitor, where there is no column for it."""
+        if not self.headings.keys().isdisjoint(IDENTITY_FIELDS):
+            return ""
+        team = next((it for it in ("club", *FACULTY_FIELDS) if it in self.headings), "")
+        if team:
+            heading = self.headings["competitor"] = self.headings[team]
+            self.remarks.append(
+                Remark(
+                    "team as competitor",
+                    0,
+                    heading,
+                    "",
+                    "is the competitor, since there is no column for one",
+                    ""
+                    if team == "club"
+                    else "add a column for the competitor, unless all are teams",
+                    grave=team != "club",
+                )
+            )
+        return team
+
+    def _count_cells(self) -> tuple[list[int], list[int], list[bool]]:
+        """Return for each column the number of its cells with text, and the line of the first.
+
+        And whether it says who won and lost, and nothing else.
+        """
         counts = [0] * len(self._names)
         first_lines = [0] * len(self._names)
+        outcomes = [True] * len(self._names)
+        said = [False] * len(self._names)
         for line, cells, _, _ in self._raw_rows():
             for at, cell in enumerate(cells[: len(counts)]):
                 if cell:
                     counts[at] += 1
                     first_lines[at] = first_lines[at] or line
-        return counts, first_lines
+                    if outcomes[at]:
+                        is_outcome = is_letter(cell) or outcome_word(cell) is not None
+                        said[at] = said[at] or is_outcome
+                        outcomes[at] = is_outcome or bool(read_irm(cell))
+        return counts, first_lines, [all(it) for it in zip(outcomes, said, strict=True)]
 
-    def _assign(self, counts: Sequence[int]) -> list[str | None]:
+    def _assign(self, counts: Sequence[int], outcomes: Sequence[bool]) -> list[str | None]:
         """Return the field of each column. Raises TableError where two mean the same."""
         fields: list[str | None] = []
         for name in self._names:
             field = self._chosen.get(name, field_of(name) if name else None)
             fields.append(None if field == LEFT_OUT else field)
+        if "outcome" not in fields and sum(it in MARK_FIELDS for it in fields) > 1:
+            # "Resultado: ganó" beside "Puntos: 10".
+            fields = [
+                "outcome" if says and field == "mark" else field
+                for field, says in zip(fields, outcomes, strict=True)
+            ]
         taken: dict[str, int] = {}
         for at, field in enumerate(fields):
             if field is None:
@@ -178,7 +221,7 @@ class CsvTable:
                     )
         unused = sorted(
             {name for at, name in enumerate(self._names) if counts[at]}
-            & ({self.headings[it] for it in self._unused(known)} | self._spare)
+            & ({self.headings[it] for it in self._unused(known) - {self._team}} | self._spare)
         )
         if unused:
             self.remarks.append(
@@ -199,7 +242,7 @@ class CsvTable:
         there = frozenset(fields)
         unused = set(FIELDS_WITHOUT_USE)
         for first, others in (
-            ("unit", ("gender", "category", "heat")),
+            ("unit", ("gender", "category", "weight", "heat", "group", "bout")),
             ("stage", ("event_stage",)),
             ("competitor_id", ("id", "bib")),
             ("id", ("bib",)),

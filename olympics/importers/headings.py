@@ -21,23 +21,29 @@ HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
         *("sport", "sport name", "discipline", "discipline name", "discipline title"),
         *("deporte", "disciplina"),
     ),
-    "unit": ("unit", "unit code", "stage code", "bout", "unidad", "combate", "partido"),
+    "unit": ("unit", "unit code", "stage code", "unidad"),
+    "bout": (
+        *("bout", "match", "game", "combate", "partido", "encuentro", "juego", "bout number"),
+        *("match number", "número de partido", "número de combate", "no partido", "no combate"),
+    ),
     "event_code": ("event code", "código de prueba"),
     "event": (
         *("event", "event name", "event title", "prueba", "nombre de la prueba", "evento"),
-        *("competencia", "modalidad"),
+        *("competencia", "modalidad", "especialidad", "apparatus", "aparato", "weapon", "arma"),
     ),
     "stage": ("stage", "phase", "round", "fase", "etapa", "ronda", "instancia"),
     "event_stage": ("event stage",),
     "heat": (
         *("heat", "heat number", "heat no", "heat id", "serie", "número de serie", "manga"),
-        *("tanda",),
+        *("tanda", "batería"),
     ),
+    "group": ("group", "pool", "grupo", "zona"),
     "competitor_id": (
         *("competitor id", "competitor code", "participant code", "participant id"),
         *("athlete id", "athlete code", "student id", "id competidor", "id atleta"),
         *("id participante", "código de atleta", "código atleta", "carné", "carnet", "matrícula"),
-        *("número de carné", "no carné"),
+        *("número de carné", "no carné", "legajo", "código estudiantil", "código de estudiante"),
+        *("código universitario", "número de control", "no control", "boleta", "expediente"),
     ),
     "id": ("id",),
     "bib": ("bib", "bib number", "start number", "dorsal", "número de dorsal"),
@@ -45,12 +51,21 @@ HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
         *("competitor", "participant", "athlete", "player", "swimmer", "runner", "student"),
         *("competidor", "competidora", "participante", "atleta", "deportista", "jugador"),
         *("jugadora", "nadador", "nadadora", "corredor", "corredora", "estudiante", "alumno"),
+        *("alumna", "concursante", "ajedrecista", "arquero", "arquera", "boxeador", "boxeadora"),
+        *("ciclista", "clavadista", "esgrimista", "gimnasta", "judoka", "karateca", "luchador"),
+        *("luchadora", "pareja", "dupla", "patinador", "patinadora", "pesista", "pugilista"),
+        *("remero", "remera", "tenista", "tirador", "tiradora", "triatleta", "tripulación"),
+        *("archer", "boxer", "crew", "cyclist", "diver", "fencer", "gymnast", "lifter", "pair"),
+        *("rider", "rower", "shooter", "wrestler"),
     ),
     "name": (
         *("name", "competitor name", "participant name", "athlete name", "full name"),
         *("athlete full name", "first name", "given name", "nombre", "nombres"),
         *("nombre completo", "nombre y apellido", "nombre y apellidos", "nombre del atleta"),
         *("nombre atleta", "nombre competidor", "nombre del competidor", "apellidos y nombres"),
+        *("apellido y nombre", "apellidos y nombre", "apellido y nombres", "nombres y apellidos"),
+        *("nombre del deportista", "nombre del participante", "nombre del estudiante"),
+        *("nombre del alumno", "nombre del jugador"),
     ),
     "family_name": ("last name", "family name", "surname", "apellido", "apellidos"),
     "age": ("age", "competitor age", "edad"),
@@ -59,34 +74,67 @@ HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
         *("organization", "organisation code", "organization code", "organización"),
         *("country 3 letter code", "committee", "comité", "university", "universidad"),
         *("escuela", "school", "institution", "institución", "delegation", "delegación"),
-        *("affiliation", "afiliación", "unidad académica", "college"),
+        *("affiliation", "afiliación", "unidad académica", "college", "dependencia", "plantel"),
+        *("campus", "recinto", "casa de estudios", "facultad o escuela", "facultad/escuela"),
     ),
-    "club": ("club", "team", "equipo", "team name", "club name", "nombre del equipo"),
+    "club": (
+        *("club", "team", "equipo", "team name", "club name", "nombre del equipo", "selección"),
+    ),
     "country": (*("participant country", "country", "country name", "nation", "nación", "país"),),
     "country_code": ("country code", "código de país"),
     "mark": (
         *("mark", "result", "performance", "final result", "value unit"),
-        *("marca", "resultado", "marca final", "resultado final"),
+        *("marca", "resultado", "marca final", "resultado final", "marcador"),
     ),
     "time": ("time", "final time", "swim time", "finish time", "tiempo", "tiempo final"),
     "distance": ("distance", "distancia"),
     "points": (
         *("points", "score", "total points", "total score", "goals"),
         *("puntos", "puntaje", "puntuación", "puntos totales", "puntaje total", "goles"),
+        *("calificación", "calificación final", "nota final", "puntuación final", "puntaje final"),
+        *("puntuación total", "total de puntos", "pts", "sets", "sets ganados", "tantos"),
+        *("tocados", "total"),
     ),
     "result_type": ("result type", "value type", "mark type", "tipo de marca", "tipo de resultado"),
-    "outcome": ("outcome", "result wlt", "wlt", "win loss", "w/l", "wl", "desenlace"),
+    "outcome": (
+        *(
+            "outcome",
+            "result wlt",
+            "wlt",
+            "wdl",
+            "win loss",
+            "w/l",
+            "wl",
+            "desenlace",
+            "g/p",
+            "v/d",
+        ),
+        *("g/e/p", "g/p/e", "v/e/d", "v/d/e", "ganó/perdió", "ganador/perdedor", "won/lost"),
+        *("victoria/derrota",),
+    ),
     "rank": (
         *("rank", "place", "position", "pos", "final rank", "final place", "rank position"),
         *("puesto", "posición", "lugar", "clasificación", "puesto final", "lugar final"),
+        *("posición final", "ubicación", "lugar obtenido", "orden de llegada"),
     ),
-    "irm": ("irm", "result irm", "código irm", "incidencia"),
-    "medal": ("medal", "medal type", "medalla", "medallas", "presea"),
+    "irm": ("irm", "result irm", "código irm", "incidencia", "incidencias"),
+    "medal": (
+        *("medal", "medal type", "medalla", "medallas", "presea", "award", "premio", "podio"),
+        *("tipo de medalla", "medalla obtenida"),
+    ),
+    "notes": (
+        *("observaciones", "observación", "obs", "comentarios", "comentario", "remarks", "remark"),
+        *("notes", "comments"),
+    ),
     "status": ("status", "result status", "estado"),
     "stage_status": ("stage status", "unit status", "estado de la fase"),
     "version": ("version", "versión"),
     "gender": ("gender", "sex", "género", "sexo", "rama"),
     "category": ("category", "categoría", "age group", "division", "división"),
+    "weight": (
+        *("weight", "weight class", "weight category", "peso", "categoría de peso"),
+        *("división de peso",),
+    ),
     "games": ("games", "slug game", "juegos"),
     "year": ("year", "año"),
     # Known, and no part of a result.
@@ -141,9 +189,10 @@ def missing(fields: Sequence[str]) -> list[Missing]:
     """Return what a table with these fields lacks for its rows to be results."""
     known = frozenset(fields)
     lacking = []
-    if not known & {"unit", "event"}:
+    if not known & {"unit", "event", "bout", "weight", "category", "stage"}:
         lacking.append(Missing("the unit or event", ("unit", "event", "stage_code", "prueba")))
-    if known.isdisjoint(IDENTITY_FIELDS):
+    # A team is its own competitor.
+    if known.isdisjoint(IDENTITY_FIELDS) and known.isdisjoint(FACULTY_FIELDS):
         lacking.append(
             Missing("the competitor", ("competitor_id", "name", "participant_code", "atleta"))
         )

@@ -143,7 +143,7 @@ class Survey:
             facts = units.get(unit)
             if facts is None:
                 facts = units[unit] = _UnitFacts(_event_of(cells, unit), stage, row.line)
-                facts.has_unit = "unit" in cells
+                facts.has_unit = not cells.keys().isdisjoint(("unit", "bout"))
             facts.rows += 1
             outcome = _outcome_text(cells)
             facts.outcomes += bool(outcome)
@@ -379,9 +379,21 @@ class _RowImport:
                 why_no_mark(mark) or "write the mark as 58.40, 1:02.34 or 6.12",
                 grave=decides,
             )
+        self._notes(evidence)
         if medal:
             evidence["medal"] = medal
         return evidence
+
+    def _notes(self, evidence: dict[str, Any]) -> None:
+        """Take an IRM that stands among remarks."""
+        text = self._cells.get("notes", "")
+        if text.upper() in _NOTHING:
+            return
+        code = read_irm(text)
+        if code:
+            self._set_irm(evidence, "notes", code)
+        else:
+            self._say("notes", "is no part of a result, and is not sent", "", grave=False)
 
     def _outcome(self, evidence: dict[str, Any]) -> None:
         text = self._cells.get("outcome", "")
@@ -559,7 +571,7 @@ class _RowImport:
         if text:
             return text
         fields: Iterable[str] = {
-            "unit": ("unit", "event", "event_code"),
+            "unit": ("unit", "event", "event_code", "bout", "weight", "category", "stage"),
             "competitor_id": IDENTITY_FIELDS,
             "faculty": FACULTY_FIELDS,
         }[name]
@@ -600,12 +612,14 @@ def _unit_of(cells: Mapping[str, str]) -> str:
     unit = cells.get("unit", "")
     if unit:
         return unit
+    bout = cells.get("bout", "")
+    of_an_event = any(it in cells for it in ("event", "event_code", "category", "weight"))
+    if bout and not of_an_event and not _NUMBER_OF_BOUT(stage_words(bout)):
+        return bout
     event = cells.get("event", "") or cells.get("event_code", "")
-    if not event:
-        return ""
-    parts = [event]
+    parts = [event] if event else []
     known = f" {stage_words(event)} "
-    for name in ("gender", "category", "stage"):
+    for name in ("gender", "category", "weight", "stage"):
         text = cells.get(name, "")
         words = stage_words(text)
         # The M of a gender may also be that of "100 m".
@@ -613,8 +627,12 @@ def _unit_of(cells: Mapping[str, str]) -> str:
         if text.upper() in _NOTHING or said:
             continue
         parts.append(text)
+    if "group" in cells:
+        parts.append(cells["group"] if _ROUND_OF(cells["group"]) else f"group {cells['group']}")
+    if bout:
+        parts.append(f"match {bout}" if bout.isdecimal() else bout)
     heat = cells.get("heat", "")
-    if heat:
+    if heat and parts:
         parts.append(heat if read_stage(heat).heat else f"heat {_whole(heat)}")
     return " ".join(parts)
 
@@ -625,9 +643,9 @@ def _event_of(cells: Mapping[str, str], unit: str) -> str:
     if rsc is not None:
         return rsc.discipline + rsc.gender + rsc.event
     event = cells.get("event_code", "") or cells.get("event", "")
-    if not event:
+    names = [event, *(cells.get(it, "") for it in ("gender", "category", "weight"))]
+    if not any(names):
         return unit
-    names = (event, cells.get("gender", ""), cells.get("category", ""))
     sport = next((cells[it] for it in SPORT_FIELDS if it in cells), "")
     return "\n".join(folded(it) for it in (sport, *names))
 
@@ -652,7 +670,7 @@ def _stage_in_name(cells: Mapping[str, str]) -> Stage:
     """Return the stage that the words of a unit's or an event's name tell."""
     if "unit" in cells:
         return read_stage_in_name(cells["unit"] if parse_rsc(cells["unit"]) is None else "")
-    for name in ("event", "category"):
+    for name in ("bout", "event", "category"):
         stage = read_stage_in_name(cells.get(name, ""))
         if stage.phase is not None:
             return stage
@@ -812,6 +830,12 @@ _NO_IRMS: Final = frozenset(
         *("valida", "oficial", "official", "final", "finalizado", "record"),
     )
 )
+# "3", "A2" and "Combate 3" are no names of units by themselves.
+_NUMBER_OF_BOUT = re.compile(
+    r"(?:(?:bout|match|game|combate|partido|encuentro|juego|pelea|no|nro|num|numero) ?)*"
+    r"[a-z]{0,2} ?[0-9]{1,4}"
+).fullmatch
+_ROUND_OF = re.compile(r"(?:group|pool|grupo|zona)\b", re.IGNORECASE).match
 # Longer texts are words.
 _LONGEST_LETTER: Final = 3
 _DECIMAL = re.compile(r"([0-9]+)\.0+", re.ASCII).fullmatch

@@ -110,6 +110,7 @@ def test_whole_sports_are_imported_row_by_row() -> None:
     [
         *(("1", 1), ("1.0", 1), ("12.00", 12), ("=3", 3), ("3=", 3), ("T3", 3)),
         *(("1.", 1), ("2nd", 2), ("3º", 3), ("1.º", 1), ("1er", 1), ("4to", 4)),
+        *(("1o", 1), ("2a", 2), ("1er lugar", 1), ("2do puesto", 2), ("3rd place", 3)),
         *(("", None), ("-", None), ("–", None), ("0", None), ("0.0", None), ("NA", None)),
     ],
 )
@@ -591,6 +592,59 @@ def test_the_stage_at_the_end_of_an_event_is_read_beside_a_gender() -> None:
         *[("800 m - Final F", "final")] * 2,
     ]
     assert {it.kind for it in remarks} == {"stage by name", "timed final"}
+
+
+def test_bouts_by_number_are_of_their_event_and_stage() -> None:
+    text = (
+        "Deporte;Peso;Género;Fase;Combate;Judoka;Universidad;Resultado;Puntos\n"
+        "Judo;-60 kg;M;Semifinal;1;Paz;UBA;Ganó;10\n"
+        "Judo;-60 kg;M;Semifinal;1;Sur;UNC;Perdió;0\n"
+        "Judo;-66 kg;M;Semifinal;Combate 1;Gil;UBA;Ganó;1\n"
+        "Judo;-66 kg;M;Bronce;Bronce 1;Sol;UBA;Perdió;0\n"
+    )
+    rows = results(text)
+    assert [it["unit"] for it in rows] == [
+        *["M -60 kg Semifinal match 1"] * 2,
+        "M -66 kg Semifinal Combate 1",
+        "M -66 kg Bronce Bronce 1",
+    ]
+    assert [it["outcome"] for it in rows] == ["won", "lost", "won", "lost"]
+    assert [it["mark"] for it in rows] == ["10", "0", "1", "0"]
+    assert told(text) == []
+
+
+def test_a_team_is_the_competitor_where_there_is_no_other_and_that_is_told() -> None:
+    text = (
+        "Deporte;Rama;Fase;Grupo;Partido;Equipo;Facultad;Goles;Resultado\n"
+        "Fútbol;F;Fase de grupos;A;3;Las Águilas;Letras;0;E\n"
+        "Fútbol;F;Final;;;Las Águilas;Letras;2;G\n"
+        "Fútbol;F;Final;;;Sol;Derecho;1;P\n"
+    )
+    rows, remarks = read(text)
+    made = [it.result for it in rows if isinstance(it, Imported)]
+    assert [it["unit"] for it in made] == ["F Fase de grupos group A match 3", *["F Final"] * 2]
+    assert made[0]["competitor"] == {"id": "Las Águilas", "name": "Las Águilas"}
+    assert [it["faculty"] for it in made] == ["Letras", "Letras", "Derecho"]
+    assert [it["outcome"] for it in made] == ["tied", "won", "lost"]
+    assert {(it.kind, it.grave) for it in remarks} == {
+        ("team as competitor", False),
+        ("no id", False),
+    }
+    assert told(text.replace(";Equipo;", ";Mascota;")) == [
+        ("team as competitor", ""),
+        ("unknown column", ""),
+    ]
+
+
+def test_irms_among_remarks_are_taken() -> None:
+    text = (
+        "sport,event,phase,id,faculty,mark,Observaciones\n"
+        "swimming,50 m,Final,1,ENG,,No se presentó\n"
+        "swimming,50 m,Final,2,ENG,28.1,récord nacional\n"
+    )
+    rows, remarks = read(text)
+    assert [it.result.get("irm") for it in rows if isinstance(it, Imported)] == ["DNS", None]
+    assert [(it.value, it.grave) for it in remarks] == [("récord nacional", False)]
 
 
 def test_heats_without_a_stage_are_told() -> None:
