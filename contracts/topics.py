@@ -37,6 +37,11 @@ class TopicError(RuntimeError):
         self.topic = topic
         self.problem = problem
 
+    @property
+    def absent(self) -> bool:
+        """Whether the topic does not exist."""
+        return self.problem == _ABSENT
+
 
 # Results are the truth, so they are kept for ever and never compacted: their key is the unit,
 # and compaction would leave one competitor of it.
@@ -62,6 +67,18 @@ _ABSENT = "does not exist"
 # How often, and with what pause in seconds, to look whether created topics are there.
 _LOOKS = 150
 _PAUSE = 0.2
+
+
+def another_log(topic: str, epoch: int) -> str:
+    """Return what has happened, and what helps: *topic* is another log than *epoch* began with.
+
+    All processes say it in these words.
+    """
+    return (
+        f"topic {topic!r} was deleted and made again since epoch {epoch} began: nothing is "
+        f"accepted or counted until the epoch is raised, with `medallero up --epoch {epoch + 1}`, "
+        f"or MEDALLERO_EPOCH={epoch + 1} for every process"
+    )
 
 
 def topic_specs(settings: CommonSettings) -> tuple[TopicSpec, ...]:
@@ -110,7 +127,7 @@ async def ensure_topics(settings: CommonSettings, specs: Sequence[TopicSpec] | N
         problems = await check_topics(settings, specs)
         # Kafka answers when its controller has created a topic; its brokers learn of it a moment
         # later, and on a busy machine that is a long one.
-        if not any(it.topic in created and it.problem == _ABSENT for it in problems):
+        if not any(it.topic in created and it.absent for it in problems):
             break
         await asyncio.sleep(_PAUSE)
     if problems:

@@ -1,17 +1,30 @@
 """The Faust app of a worker: how every stream of ours reads from Kafka."""
 
+from collections.abc import Sequence
+
 from contracts.kafka import kafka_options
+from contracts.topics import TopicSpec, another_log, ensure_topics
 from streams.bulk import BulkApp
 from streams.credentials import faust_credentials
 from streams.settings import MemberSettings
 
 
-def bulk_app(settings: MemberSettings) -> BulkApp:
-    """Return a member of the settings' consumer group; its agents and tables are yet to come."""
+def bulk_app(settings: MemberSettings, specs: Sequence[TopicSpec]) -> BulkApp:
+    """Return a member of the settings' consumer group; its agents and tables are yet to come.
+
+    *specs* has the topics that it uses.
+    """
     kafka_settings = kafka_options(settings)
+
+    async def provide_changelog(name: str) -> None:
+        await ensure_topics(settings, [spec for spec in specs if spec.name == name])
+
     return BulkApp(
         settings.app_id,
         kafka_settings=kafka_settings,
+        epoch=settings.epoch,
+        another_log=another_log,
+        provide_changelog=provide_changelog,
         broker_credentials=faust_credentials(kafka_settings),
         broker=";".join(f"bulk://{server}" for server in settings.kafka.split(",")),
         consumer_group_instance_id=settings.worker_id,

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from faust.types import TP
 
-from contracts.topics import check_topics
+from contracts.topics import check_topics, topic_specs
 from olympics.catalogue import Catalogue, load_catalogue
 from streams import metrics
 from streams.app import bulk_app
@@ -35,7 +35,7 @@ class Worker:
     def __init__(self, settings: WorkerSettings) -> None:
         self.settings = settings
         self.catalogue: Catalogue = load_catalogue(settings.catalogue)
-        self.app = bulk_app(settings)
+        self.app = bulk_app(settings, topic_specs(settings))
         results = self.app.bulk_topic(settings.results_topic)
         self.table: BulkTable[Standings] = self.app.bulk_table(
             results,
@@ -64,6 +64,8 @@ class Worker:
     async def check(self) -> None:
         """End the process if the topics are not what the protocol needs."""
         problems = await check_topics(self.settings)
+        # Without a changelog, and only then, the recovery makes one.
+        problems = [it for it in problems if not (it.absent and it.topic == self.table.changelog)]
         if problems:
             end_process("; ".join(str(problem) for problem in problems))
 
@@ -199,8 +201,8 @@ class Worker:
     def problems(self) -> list[str]:
         """Return why this worker is not ready; empty when it is."""
         problems = []
-        if not self.app.restored:
-            problems.append("waiting for partitions or restoring their state")
+        if self.app.problem is not None:
+            problems.append(self.app.problem)
         if self.board() is not None and self.mirror.refused_too_long:
             problems.append(f"the mirror has been refused for long: {self.mirror.problem}")
         return problems

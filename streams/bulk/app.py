@@ -1,7 +1,7 @@
 """The Faust app whose topics and tables work in bulk."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import faust
 from faust.exceptions import ImproperlyConfigured
@@ -9,10 +9,14 @@ from faust.exceptions import ImproperlyConfigured
 from streams.bulk.counters import Counters
 from streams.bulk.delivery import BulkSchema
 from streams.bulk.fatal import end_process
+from streams.bulk.logs import another_log
 from streams.bulk.producer import DurableProducer
 from streams.bulk.recovery import TableManager
 from streams.bulk.state import PartitionState
 from streams.bulk.table import BulkTable, StateT
+
+if TYPE_CHECKING:
+    from streams.bulk.transport import Consumer
 
 #: The version whose internals the overrides were written against, and are tested with.
 FAUST_VERSION = "0.15.3"
@@ -31,6 +35,10 @@ class BulkApp(faust.App):
     batches, or a partition that is not read although it has records, ends the process; None
     lets it wait for ever. Everything else is Faust's; the broker's URL begins with ``bulk://``.
 
+    Within an *epoch* a topic has one log. State of a topic that was deleted and made again ends
+    the process, unless the epoch is higher; *another_log* returns what is said then, of the topic
+    and the epoch that must be exceeded. *provide_changelog* makes a changelog that is missing.
+
     :raises ImproperlyConfigured: this is not the version of Faust that the overrides know, or
         an option contradicts what the extension promises.
     """
@@ -42,6 +50,9 @@ class BulkApp(faust.App):
         kafka_settings: dict[str, Any],
         drain_timeout: float = 20.0,
         stall_timeout: float | None = 120.0,
+        epoch: int = 1,
+        another_log: Callable[[str, int], str] = another_log,
+        provide_changelog: Callable[[str], Awaitable[None]] | None = None,
         **options: Any,
     ) -> None:
         if faust.__version__ != FAUST_VERSION:
@@ -65,7 +76,12 @@ class BulkApp(faust.App):
         self.kafka_settings = kafka_settings
         self.drain_timeout = drain_timeout
         self.stall_timeout = stall_timeout
+        self.epoch = epoch
+        self.another_log = another_log
+        self.provide_changelog = provide_changelog
         self.bulk_topics: set[str] = set()
+        #: topic → Kafka's id of it, as it was when the partitions were assigned
+        self.logs: dict[str, str] = {}
         #: bulk topics that are read from their beginning at each assignment, never committed
         self.rewound_topics: set[str] = set()
         self.bulk_tables: list[BulkTable[Any]] = []
@@ -73,6 +89,25 @@ class BulkApp(faust.App):
         self.counters = Counters()
         #: whether the partitions of the current assignment are restored and being read
         self.restored = False
+        #: whether every partition is known to have an owner in the group
+        self.covered = False
+        #: what is wrong with the topics, or with how they are assigned
+        self.topics_problem: str | None = None
+
+    @property
+    def used_topics(self) -> set[str]:
+        """The bulk topics, and the changelogs of the tables."""
+        return self.bulk_topics | {table.changelog for table in self.bulk_tables}
+
+    @property
+    def problem(self) -> str | None:
+        """Why the app does not do its share; None while it does."""
+        if not self.restored:
+            return self.topics_problem or "waiting for partitions or restoring their state"
+        consumer = cast("Consumer", self.consumer)
+        if not consumer.assignments and not self.covered:
+            return self.topics_problem or "has no partitions; asking whether others have them all"
+        return self.topics_problem
 
     @property
     def recovery_remaining(self) -> int:
@@ -123,7 +158,7 @@ class BulkApp(faust.App):
         """Make none: Faust's are for stores of its own tables, which cannot be used here."""
 
     def on_rebalance_start(self) -> None:
-        self.restored = False
+        self.restored = self.covered = False
         super().on_rebalance_start()
 
     async def on_shutdown(self) -> None:

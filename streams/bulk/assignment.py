@@ -5,6 +5,8 @@ from collections import deque
 
 from faust.types import TP
 
+from streams.bulk.logs import TAG_SIZE, Note
+
 
 class Range:
     """Records delivered together; ``end`` is the offset after the last of them."""
@@ -23,11 +25,13 @@ class Assignment:
     the next one. ``tag`` is random, so that what two owners write never has the same key.
     """
 
-    __slots__ = ("_open", "committed", "delivered", "finished", "over", "tag", "tp")
+    __slots__ = ("_open", "committed", "delivered", "finished", "note", "over", "tag", "tp")
 
     def __init__(self, tp: TP) -> None:
         self.tp = tp
-        self.tag = os.urandom(8)
+        self.tag = os.urandom(TAG_SIZE)
+        #: The log that it is of, and its changelog: known when it is restored.
+        self.note: Note | None = None
         self._open: deque[Range] = deque()
         #: The offset after the last record that went to an agent.
         self.delivered: int | None = None

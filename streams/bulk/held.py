@@ -1,10 +1,12 @@
 """A partition's state as this process has it: how far it was told, and what is under way."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from streams.bulk.assignment import Assignment, Range
+from streams.bulk.light import LightRecord
+from streams.bulk.logs import Log, Sieve
 from streams.bulk.producer import Written
 from streams.bulk.state import LocalState, PartitionState
 
@@ -39,6 +41,7 @@ class Held(Generic[StateT]):
         "_position",
         "_waiting",
         "assignment",
+        "sieve",
         "state",
     )
 
@@ -49,6 +52,8 @@ class Held(Generic[StateT]):
         self._local = state if isinstance(state, LocalState) else None
         #: the assignment that it serves; None: it is being restored, or waits for the next one
         self.assignment: Assignment | None = None
+        #: what of the changelog is of the same log as the state
+        self.sieve = Sieve(Log(0, ""))
         self._log = ""
         self._position = 0
         self._begun: deque[Range] = deque()
@@ -56,30 +61,49 @@ class Held(Generic[StateT]):
 
     # While it is restored.
 
-    def start(self, log: str, beginning: int, end: int) -> int:
+    def start(self, source: Log, changelog: str, beginning: int, end: int) -> int:
         """Return the offset in the changelog from which it must be told.
 
-        *log* names the changelog's partition, which begins and ends at the offsets; what is not
-        of this log is thrown away.
+        *changelog* names the changelog's partition, which begins and ends at the offsets; what is
+        not of it, or of another log than *source*, is thrown away.
         """
+        log = f"{changelog}/{source.id}"
         if self._local is not None:
             self._position = self._local.start(log, beginning, end)
+            # What is not read from its beginning was found to be of this log before.
+            self.sieve = Sieve(source, own=self._position > beginning)
         elif self._log != log or not beginning <= self._position <= end:
             if self._log:
                 self.state = self._make()
             self._log, self._position = log, beginning
+            self.sieve = Sieve(source)
         return self._position
 
-    def restore(self, records: Iterable[tuple[bytes, bytes]], position: int) -> None:
-        """Join what the changelog has before *position*."""
-        self.state.restore(records)
+    def restore(self, records: Sequence[LightRecord], position: int) -> int:
+        """Join what *records* of the changelog, which end before *position*, have of this log.
+
+        Return how many values that are.
+        """
+        values, void = self.sieve.sift(records)
+        if void:
+            if self._local is not None:
+                self._local.forget()
+            else:
+                self.state = self._make()
+        self.state.restore(values)
         self.complete(position)
+        return len(values)
 
     def complete(self, position: int) -> None:
         """Note that it has been told everything before *position*."""
         self._position = max(self._position, position)
         if self._local is not None:
             self._local.keep_restored(position)
+
+    @property
+    def empty(self) -> bool:
+        """Whether the changelog has never had anything."""
+        return self._position == 0
 
     # While it serves an assignment.
 

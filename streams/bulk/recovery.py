@@ -15,8 +15,9 @@ from streams.bulk.assignment import Assignment
 from streams.bulk.fatal import end_process
 from streams.bulk.held import Held
 from streams.bulk.light import lighten
-from streams.bulk.table import TAG_SIZE, BulkTable
-from streams.bulk.topics import TopicProblem, describe
+from streams.bulk.logs import AnotherLogError, Log, Note, read_note
+from streams.bulk.table import BulkTable
+from streams.bulk.topics import TopicFacts, TopicProblem
 
 if TYPE_CHECKING:
     from streams.bulk.app import BulkApp
@@ -55,6 +56,8 @@ class Recovery(faust.tables.recovery.Recovery):
             if not still():
                 logger.warning("restore_interrupted error=%r", exc)
                 return
+            if isinstance(exc, AnotherLogError):
+                end_process(self.bulk_app.another_log(exc.topic, exc.epoch))
             # Faust logs what goes wrong here and goes on with what it has, that is, with a
             # part of the state.
             end_process(f"the tables could not be restored: {exc}", exc)
@@ -67,52 +70,94 @@ class Recovery(faust.tables.recovery.Recovery):
     ) -> bool:
         """Restore every owned partition; return False if another rebalance has begun."""
         app = self.bulk_app
-        starts = await self._starts(consumer, assignments)
-        positions = dict(starts)
+        # First of all: what a log of this id says is looked up after it, never before.
+        topics = await self._topics(consumer, assignments)
+        app.logs = {name: facts.id for name, facts in topics.items()}
+        tps = [assignment.tp for assignment in assignments]
+        earliest = await consumer.earliest_offsets(*tps) if tps else {}
+        starts = await self._starts(consumer, assignments, earliest)
+        positions: dict[TP, int] = {}
         restored: list[tuple[BulkTable[Any], Assignment, Held[Any]]] = []
         try:
             for table in app.bulk_tables:
                 owned = [a for a in assignments if a.tp.topic == table.source]
                 held = {a.tp.partition: table.hold(a) for a in owned}
                 restored += [(table, a, held[a.tp.partition]) for a in owned]
-                if owned and not await self._read_changelog(table, held, still):
+                if owned and not await self._read_changelog(table, topics, held, still):
                     return False
+                for assignment in owned:
+                    one = held[assignment.tp.partition]
+                    if one.empty or one.sieve.begun_anew:
+                        # A commit without a note is of the former log, or of a changelog that
+                        # was lost.
+                        starts[assignment.tp] = earliest[assignment.tp]
+                        assignment.committed = None
             # Last of all: the log may have grown while a former owner went on, and neither its
             # commits nor its changes may then look as if they were of another log.
             ends = await consumer.highwaters(*starts) if starts else {}
             if not still():
                 return False
             _check_commits(assignments, ends)
+            positions = dict(starts)
             for _table, assignment, one in restored:
                 tp = assignment.tp
                 positions[tp] = min(positions[tp], one.state.restored(starts[tp], ends[tp]))
             # Nothing is awaited from here on: all of it is served, or nothing.
             while restored:
-                _table, assignment, one = restored.pop()
+                table, assignment, one = restored.pop()
                 one.assignment = assignment
+                table.mark(assignment, one)
         finally:
             for table, assignment, _one in restored:
                 table.drop((assignment.tp.partition,))
         consumer.positions.update(positions)
         return True
 
-    async def _starts(self, consumer: "Consumer", assignments: list[Assignment]) -> dict[TP, int]:
+    async def _topics(
+        self, consumer: "Consumer", assignments: list[Assignment]
+    ) -> dict[str, TopicFacts]:
+        """Look up all topics, and note in each assignment which logs it is of.
+
+        A changelog that is missing is made again, if the app knows how.
+
+        :raises TopicProblem: one that is needed is missing.
+        """
+        app = self.bulk_app
+        changelogs = {table.source: table.changelog for table in app.bulk_tables}
+        names = (*app.bulk_topics, *changelogs.values())
+        topics = await consumer.find_topics(names)
+        needed = {assignment.tp.topic for assignment in assignments}
+        for source in needed & changelogs.keys():
+            if changelogs[source] not in topics and app.provide_changelog is not None:
+                logger.warning("changelog_missing topic=%s", changelogs[source])
+                await app.provide_changelog(changelogs[source])
+                topics = await consumer.find_topics(names)
+            if changelogs[source] not in topics:
+                raise TopicProblem(changelogs[source], "does not exist")
+        for source in needed:
+            if source not in topics:
+                raise TopicProblem(source, "does not exist")
+        for assignment in assignments:
+            topic = assignment.tp.topic
+            changelog = topics[changelogs[topic]].id if topic in changelogs else ""
+            assignment.note = Note(Log(app.epoch, topics[topic].id), changelog)
+        return topics
+
+    async def _starts(
+        self, consumer: "Consumer", assignments: list[Assignment], earliest: Mapping[TP, int]
+    ) -> dict[TP, int]:
         """Return where each partition continues, read before any state is.
 
         A commit that a former owner has still under way may arrive later; it must not decide
         where we continue, since the state that we are about to read may not contain it.
         """
         starts: dict[TP, int] = {}
-        tps = [assignment.tp for assignment in assignments]
-        if not tps:
-            return starts
-        earliest = await consumer.earliest_offsets(*tps)
         for assignment in assignments:
             tp = assignment.tp
             first = earliest[tp]
             offset = None
             if tp.topic not in self.bulk_app.rewound_topics:
-                offset = assignment.committed = await consumer.committed(tp)
+                offset = assignment.committed = await self._committed(consumer, assignment)
             if offset is not None and offset < first:
                 logger.error(
                     "records_lost topic=%s partition=%d from=%d to=%d reason=%s",
@@ -125,10 +170,43 @@ class Recovery(faust.tables.recovery.Recovery):
             starts[tp] = first if offset is None else max(offset, first)
         return starts
 
+    @staticmethod
+    async def _committed(consumer: "Consumer", assignment: Assignment) -> int | None:
+        """Return what the group has committed of this log, and with this changelog beside it.
+
+        :raises AnotherLogError: it was committed for another log of this epoch, or a later one.
+        """
+        commit = await consumer.committed(assignment.tp)
+        known = None if commit is None else read_note(commit.metadata)
+        own = assignment.note
+        if commit is None or own is None:
+            return None
+        if known is not None and known.log.id != own.log.id:
+            if known.log.epoch >= own.log.epoch:
+                raise AnotherLogError(assignment.tp.topic, known.log.epoch)
+            return None
+        if known is not None and known.changelog != own.changelog:
+            logger.warning(
+                "changelog_replaced topic=%s partition=%d: read again from its beginning",
+                *assignment.tp,
+            )
+            return None
+        return cast("int", commit.offset)
+
     async def _read_changelog(
-        self, table: BulkTable[Any], held: dict[int, Held[Any]], still: Callable[[], bool]
+        self,
+        table: BulkTable[Any],
+        topics: Mapping[str, TopicFacts],
+        held: dict[int, Held[Any]],
+        still: Callable[[], bool],
     ) -> bool:
-        """Restore what is *held* by partition; return False if a rebalance has begun."""
+        """Restore what is *held* by partition; return False if a rebalance has begun.
+
+        :raises TopicProblem: the changelog has not the source's partitions.
+        :raises AnotherLogError: the state is of another log.
+        """
+        changelog = _check_topics(topics, table)
+        source = Log(self.bulk_app.epoch, topics[table.source].id)
         began = time.monotonic()
         counters = self.bulk_app.counters
         tps = {TopicPartition(table.changelog, partition): partition for partition in held}
@@ -144,13 +222,12 @@ class Recovery(faust.tables.recovery.Recovery):
         )
         await reader.start()
         try:
-            log = await _check_topics(reader, table)
             beginnings = await reader.beginning_offsets(list(tps))
             ends = await reader.end_offsets(list(tps))
             reader.assign(list(tps))
             for tp, partition in tps.items():
-                name = f"{log}/{partition}"
-                reader.seek(tp, held[partition].start(name, beginnings[tp], ends[tp]))
+                name = f"{changelog.log}/{partition}"
+                reader.seek(tp, held[partition].start(source, name, beginnings[tp], ends[tp]))
             progressed = time.monotonic()
             while True:
                 remaining = await _remaining(reader, ends)
@@ -166,13 +243,8 @@ class Recovery(faust.tables.recovery.Recovery):
                 if not still():
                     return False
                 for tp, records in fetched.items():
-                    values = [
-                        (key[:-TAG_SIZE], value)
-                        for record in records
-                        if (key := record.key) is not None and (value := record.value) is not None
-                    ]
-                    held[tps[tp]].restore(values, records[-1].offset + 1)
-                    total += len(records)
+                    total += held[tps[tp]].restore(records, records[-1].offset + 1)
+                    held[tps[tp]].sieve.check(table.source)
                     progressed = time.monotonic()
                 if time.monotonic() - progressed > STALLED_AFTER:
                     end_process(f"the recovery of {table.changelog} makes no progress")
@@ -220,12 +292,11 @@ def _check_commits(assignments: list[Assignment], ends: Mapping[TP, int]) -> Non
             )
 
 
-async def _check_topics(reader: AIOKafkaConsumer, table: BulkTable[Any]) -> str:
-    """Return the name of the changelog's log.
+def _check_topics(topics: Mapping[str, TopicFacts], table: BulkTable[Any]) -> TopicFacts:
+    """Return the facts about the changelog.
 
-    :raises TopicProblem: a topic is missing, or the changelog has not the source's partitions.
+    :raises TopicProblem: it has not the source's partitions.
     """
-    topics = await describe(reader._client, (table.source, table.changelog))
     source, changelog = topics[table.source], topics[table.changelog]
     if source.partitions != changelog.partitions:
         raise TopicProblem(
@@ -233,7 +304,7 @@ async def _check_topics(reader: AIOKafkaConsumer, table: BulkTable[Any]) -> str:
             f"has {changelog.partitions} partitions, but {table.source!r}, whose changelog it is, "
             f"has {source.partitions}; they must be equal",
         )
-    return changelog.log
+    return changelog
 
 
 async def _remaining(reader: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> int:

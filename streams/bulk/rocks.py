@@ -87,6 +87,11 @@ class RocksState(KeyedState[V]):
             self._position = mark.position
         return self._position
 
+    def forget(self) -> None:
+        self._newer.clear()
+        self._drop()
+        self._store = self._open()
+
     def get(self, key: bytes) -> V | None:
         if key in self._newer:
             return self._newer[key]

@@ -45,6 +45,9 @@ class LocalState(PartitionState, Protocol):
         disk but not of this log is thrown away.
         """
 
+    def forget(self) -> None:
+        """Throw away all that was restored: it is of another log than what follows."""
+
     def keep(self, written: Written | None, changes: Iterable[tuple[bytes, bytes]]) -> None:
         """Put *changes*, which the changelog has, onto the disk; called in the changelog's order.
 

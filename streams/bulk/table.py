@@ -12,15 +12,14 @@ from faust.types import TP, EventT
 from streams.bulk.assignment import Assignment
 from streams.bulk.delivery import Batch
 from streams.bulk.fatal import end_process
-from streams.bulk.held import Held
+from streams.bulk.held import Held, Publication
+from streams.bulk.logs import MARK
 from streams.bulk.state import PartitionState
 
 if TYPE_CHECKING:
     from streams.bulk.app import BulkApp
 
 logger = logging.getLogger("streams.bulk")
-
-TAG_SIZE = 8
 
 StateT = TypeVar("StateT", bound=PartitionState)
 
@@ -47,6 +46,7 @@ class BulkTable(Generic[StateT]):
         self._make_state = make_state
         #: by partition: what is served, is being restored, or may be wanted again
         self._held: dict[int, Held[StateT]] = {}
+        self._marks: set[asyncio.Task[None]] = set()
 
     async def process(
         self,
@@ -132,12 +132,35 @@ class BulkTable(Generic[StateT]):
         tag = batch.assignment.tag
         counters = self.app.counters
         began = time.monotonic()
+        records = [(key + tag, value) for key, value in changes.items()]
+        await self._write(batch.partition, records, held, publication)
+        counters.published_records += len(changes)
+        counters.publications += 1
+        counters.publish_seconds += time.monotonic() - began
+
+    def mark(self, assignment: Assignment, held: Held[StateT]) -> None:
+        """Write under the assignment's tag, before anything else, which log it is of.
+
+        Nobody waits for it: what is published later lands later. Called by the recovery.
+        """
+        assert assignment.note is not None
+        record = (MARK + assignment.tag, assignment.note.log.encode())
+        partition = assignment.tp.partition
+        task = asyncio.create_task(
+            self._write(partition, [record], held, held.publishing({})), name="mark"
+        )
+        self._marks.add(task)
+        task.add_done_callback(self._marks.discard)
+
+    async def _write(
+        self,
+        partition: int,
+        records: list[tuple[bytes, bytes]],
+        held: Held[StateT] | None,
+        publication: Publication | None,
+    ) -> None:
         try:
-            written = await self.app.durable.publish(
-                self.changelog,
-                batch.partition,
-                [(key + tag, value) for key, value in changes.items()],
-            )
+            written = await self.app.durable.publish(self.changelog, partition, records)
         except asyncio.CancelledError:
             raise
         except Exception as exc:
@@ -147,9 +170,6 @@ class BulkTable(Generic[StateT]):
                 held.durable(publication, written)
             except Exception as exc:
                 end_process(f"the local store of {self.changelog} could not be written", exc)
-        counters.published_records += len(changes)
-        counters.publications += 1
-        counters.publish_seconds += time.monotonic() - began
 
     def _check(self, topics: tuple[str, ...]) -> None:
         if topics != (self.source,):

@@ -5,7 +5,7 @@ from io import BytesIO
 from typing import Any, NamedTuple
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import for_code
+from aiokafka.errors import UnknownTopicOrPartitionError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
     AbstractType,
@@ -22,11 +22,13 @@ from aiokafka.protocol.types import (
 class TopicFacts(NamedTuple):
     """A topic as the brokers know it.
 
-    ``log`` names the log itself: a topic that was deleted and created again has another one.
+    ``id`` names the log itself: a topic that was deleted and created again has another one.
+    ``log`` is the same, with the cluster's id before it.
     """
 
     name: str
     partitions: int
+    id: str
     log: str
 
 
@@ -39,18 +41,21 @@ class TopicProblem(RuntimeError):
         self.problem = problem
 
 
-async def describe(client: AIOKafkaClient, names: Iterable[str]) -> dict[str, TopicFacts]:
-    """Return the facts about each of the topics; none is created by asking.
+async def find(client: AIOKafkaClient, names: Iterable[str]) -> dict[str, TopicFacts]:
+    """Return the facts about those of the topics that exist; none is created by asking.
 
-    :raises TopicProblem: one of them does not exist, or may not be described.
+    :raises TopicProblem: one of them may not be described.
     """
     wanted = tuple(names)
     response = await client.send(client.get_random_node(), _MetadataRequest(wanted))
     facts = {}
     for code, name, topic_id, _internal, partitions, *_rest in response.topics:
+        if code == UnknownTopicOrPartitionError.errno:
+            continue
         if code:
             raise TopicProblem(name, f"cannot be used: {for_code(code).__name__}")
-        facts[name] = TopicFacts(name, len(partitions), f"{response.cluster_id}/{topic_id.hex()}")
+        own = topic_id.hex()
+        facts[name] = TopicFacts(name, len(partitions), own, f"{response.cluster_id}/{own}")
     return facts
 
 

@@ -4,17 +4,21 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import aiokafka
+from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.errors import (
     ConsumerStoppedError,
     IllegalStateError,
     NoError,
     UnknownMemberIdError,
 )
-from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
+from aiokafka.protocol.admin import DescribeGroupsRequest
+from aiokafka.protocol.group import JoinGroupRequest, LeaveGroupRequest, SyncGroupRequest
+from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 from faust.types.transports import TPorTopicSet
@@ -27,6 +31,8 @@ from streams.bulk.delivery import Batch, BulkMessage
 from streams.bulk.fatal import end_process
 from streams.bulk.light import lighten
 from streams.bulk.stalls import watch_for_stalls
+from streams.bulk.topics import TopicFacts, find
+from streams.bulk.watch import watch_topics
 
 if TYPE_CHECKING:
     from streams.bulk.app import BulkApp
@@ -48,7 +54,56 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         # A batch costs the agent, the changelog and the broker the same however small it is. While
         # little comes, what comes within that wait is one; under load the bytes are there at once.
         consumer._fetch_min_bytes = 32 * 1024
+        consumer.commit = partial(self._commit_noted, consumer.commit)
         return consumer
+
+    async def _commit_noted(
+        self,
+        commit: Callable[[Any], Awaitable[None]],
+        offsets: Mapping[Any, OffsetAndMetadata],
+    ) -> None:
+        """Commit with the note which log, and which changelog, the offset is worth something."""
+        assignments = cast("Consumer", self.consumer).assignments
+        noted = {}
+        for tp, (offset, metadata) in offsets.items():
+            assignment = assignments.get(tp)
+            if assignment is not None and assignment.note is not None:
+                metadata = assignment.note.encode()
+            noted[tp] = OffsetAndMetadata(offset, metadata)
+        await commit(noted)
+
+    async def find_topics(self, names: Iterable[str]) -> dict[str, TopicFacts]:
+        """Look topics up; those that do not exist are left out."""
+        return await find(self._ensure_consumer()._client, names)
+
+    async def owned_by_group(self) -> set[TP] | None:
+        """Return what the group's members have; None while it is not at rest."""
+        coordinator = self._ensure_consumer()._coordinator
+        response = await coordinator._send_req(DescribeGroupsRequest([coordinator.group_id]))
+        _code, _group, state, _type, _protocol, members, *_rest = response.groups[0]
+        if state != "Stable":
+            return None
+        owned = set()
+        for *_who, _metadata, assignment in members:
+            decoded = ConsumerProtocol.ASSIGNMENT.decode(assignment)
+            owned |= {TP(*tp) for tp in decoded.partitions()}
+        return owned
+
+    async def join_anew(self) -> None:
+        """Leave the group, also as a member with a name, and join it with fresh metadata."""
+        consumer = self._ensure_consumer()
+        coordinator = consumer._coordinator
+        await consumer._client.force_metadata_update()
+        leaving = LeaveGroupRequest(coordinator.group_id, coordinator.member_id)
+        await coordinator._send_req(leaving)
+        coordinator.reset_generation()
+        coordinator.request_rejoin()
+
+    async def committed_offset(self, tp: TP) -> OffsetAndMetadata | None:
+        """Return what the group has committed, with its note."""
+        coordinator = self._ensure_consumer()._coordinator
+        key = aiokafka.TopicPartition(*tp)
+        return (await coordinator.fetch_committed_offsets([key])).get(key)
 
     async def on_start(self) -> None:
         await super().on_start()
@@ -100,18 +155,36 @@ class Consumer(driver.Consumer):
         self._epoch = 0
         # Whether a fetch was thrown away, so that the next has to begin with a seek.
         self._misplaced = False
+        # Whether the partitions were sought where they begin. If it had none before, Faust lets the
+        # flow go on, and records could come before the seek, and once more after it.
+        self._placed = False
         self._room = asyncio.Event()
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def committed(self, tp: TP) -> int | None:
-        """Return the group's committed offset as the broker knows it now."""
-        thread = self._thread
-        offset = await thread.call_thread(
-            thread._ensure_consumer().committed, aiokafka.TopicPartition(*tp)
-        )
-        return cast("int | None", offset)
+    @property
+    def _kafka(self) -> ConsumerThread:
+        return cast(ConsumerThread, self._thread)
+
+    async def committed(self, tp: TP) -> OffsetAndMetadata | None:
+        """Return the group's committed offset, and its note, as the broker knows them now."""
+        found = await self._kafka.call_thread(self._kafka.committed_offset, tp)
+        return cast("OffsetAndMetadata | None", found)
+
+    async def find_topics(self, names: Iterable[str]) -> dict[str, TopicFacts]:
+        """Return what the broker knows of the topics that exist."""
+        found = await self._kafka.call_thread(self._kafka.find_topics, tuple(names))
+        return cast("dict[str, TopicFacts]", found)
+
+    async def owned_by_group(self) -> set[TP] | None:
+        """Return what the members of the group have; None while it is not at rest."""
+        found = await self._kafka.call_thread(self._kafka.owned_by_group)
+        return cast("set[TP] | None", found)
+
+    async def join_anew(self) -> None:
+        """Leave the group and join it, so that all partitions are assigned again."""
+        await self._kafka.call_thread(self._kafka.join_anew)
 
     def fetch_state(self, tp: TP) -> Any:
         """Return aiokafka's state (``position``, ``highwater``) of the partition, if it has one."""
@@ -157,6 +230,7 @@ class Consumer(driver.Consumer):
             # Not the committed offset of this moment: a commit that was under way while the
             # state was restored may have put it beyond what the state contains.
             await self.seek_wait(positions)
+        self._placed = True
 
     def ack(self, message: Message) -> bool:
         if not isinstance(message, BulkMessage):
@@ -273,13 +347,17 @@ class Consumer(driver.Consumer):
         if (timeout := self._bulk_app.stall_timeout) is not None:
             await watch_for_stalls(self, timeout)
 
+    @Service.task
+    async def _watch_topics(self) -> None:
+        await watch_topics(self)
+
     async def _in_place(self, timeout: float) -> bool:
         """Wait until records may be fetched; return False if they may not be yet."""
         if not self.flow_active:
             await self.wait(cast(Any, self.can_resume_flow))
         if self.should_stop:
             return False
-        if not self.owning:
+        if not self.owning or not self._placed:
             await self.sleep(min(timeout, 0.05))
             return False
         if self._misplaced:
@@ -333,6 +411,7 @@ class Consumer(driver.Consumer):
             assignment.over = True
         self.assignments = {}
         self.positions.clear()
+        self._placed = False
 
 
 def _end_when_replaced(coordinator: Any) -> None:

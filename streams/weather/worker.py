@@ -38,7 +38,7 @@ class WeatherWorker:
 
     def __init__(self, settings: WeatherWorkerSettings) -> None:
         self.settings = settings
-        self.app = bulk_app(settings)
+        self.app = bulk_app(settings, counting_topics(settings))
         reports = self.app.bulk_topic(settings.weather_reports_topic)
         self.table: BulkTable[PartitionReports] = self.app.bulk_table(
             reports,
@@ -60,6 +60,8 @@ class WeatherWorker:
     async def check(self) -> None:
         """End the process if the topics are not what the protocol needs."""
         problems = await check_topics(self.settings, counting_topics(self.settings))
+        # Without a changelog, and only then, the recovery makes one.
+        problems = [it for it in problems if not (it.absent and it.topic == self.table.changelog)]
         if problems:
             end_process("; ".join(str(problem) for problem in problems))
 
@@ -133,8 +135,8 @@ class WeatherWorker:
     def state(self) -> dict[str, Any]:
         """Return what ``/readyz`` says."""
         problems = []
-        if not self.app.restored:
-            problems.append("waiting for partitions or restoring their state")
+        if self.app.problem is not None:
+            problems.append(self.app.problem)
         if self._mirror.wrong_too_long:
             problems.append(f"Redis has not taken the counts for long: {self._mirror.problem}")
         return {

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from olympics.catalogue import Catalogue, load_catalogue
-from streams.bulk.table import TAG_SIZE
+from streams.bulk.logs import TAG_SIZE
 from tests.support.oracle import TopicRecord
 
 RECORDINGS: Final = Path(__file__).parents[1] / "data/formats"

@@ -55,7 +55,7 @@ def test_the_example_keeps_the_greatest_of_each_key(kafka: str, tmp_path: Path) 
         finally:
             worker.kill()
             worker.wait()
-    greatest = {key[:-8]: value for _, key, value in lab.read(lab.changelog) if key is not None}
+    greatest = {key[:-8]: value for _, key, value in lab.changes() if key is not None}
     assert greatest == {b"a": b"7", b"b": b"1"}
 
 

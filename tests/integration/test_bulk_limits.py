@@ -48,7 +48,7 @@ def test_a_table_that_is_fed_by_another_topic_ends_the_process(
         worker.log()
     )
     assert lab.committed() == {0: None}
-    assert lab.read(lab.changelog) == []
+    assert lab.changes() == []
 
 
 def test_a_slow_agent_stops_the_fetching_and_memory_stays_bounded(make_lab: MakeLab) -> None:
@@ -224,7 +224,7 @@ def test_a_rebalance_during_a_restore_leads_to_the_right_parts(make_lab: MakeLab
 
 @pytest.mark.parametrize(
     ("changelog_partitions", "message"),
-    [(2, "has 2 partitions"), (None, "UnknownTopicOrPartition")],
+    [(2, "has 2 partitions"), (None, "does not exist")],
 )
 def test_a_changelog_that_does_not_fit_ends_the_process_and_says_why(
     make_lab: MakeLab, changelog_partitions: int | None, message: str

@@ -15,6 +15,7 @@ from redis import Redis
 
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot
+from contracts.topics import another_log
 from olympics.catalogue import load_catalogue
 from olympics.result import Result, parse_result
 from streams.standings import COMPILED
@@ -321,9 +322,9 @@ def test_a_worker_ends_when_the_log_is_another_one_than_its_state(stack: StackFa
     _recreate(running.settings)
     # when
     running.workers[0].start()
-    # then it says so, and touches nothing
+    # then it says what happened and what helps, and touches nothing
     wait_until(lambda: not running.workers[0].running, what="the worker ends")
-    assert "it was recreated" in running.workers[0].log(60)
+    assert another_log(running.settings.results_topic, 1) in running.workers[0].log(60)
 
 
 def test_the_standings_of_a_unit_are_asked_of_its_owner(stack: StackFactory) -> None:

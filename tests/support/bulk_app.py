@@ -21,8 +21,10 @@ from typing import Any, Literal, cast
 
 import faust
 from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 from aiokafka.producer.sender import Sender
+from aiokafka.structs import OffsetAndMetadata
 from faust.types import TP, EventT
 
 from streams.bulk import Batch, BulkApp, BulkTable, DictState, KeyedState
@@ -58,6 +60,9 @@ class BulkAppSettings:
     own_loop: bool = False
     #: of the group's static member
     name: str | None = None
+    epoch: int = 1
+    #: whether a changelog that is missing is made again
+    provide: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,11 +135,19 @@ def run(settings: BulkAppSettings) -> None:
 
 
 def _bulk(settings: BulkAppSettings) -> tuple[Any, Callable[[], dict[str, Any]]]:
+    async def provide_changelog(name: str) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+        await admin.start()
+        await admin.create_topics([NewTopic(name, settings.partitions, 1)])
+        await admin.close()
+
     app = BulkApp(
         settings.app_id,
         kafka_settings={"bootstrap_servers": settings.kafka},
         drain_timeout=settings.drain_timeout,
         stall_timeout=settings.stall_timeout,
+        epoch=settings.epoch,
+        provide_changelog=provide_changelog if settings.provide else None,
         **_options(settings, "bulk"),
     )
 
@@ -167,7 +180,8 @@ def _bulk(settings: BulkAppSettings) -> tuple[Any, Callable[[], dict[str, Any]]]
     def look() -> dict[str, Any]:
         by_partition = {p: dict(state.items()) for p, state in table.owned()}
         return {
-            "ready": app.restored,
+            "ready": app.problem is None,
+            "problem": app.problem,
             "partitions": sorted(by_partition),
             "values": {
                 key.decode(): value
@@ -295,7 +309,8 @@ def _disturb_seek(app: Any, source: str, faults: Faults) -> None:
             offset = int(faults.stale_commit.read_text())
             thread = consumer._thread
             await thread.call_thread(
-                thread._ensure_consumer().commit, {TopicPartition(source, 0): offset}
+                thread._ensure_consumer().commit,
+                {TopicPartition(source, 0): OffsetAndMetadata(offset, "")},
             )
             faults.stale_commit.unlink()
         await seek()

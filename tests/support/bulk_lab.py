@@ -12,13 +12,16 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
+from streams.bulk.logs import MARK
 from tests.support.bulk_app import Backend, BulkAppSettings, Faults, run
 from tests.support.waiting import wait_until
 
@@ -182,13 +185,21 @@ class Lab:
         """Return (partition, key, value) of each record that *topic* has."""
         return asyncio.run(self._read(topic))
 
+    def changes(self) -> list[tuple[int, bytes | None, bytes | None]]:
+        """Return what the changelog has of keys, without the marks of the assignments."""
+        return [it for it in self.read(self.changelog) if not (it[1] or b"").startswith(MARK)]
+
+    def recreate(self, topic: str, config: Mapping[str, str] | None = None) -> None:
+        """Delete a topic and make it again, as somebody else would."""
+        asyncio.run(self._delete_topic(topic))
+        self.create_topic(topic, config=config)
+
+    def delete(self, topic: str) -> None:
+        asyncio.run(self._delete_topic(topic))
+
     def committed(self, topic: str | None = None) -> dict[int, int | None]:
         """Return the group's committed offset of each partition."""
         return asyncio.run(self._committed(topic or self.source))
-
-    def commit(self, offset: int) -> None:
-        """Commit *offset* of the source's partition 0 for the group, which has no members."""
-        asyncio.run(self._commit(offset))
 
     def wait_committed(self, expected: int, timeout: float = 60) -> None:
         """Wait until the committed offsets of the source add up to *expected*."""
@@ -201,14 +212,24 @@ class Lab:
     def compact_changelog(self) -> str:
         """Return a topic that has what compaction leaves of the changelog.
 
-        The broker's own cleaner decides by itself when, and leaves the last segment alone.
+        The broker's own cleaner decides by itself when, and leaves the last segment alone. What the
+        group has committed is worth as much beside it as beside the first, once it has no members.
         """
         records = self.read(self.changelog)
         self.changelog += "-compacted"
         self.create_topic(self.changelog, config={"cleanup.policy": "compact"})
         last = {(partition, key): value for partition, key, value in records}
         asyncio.run(self._copy(last, self.changelog))
+        self._commit_again()
         return self.changelog
+
+    def forget_logs(self) -> None:
+        """Make changelog and commits what a version without marks and notes would have left."""
+        records = self.changes()
+        self.changelog += "-unmarked"
+        self.create_topic(self.changelog, config={"cleanup.policy": "compact"})
+        asyncio.run(self._copy({(p, key): value for p, key, value in records}, self.changelog))
+        self._commit_again()
 
     def logs(self) -> str:
         return "\n".join(f"--- {w.settings.directory.name}\n{w.log()}" for w in self.workers)
@@ -229,6 +250,16 @@ class Lab:
         try:
             topic = NewTopic(name, partitions, 1, topic_configs=dict(config))
             await admin.create_topics([topic])
+        finally:
+            await admin.close()
+
+    async def _delete_topic(self, name: str) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka)
+        await admin.start()
+        try:
+            await admin.delete_topics([name])
+            while name in await admin.list_topics():  # noqa: ASYNC110  # the broker's doing
+                await asyncio.sleep(0.1)
         finally:
             await admin.close()
 
@@ -268,9 +299,21 @@ class Lab:
                 for p in range(self.partitions)
             }
 
-    async def _commit(self, offset: int) -> None:
+    def _commit_again(self) -> None:
+        for partition, offset in self.committed().items():
+            if offset is not None:
+                wait_until(partial(self._commits, partition, offset), what="no members are left")
+
+    def _commits(self, partition: int, offset: int) -> bool:
+        try:
+            asyncio.run(self._commit(offset, partition))
+        except KafkaError:
+            return False
+        return True
+
+    async def _commit(self, offset: int, partition: int = 0) -> None:
         async with self._group() as consumer:
-            tp = TopicPartition(self.source, 0)
+            tp = TopicPartition(self.source, partition)
             consumer.assign([tp])
             await consumer.commit({tp: OffsetAndMetadata(offset, "")})
 

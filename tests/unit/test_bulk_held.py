@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import pytest
 from faust.types import TP
 
 from streams.bulk import DictState
 from streams.bulk.assignment import Assignment
 from streams.bulk.held import Held
+from streams.bulk.logs import MARK, AnotherLogError, Log, Note, read_note
 from streams.bulk.producer import Written
 
-LOG = "cluster/topic/0"
+SOURCE = Log(1, "source")
+CHANGELOG = "cluster/topic/0"
+
+
+class Change(NamedTuple):
+    """A record of the changelog, under a tag."""
+
+    offset: int
+    key: bytes
+    value: bytes
+    timestamp: int = 0
+
+
+def change(name: bytes, value: bytes, tag: bytes = b"8 bytes.") -> Change:
+    return Change(0, name + tag, value)
+
+
+def mark(log: Log, tag: bytes) -> Change:
+    return change(MARK, log.encode(), tag)
 
 
 def held_until(position: int) -> Held[DictState[int]]:
     """Return a state that was told everything before *position*."""
     held = Held(lambda: DictState(lambda it: b"%d" % it, int, max))
-    assert held.start(LOG, 0, position) == 0
-    held.restore([(b"key", b"3")], position)
+    assert held.start(SOURCE, CHANGELOG, 0, position) == 0
+    held.restore([change(b"key", b"3")], position)
     return held
 
 
 def test_an_empty_state_begins_where_the_changelog_begins() -> None:
     held = Held(lambda: DictState(lambda it: b"%d" % it, int, max))
 
-    assert held.start(LOG, 7, 9) == 7
+    assert held.start(SOURCE, CHANGELOG, 7, 9) == 7
 
 
 def test_a_state_that_was_told_all_goes_on_behind_it() -> None:
     held = held_until(10)
 
     assert held.leave()
-    assert held.start(LOG, 0, 12) == 10
+    assert held.start(SOURCE, CHANGELOG, 0, 12) == 10
     assert held.state.get(b"key") == 3
 
 
@@ -42,7 +64,7 @@ def test_own_writes_that_follow_upon_what_it_was_told_need_not_be_read() -> None
     held.durable(second, Written(12, 15))
     held.durable(first, Written(10, 12))
 
-    assert held.start(LOG, 0, 15) == 15
+    assert held.start(SOURCE, CHANGELOG, 0, 15) == 15
 
 
 def test_what_others_have_written_in_between_is_read() -> None:
@@ -51,7 +73,7 @@ def test_what_others_have_written_in_between_is_read() -> None:
     held.durable(held.publishing({}), Written(11, 13))
     held.durable(held.publishing({}), Written(13, 14))
 
-    assert held.start(LOG, 0, 14) == 10
+    assert held.start(SOURCE, CHANGELOG, 0, 14) == 10
 
 
 def test_a_write_whose_place_is_unknown_is_read() -> None:
@@ -59,14 +81,19 @@ def test_a_write_whose_place_is_unknown_is_read() -> None:
 
     held.durable(held.publishing({}), None)
 
-    assert held.start(LOG, 0, 12) == 10
+    assert held.start(SOURCE, CHANGELOG, 0, 12) == 10
 
 
 def test_what_is_of_another_log_is_forgotten() -> None:
-    for log, beginning, end in (("cluster/new/0", 0, 20), (LOG, 0, 9), (LOG, 11, 20)):
+    for source, changelog, beginning, end in (
+        (SOURCE, "cluster/new/0", 0, 20),
+        (Log(2, "another"), CHANGELOG, 0, 20),
+        (SOURCE, CHANGELOG, 0, 9),
+        (SOURCE, CHANGELOG, 11, 20),
+    ):
         held = held_until(10)
 
-        assert held.start(log, beginning, end) == beginning
+        assert held.start(source, changelog, beginning, end) == beginning
         assert held.state.get(b"key") is None
 
 
@@ -87,3 +114,74 @@ def test_a_state_with_a_publication_under_way_is_not_kept() -> None:
     held.publishing({b"key": b"4"})
 
     assert not held.leave()
+
+
+OLD, NEW = b"old tag.", b"new tag."
+
+
+def restored(records: list[Change], source: Log = SOURCE, size: int = 1) -> Held[DictState[int]]:
+    """Return what a new owner has, who reads *size* records at a time."""
+    held = Held(lambda: DictState(lambda it: b"%d" % it, int, max))
+    held.start(source, CHANGELOG, 0, len(records))
+    for at in range(0, len(records), size):
+        held.restore(records[at : at + size], at + size)
+    return held
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_what_is_marked_as_of_another_log_is_left_out(size: int) -> None:
+    # given what a former log left, what the new one has, and a former owner who wakes up
+    former = Log(1, "former")
+    records = [
+        change(b"key", b"7"),  # by a version that made no marks
+        mark(former, OLD),
+        change(b"key", b"8", OLD),
+        mark(Log(2, "source"), NEW),
+        change(b"key", b"3", NEW),
+        change(b"key", b"9", OLD),
+        change(b"other", b"4"),  # by the version without marks, which came back
+    ]
+
+    held = restored(records, Log(2, "source"), size)
+
+    assert dict(held.state.items()) == {b"key": 3, b"other": 4}
+    held.sieve.check("topic")
+    assert not held.sieve.begun_anew
+    assert restored(records[:3], Log(2, "source"), size).sieve.begun_anew
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_what_has_no_mark_is_taken_as_it_is(size: int) -> None:
+    records = [change(b"key", b"7"), mark(SOURCE, NEW), change(b"key", b"5", NEW)]
+
+    held = restored(records, size=size)
+
+    assert dict(held.state.items()) == {b"key": 7}
+    held.sieve.check("topic")
+
+
+def test_another_log_of_the_same_epoch_is_refused_and_the_same_of_another_is_not() -> None:
+    for mine, theirs, refused in (
+        (Log(1, "mine"), Log(1, "theirs"), True),
+        (Log(1, "mine"), Log(2, "theirs"), True),
+        (Log(2, "mine"), Log(1, "theirs"), False),
+        (Log(1, "mine"), Log(1, "mine"), False),
+        (Log(2, "mine"), Log(1, "mine"), False),
+        (Log(1, "mine"), Log(2, "mine"), False),
+    ):
+        sieve = restored([mark(theirs, OLD)], mine).sieve
+        if refused:
+            with pytest.raises(AnotherLogError) as caught:
+                sieve.check("topic")
+            assert caught.value.epoch == theirs.epoch
+        else:
+            sieve.check("topic")
+
+
+def test_a_note_is_read_as_it_was_written_and_what_is_none_is_none() -> None:
+    note = Note(Log(3, "source"), "changelog")
+
+    assert read_note(note.encode()) == note
+    assert read_note(note.encode() + "/what a later version adds") == note
+    assert read_note("") is None
+    assert read_note("somebody else's") is None

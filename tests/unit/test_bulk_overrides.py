@@ -122,6 +122,8 @@ READ: list[tuple[Callable[..., Any], str]] = [
     (COORDINATOR._do_heartbeat, "dc1d6632aaa6"),
     (COORDINATOR._maybe_leave_group, "016cd88a16e6"),
     (COORDINATOR._send_req, "fa4b12e914ce"),
+    (COORDINATOR.fetch_committed_offsets, "6c049c737916"),
+    (COORDINATOR.request_rejoin, "f70a261c91c3"),
     (
         JOINING.perform_group_join,
         "ff2c2109b2e9",
@@ -131,6 +133,7 @@ READ: list[tuple[Callable[..., Any], str]] = [
         "7429ca078ddf",
     ),
     (aiokafka.protocol.group.JoinGroupRequest.build, "0cdd03808309"),
+    (aiokafka.protocol.group.LeaveGroupRequest.build, "6eb246dfc638"),
     # aiokafka's clients
     (FETCHER.fetched_records, "be4348896b9b"),
     (FETCHER._create_fetch_waiter, "61d840568746"),
@@ -143,7 +146,7 @@ READ: list[tuple[Callable[..., Any], str]] = [
     (RESULT._update_position, "83fb1473bf10"),
     (RESULT.getall, "3e717e30de50"),
     (RESULT.has_more, "a25ee8ab9340"),
-    (aiokafka.AIOKafkaConsumer.committed, "d8706147ab15"),
+    (aiokafka.AIOKafkaConsumer.commit, "79b057d88220"),
     (aiokafka.AIOKafkaProducer.create_batch, "c4efda4bb7a0"),
     (aiokafka.AIOKafkaProducer.send_batch, "bf42b0f0c5c0"),
     (accumulator.MessageAccumulator.add_batch, "5ed1c5b1367a"),
@@ -152,6 +155,7 @@ READ: list[tuple[Callable[..., Any], str]] = [
     (accumulator.BatchBuilder.record_count, "3a3d4948a3b7"),
     (accumulator.MessageBatch.done, "2d765e5c2dc8"),
     (aiokafka.client.AIOKafkaClient.send, "246b277687d7"),
+    (aiokafka.client.AIOKafkaClient.force_metadata_update, "cb7befef21c8"),
     (aiokafka.protocol.api.Request.prepare, "3a65d9fdefe3"),
     (aiokafka.protocol.api.RequestStruct.build_request_header, "a3b54a5d4d46"),
 ]
