@@ -24,6 +24,8 @@ from typing import IO, Any, Final, Literal, NamedTuple, NoReturn, Protocol
 import msgspec
 
 from medallero.showing import plain
+from medallero.sport_of_file import sport_in
+from olympics.catalogue import Catalogue
 from olympics.importers import (
     CsvTable,
     Imported,
@@ -115,10 +117,16 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class TextOptions:
-    """What is said about texts: their encoding, and fields of columns by their headings."""
+    """What is said about texts: their encoding, and fields of columns by their headings.
+
+    ``sport``: of the rows of tables that name none; else a table without a column for it takes the
+    one of ``catalogue`` that its title lines name, or the name of the file.
+    """
 
     encoding: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    sport: str = ""
+    catalogue: Catalogue | None = None
 
 
 class _Closeable(Protocol):
@@ -523,7 +531,25 @@ def _look(
         raise InputError(source, _no_csv(error, text), error.line or line) from None
     except TableError as error:
         raise InputError(source, error.problem, error.line or None) from None
-    return Input(source, "csv", size, open_, table=table, remarks=remarks)
+    return Input(
+        source, "csv", size, open_, table=table, remarks=(*remarks, *_sport(source, table, options))
+    )
+
+
+def _sport(source: str, table: CsvTable, options: TextOptions) -> Iterator[Remark]:
+    """Give a table the sport that its column does not tell, and tell which."""
+    if options.sport:
+        table.take_sport(options.sport, "--sport")
+        return
+    if table.has_sport or options.catalogue is None:
+        return
+    for texts, where in ((table.titles, "title"), ([Path(source).stem], "name")):
+        found = sport_in(texts, options.catalogue)
+        if found:
+            table.take_sport(found, where)
+            words = f"is the sport of its rows, by the file's {where}"
+            yield Remark("sport by title", 0, "", found, words, "else say it with --sport", False)
+            return
 
 
 def _no_csv(error: NoHeader, first: str) -> str:

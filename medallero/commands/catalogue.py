@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 import click
 
 from medallero.catalogue_check import check_text, todos_of
-from medallero.catalogue_draft import Draft, NothingSeen, Seen, draft
-from medallero.files import STDIN, InputError, open_input
+from medallero.catalogue_draft import Draft, NothingSeen, Seen, draft, known_sports
+from medallero.files import STDIN, InputError, TextOptions, open_input
 from medallero.result_files import seen_in
 from medallero.terminal import CannotDo, read_catalogue, read_settings, stdout
 from olympics.catalogue import (
@@ -193,7 +193,7 @@ def _names_in(events: str, sport: str | None, catalogue: Catalogue) -> list[_Nam
     if events == STDIN:
         lines = sys.stdin.read().splitlines()
     else:
-        names = _names_in_results(events, sport)
+        names = _names_in_results(events, sport, catalogue)
         if names is not None:
             return names
         try:
@@ -234,10 +234,10 @@ def _name(text: str, sport: str | None, catalogue: Catalogue) -> _Name:
     return _Name(sport, text)
 
 
-def _names_in_results(path: str, sport: str | None) -> list[_Name] | None:
+def _names_in_results(path: str, sport: str | None, catalogue: Catalogue) -> list[_Name] | None:
     """Return the units in a file of results; None if it is none."""
     try:
-        source = open_input(path)
+        source = open_input(path, text=TextOptions(sport=sport or "", catalogue=catalogue))
     except InputError:
         return None
     found: dict[tuple[str, str], _Name] = {}
@@ -302,7 +302,14 @@ def _show_ranked(ranked: Sequence[_Ranked]) -> None:
     metavar="OUT",
     help="The file to write; else it is printed.",
 )
-def from_files(files: tuple[str, ...], output: str | None) -> None:
+@click.option(
+    "--sport",
+    metavar="NAME",
+    default="",
+    help="The sport of rows of CSV that name none; default: as the title lines or the file's name "
+    "say.",
+)
+def from_files(files: tuple[str, ...], output: str | None, sport: str) -> None:
     """Make a catalogue of the sports, events and organisations in result files, as a start.
 
     It reads what `medallero send` reads. Sports that are well known, by their code or name,
@@ -322,11 +329,12 @@ def from_files(files: tuple[str, ...], output: str | None) -> None:
     if output is not None and Path(output).exists():
         raise CannotDo(f"{output} exists.", "Remove it, or name another file with -o.")
     unusable = 0
+    text = TextOptions(sport=sport, catalogue=known_sports()[0])
 
     def seen() -> Iterator[Seen]:
         nonlocal unusable
         for path in files:
-            source = open_input(path, again=True)
+            source = open_input(path, again=True, text=text)
             try:
                 for it in seen_in(source):
                     if isinstance(it, Seen):

@@ -122,6 +122,13 @@ _NOTE_EVERY: Final = 5.0
     help="What a column of a CSV file is; HEADING=- leaves it out. May be given several times.",
 )
 @click.option(
+    "--sport",
+    metavar="NAME",
+    default="",
+    help="The sport of rows of CSV that name none; default: as the title lines or the file's name "
+    "say.",
+)
+@click.option(
     "--encoding",
     metavar="NAME",
     help="The files' encoding, such as cp1252 or utf-16; default: found from their bytes.",
@@ -162,6 +169,7 @@ def command(
     strict: bool,
     dry_run: bool,
     columns: tuple[str, ...],
+    sport: str,
     encoding: str | None,
     rejected_path: Path | None,
     give_up_after: float,
@@ -194,6 +202,7 @@ def command(
       medallero send results.csv --dry-run
       medallero send results.csv --strict --column Nombre=name --column Viento=-
       medallero send Swimming.csv --ignore-rank
+      medallero send lunes.csv --sport natación
       medallero send entries.json --endpoint grpc://127.0.0.1:50051
       echo '{"sport": "swimming", "unit": "100m final", "phase": "final",
              "competitor": {"id": "7", "name": "Ana"}, "faculty": "engineering",
@@ -222,9 +231,9 @@ def command(
     _refuse_overwriting(rejected_path, files)
     quiet_libraries()
     reading = Reading(kind=_chosen(kind), ignore_rank=ignore_rank, run=run_id or uuid.uuid4().hex)
-    text = TextOptions(encoding, _chosen_columns(columns))
     again = strict or dry_run or (duplicate > 1 and not shuffle)
     catalogue = _catalogue(needed=strict or dry_run)
+    text = TextOptions(encoding, _chosen_columns(columns), sport, catalogue)
     try:
         inputs = [open_input(path, again=again, text=text) for path in files]
         inspection = inspect(inputs, reading, catalogue, whole=strict or dry_run)

@@ -16,12 +16,14 @@ from olympics.importers.headings import (
     FIELDS_WITHOUT_USE,
     IDENTITY_FIELDS,
     MARK_FIELDS,
+    SPORT_FIELDS,
     field_of,
     missing,
 )
 from olympics.importers.irms import read_irm
 from olympics.importers.outcomes import is_letter, outcome_word
 from olympics.importers.table import Remark, Row, TableError
+from olympics.rsc import parse_rsc
 from olympics.text import shown
 
 SEPARATORS: Final = ",;\t|"
@@ -51,6 +53,9 @@ class CsvTable:
         self._separator, self._header_line, self._names = _find_header(lines())
         self._chosen = _chosen_columns(columns or {}, self._names)
         self.remarks: list[Remark] = []
+        #: the lines before the headings
+        self.titles: list[str] = []
+        self._sport = ""
         #: columns of the same use as others, which is none
         self._spare: set[str] = set()
         counts, first_lines, outcomes = self._count_cells()
@@ -64,6 +69,16 @@ class CsvTable:
         lacking = missing(tuple(self.headings))
         if lacking:
             raise NoHeader(_lacking(lacking, self._names), self._header_line)
+
+    @property
+    def has_sport(self) -> bool:
+        """Whether there is a column for the sport."""
+        return not self.headings.keys().isdisjoint(SPORT_FIELDS)
+
+    def take_sport(self, name: str, heading: str) -> None:
+        """Take a sport for the rows that name none; *heading*: what says so."""
+        self._sport = name
+        self.headings.setdefault("sport", heading)
 
     def rows(self) -> Iterator[Row]:
         """Read all rows from the beginning. Raises TableError."""
@@ -87,6 +102,9 @@ class CsvTable:
             }
             if self._team and self._team in by_field:
                 by_field["competitor"] = by_field[self._team]
+            told = not by_field.keys().isdisjoint(SPORT_FIELDS)
+            if self._sport and not told and parse_rsc(by_field.get("unit", "")) is None:
+                by_field["sport"] = self._sport
             yield Row(line, by_field, text, size)
 
     def _raw_rows(self) -> Iterator[tuple[int, list[str], str, int]]:
@@ -208,6 +226,7 @@ class CsvTable:
             ]
             for text in skipped:
                 if not _separator_line(text):
+                    self.titles.append(text)
                     self.remarks.append(
                         Remark(
                             "line before the headings",

@@ -89,6 +89,35 @@ def test_what_cannot_be_done_is_told_with_a_remedy(arguments: list[str], told: s
     assert told in result.output
 
 
+NO_SPORT = """Juegos universitarios
+{}
+Prueba;Fase;Atleta;Facultad;Lugar
+-60 kg;Final;Ana;Law;1
+"""
+
+
+@pytest.mark.parametrize(
+    ("title", "name", "options", "sport"),
+    [
+        ("JUDO - Resultados", "r.csv", [], "judo"),
+        ("Resultados", "2026_Judo_varones.csv", [], "judo"),
+        ("Voleibol de playa", "r.csv", [], "beach-volleyball"),
+        ("Natación y atletismo", "r.csv", [], ""),
+        ("Resultados", "r.csv", [], ""),
+        ("Judo", "r.csv", ["--sport", "Lucha"], "wrestling"),
+    ],
+)
+def test_from_takes_a_sport_that_no_column_tells(
+    title: str, name: str, options: list[str], sport: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(NO_SPORT.format(title), "utf-8")
+    made = run("from", name, "-o", "made.toml", *options)
+    if sport:
+        assert [*load_catalogue(tmp_path / "made.toml").sports] == [sport]
+    else:
+        assert made.exit_code == 2
+
+
 def test_from_makes_a_catalogue_that_check_takes_and_overwrites_nothing() -> None:
     Path("results.csv").write_text(RESULTS)
     assert run("from", "results.csv", "-o", "games.toml").exit_code == 0

@@ -159,6 +159,26 @@ def test_what_a_table_loses_is_told_with_heading_count_and_remedy(
     assert send(gateway, "--strict", str(path)).exit_code == 3
 
 
+def test_a_sport_that_no_column_tells_is_taken_from_option_title_or_name_and_told(
+    gateway: FakeGateway, tmp_path: Path
+) -> None:
+    rows = "event;phase;id;faculty;time;sport\n50 m;final;1;ENG;58,4;\n50 m;final;2;ENG;58;ATH\n"
+    no_column = rows.replace(";sport", "").replace(";\n", "\n").replace(";ATH", "")
+    for name, text, options, sports, told in (
+        ("a.csv", rows, ["--sport", "SWM"], ["SWM", "ATH"], False),
+        ("a.csv", rows, [], [None, "ATH"], False),
+        ("a.csv", no_column, ["--sport", "SWM"], ["SWM", "SWM"], False),
+        ("a.csv", "SWIMMING, results\n" + no_column, [], ["swimming"] * 2, True),
+        ("swimming-2.csv", no_column, [], ["swimming"] * 2, True),
+        ("a.csv", "Swimming and athletics\n" + no_column, [], [None, None], False),
+    ):
+        (tmp_path / name).write_text(text)
+        ran = send(gateway, "--dry-run", *options, str(tmp_path / name))
+        made = [json.loads(it) for it in ran.stdout.splitlines()]
+        assert [it.get("sport") for it in made] == sports, (name, text)
+        assert ("is the sport of its rows" in ran.stderr) is told
+
+
 def test_a_result_type_against_the_catalogue_is_told(gateway: FakeGateway, tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
     path.write_text(
