@@ -35,8 +35,10 @@ _MEDAL_NAMES: Final[dict[int, Medal | None]] = {
     NO_MEDAL: None,
 }
 _SPLIT_NAMES = {WINNERS: "winner", LOSERS: "loser", TIES: "tie", DID_NOT_START: "did_not_start"}
+#: Added to a rank, that of damaged state too, so that it is not negative.
+_LOWEST: Final = 2**63
 #: where those without a rank stand
-_BEHIND_ALL: Final = 2**64 - 1
+_BEHIND_ALL: Final = 2**66
 
 _Value = TypeVar("_Value")
 _Sortable = TypeVar("_Sortable", int, bytes)
@@ -120,8 +122,8 @@ class Ranking:
         for some in slices(results, step):
             for result in some:
                 rank = self._rank(result)
-                place = (_BEHIND_ALL if rank is None else rank).to_bytes(8, "big")
-                by_place[place + result.competitor.encode()] = result
+                place = _BEHIND_ALL if rank is None else rank + _LOWEST
+                by_place[place.to_bytes(9, "big") + result.competitor.encode()] = result
             yield
         digest = blake2b(digest_size=8)
         for places in slices((yield from _in_order(list(by_place), step)), step):
