@@ -58,8 +58,9 @@ class Cluster:
 
     def pods(self) -> Iterator[Pods]:
         """Yield everything that makes pods."""
-        for it in self.of("Deployment", "StatefulSet", "DaemonSet", "Job"):
-            template = it["spec"]["template"]
+        for it in self.of("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"):
+            job = it["spec"]["jobTemplate"] if it["kind"] == "CronJob" else it
+            template = job["spec"]["template"]
             yield Pods(
                 it["kind"],
                 name_of(it),
@@ -104,6 +105,12 @@ class Cluster:
         """Yield gateways and workers: what runs our image."""
         for it in self.pods():
             if it.labels.get("app.kubernetes.io/component") in ("gateway", "worker"):
+                yield it
+
+    def commands(self) -> Iterator[Pods]:
+        """Yield what runs our image for a while."""
+        for it in self.pods():
+            if it.labels.get("app.kubernetes.io/component") in ("backup", "restore"):
                 yield it
 
     def configuration(self, pods: Pods, container: Mapping[str, Any]) -> dict[str, str]:

@@ -59,10 +59,9 @@ class Pod:
         self._workload = workload
         self._root = place.directory / name
         self._log = place.directory / f"{name}.log"
-        self.ports = {it["name"]: free_port() for it in self.container["ports"]}
-        self._moved = {
-            str(it["containerPort"]): str(self.ports[it["name"]]) for it in self.container["ports"]
-        }
+        ports = self.container.get("ports", [])
+        self.ports = {it["name"]: free_port() for it in ports}
+        self._moved = {str(it["containerPort"]): str(self.ports[it["name"]]) for it in ports}
         #: where what is mounted is here
         self.mounts = {
             it["mountPath"]: self._root / it["mountPath"].lstrip("/")
@@ -234,6 +233,13 @@ class Pod:
         (volume,) = [it for it in self._workload.spec["volumes"] if it["name"] == mount["name"]]
         if "emptyDir" in volume:
             here.mkdir(parents=True)
+            return
+        if "persistentVolumeClaim" in volume:
+            # Several pods may have it.
+            claim = self._place.directory / volume["persistentVolumeClaim"]["claimName"]
+            claim.mkdir(exist_ok=True)
+            here.parent.mkdir(parents=True, exist_ok=True)
+            here.symlink_to(claim)
             return
         files = self._files(volume)
         if sub := mount.get("subPath"):

@@ -273,6 +273,28 @@ def test_a_worker_ends_within_its_grace_and_comes_back_as_itself(
     wait_until(lambda: _results(gateway) == len(on_topic), what=lambda: _results(gateway))
 
 
+def test_the_results_are_backed_up_and_restored_with_the_rights_of_the_manifests(
+    games: Games, gateway: Pod
+) -> None:
+    with Sender(gateway, games.token, "backup") as sender:
+        sender.wait_for_more(20)
+    number = len(games.units())
+
+    backed_up, of_backup = games.pod("backup").run()
+    epoch, refusal = games.pod("restore", 1).run()
+    restored, of_restore = games.pod("restore", 2).run(MEDALLERO_EPOCH="2")
+
+    assert backed_up == 0, of_backup
+    assert f"{number:,} records of 'results' (12 partitions" in of_backup
+    # The seed is known there.
+    assert "seed is not in it" not in of_backup
+    assert epoch == 2
+    assert "Set MEDALLERO_EPOCH to 2 or higher" in refusal
+    # The topic is the one that was backed up, so that nothing is missing.
+    assert restored == 0, of_restore
+    assert f"0 records written to 'results', {number:,} were there already" in of_restore
+
+
 @pytest.mark.parametrize(
     ("component", "file", "content", "words"),
     [

@@ -68,7 +68,7 @@ def everything_of_kafka_belongs_to_the_cluster(cluster: Cluster) -> Iterator[str
 def programs_talk_to_kafka_as_it_listens(cluster: Cluster) -> Iterator[str]:
     (kafka,) = cluster.of("Kafka")
     listeners = {it["port"]: it for it in kafka["spec"]["kafka"]["listeners"]}
-    for pods in cluster.ours():
+    for pods in (*cluster.ours(), *cluster.commands()):
         values = cluster.configuration(pods, pods.containers[0])
         host, _, port = values.get("MEDALLERO_KAFKA", "").rpartition(":")
         if host != f"{name_of(kafka)}-kafka-bootstrap":
@@ -90,7 +90,7 @@ def programs_talk_to_kafka_as_it_listens(cluster: Cluster) -> Iterator[str]:
 def every_user_is_there_and_has_the_rights_it_needs_and_no_more(cluster: Cluster) -> Iterator[str]:
     users = {name_of(it): it for it in cluster.of("KafkaUser")}
     wanted = _rights(cluster)
-    for pods in cluster.ours():
+    for pods in (*cluster.ours(), *cluster.commands()):
         named = cluster.configuration(pods, pods.containers[0]).get("MEDALLERO_KAFKA_USER")
         if named not in users:
             yield f"{pods}: there is no KafkaUser {named}"
@@ -165,6 +165,8 @@ def _rights(cluster: Cluster) -> dict[str, dict[tuple[str, str], set[str]]]:
         },
         # What its scaler asks: the ends of the topic, and what the group has committed.
         "keda": {("topic", common.results_topic): {"Describe"}, group: {"Describe"}},
+        "backup": {("topic", common.results_topic): {"Describe", "Read"}},
+        "restore": {("topic", common.results_topic): look | {"Read", "Write"}},
     }
     if weather := _weather(cluster):
         reports = ("topic", weather.weather_reports_topic)

@@ -39,7 +39,7 @@ def every_container_asks_for_what_it_needs(cluster: Cluster) -> Iterator[str]:
 @rule
 def every_container_is_probed(cluster: Cluster) -> Iterator[str]:
     for pods in cluster.pods():
-        if pods.kind == "Job":
+        if pods.kind in ("Job", "CronJob"):
             continue
         for it in pods.containers:
             for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
@@ -110,9 +110,10 @@ def every_image_is_of_one_version(cluster: Cluster) -> Iterator[str]:
         for it in pods.containers:
             if not re.search(r"(:v?\d[\w.-]*|@sha256:[0-9a-f]{64})$", it["image"]):
                 yield f"{pods}: the image {it['image']} may be another one tomorrow"
-    images = {it["image"] for pods in cluster.ours() for it in pods.containers}
+    ours = [*cluster.ours(), *cluster.commands()]
+    images = {it["image"] for pods in ours for it in pods.containers}
     if len(images) > 1:
-        yield f"gateways and workers are of different versions: {sorted(images)}"
+        yield f"gateways, workers and commands are of different versions: {sorted(images)}"
 
 
 @rule
@@ -143,7 +144,7 @@ def everything_is_in_a_namespace_that_is_there(cluster: Cluster) -> Iterator[str
 
 @rule
 def our_namespace_takes_restricted_pods_only(cluster: Cluster) -> Iterator[str]:
-    for pods in cluster.ours():
+    for pods in (*cluster.ours(), *cluster.commands()):
         namespace = cluster.get("Namespace", pods.namespace)
         labels = namespace["metadata"].get("labels", {}) if namespace else {}
         if labels.get("pod-security.kubernetes.io/enforce") != "restricted":

@@ -21,6 +21,8 @@ MODELS: Final[dict[str, type[CommonSettings]]] = {
     "worker": WorkerSettings,
     "weather-worker": WeatherWorkerSettings,
     "weather-consumer": WeatherConsumerSettings,
+    "backup": CommonSettings,
+    "restore": CommonSettings,
 }
 _PREFIX: Final = "MEDALLERO_"
 #: Settings that name a file, which is in the pod and not here.
@@ -47,7 +49,7 @@ def every_variable_is_a_setting(cluster: Cluster) -> Iterator[str]:
 
 @rule
 def every_program_accepts_its_settings(cluster: Cluster) -> Iterator[str]:
-    for pods in cluster.ours():
+    for pods in (*cluster.ours(), *cluster.commands()):
         try:
             settings_of(cluster, pods)
         except ValidationError as error:
@@ -58,7 +60,7 @@ def every_program_accepts_its_settings(cluster: Cluster) -> Iterator[str]:
 @rule
 def all_agree_on_what_all_must_agree_on(cluster: Cluster) -> Iterator[str]:
     seen: dict[str, set[str]] = {}
-    for pods in cluster.ours():
+    for pods in (*cluster.ours(), *cluster.commands()):
         for name, value in cluster.configuration(pods, pods.containers[0]).items():
             if _field(name) in CommonSettings.model_fields and name not in (
                 "MEDALLERO_KAFKA_USER",
@@ -97,7 +99,7 @@ def programs_listen_where_their_ports_say(cluster: Cluster) -> Iterator[str]:
 
 @rule
 def every_file_of_a_setting_is_mounted(cluster: Cluster) -> Iterator[str]:
-    for pods in cluster.ours():
+    for pods in (*cluster.ours(), *cluster.commands()):
         container = pods.containers[0]
         files = set(_mounted(pods))
         for name, value in cluster.configuration(pods, container).items():

@@ -48,6 +48,8 @@ FLOWS: Final = (
     ("weather-worker", "redis", 6379),
     ("prometheus", "gateway", 8080),
     ("prometheus", "worker", 6066),
+    ("backup", "kafka", 9093),
+    ("restore", "kafka", 9093),
 )
 #: Who must not.
 _NO_FLOWS: Final = (
@@ -60,6 +62,9 @@ _NO_FLOWS: Final = (
     ("weather-consumer", "kafka", 9093),
     ("weather-consumer", "redis", 6379),
     ("worker", "rabbitmq", 5672),
+    ("backup", "redis", 6379),
+    ("backup", "gateway", 8080),
+    ("restore", "redis", 6379),
 )
 
 
@@ -110,6 +115,10 @@ def every_volume_that_is_mounted_is_there(cluster: Cluster) -> Iterator[str]:
             yield f"{pods}: there is no volume {name}"
         for name in sorted(volumes - mounted):
             yield f"{pods}: the volume {name} is not mounted"
+        for it in pods.spec.get("volumes", []):
+            claim = it.get("persistentVolumeClaim", {}).get("claimName")
+            if claim and not cluster.get("PersistentVolumeClaim", claim, pods.namespace):
+                yield f"{pods}: there is no PersistentVolumeClaim {claim}"
 
 
 @rule
@@ -130,7 +139,9 @@ def every_variable_in_a_value_is_set_before(cluster: Cluster) -> Iterator[str]:
 def every_selector_finds_its_pods(cluster: Cluster) -> Iterator[str]:
     everything = [*cluster.pods(), *cluster.made_by_operators()]
     for pods in cluster.pods():
-        if pods.kind != "Job" and not selects(pods.owner["spec"]["selector"], pods.labels):
+        if pods.kind not in ("Job", "CronJob") and not selects(
+            pods.owner["spec"]["selector"], pods.labels
+        ):
             yield f"{pods}: its selector does not find its own pods"
     for it in cluster.of("Service"):
         selector = it["spec"].get("selector")
