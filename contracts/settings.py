@@ -131,6 +131,11 @@ class CommonSettings(BaseSettings):
         return f"{self.topic_prefix}results-rejected"
 
     @property
+    def heartbeats_topic(self) -> str:
+        """The topic that idle gateways write to, to know that Kafka takes records."""
+        return f"{self.topic_prefix}heartbeats"
+
+    @property
     def tallies_topic(self) -> str:
         """The topic of absolute tallies, keyed by partition of the results topic."""
         return f"{self.topic_prefix}tallies"

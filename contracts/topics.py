@@ -63,6 +63,13 @@ _KEPT_SMALL = {
     "max.compaction.lag.ms": "60000",
 }
 
+# Nobody reads heartbeats: they only show that Kafka takes records.
+_SOON_GONE = {
+    "cleanup.policy": "delete",
+    "retention.ms": "3600000",
+    "segment.bytes": str(1024 * 1024),
+}
+
 _ABSENT = "does not exist"
 # How often, and with what pause in seconds, to look whether created topics are there.
 _LOOKS = 150
@@ -83,6 +90,11 @@ def another_log(topic: str, epoch: int) -> str:
 
 def topic_specs(settings: CommonSettings) -> tuple[TopicSpec, ...]:
     """Return every topic of the main job."""
+    return (*worker_topics(settings), TopicSpec(settings.heartbeats_topic, 1, _SOON_GONE))
+
+
+def worker_topics(settings: CommonSettings) -> tuple[TopicSpec, ...]:
+    """Return the topics without which no worker runs."""
     return (
         TopicSpec(settings.results_topic, settings.partitions, KEPT),
         TopicSpec(settings.changelog_topic, settings.partitions, COMPACTED, WRITTEN_BY_WORKERS),

@@ -66,6 +66,11 @@ class KafkaLink:
         """The largest record batch that the topic takes, bytes; None if that is not known."""
         return self._watch.max_batch
 
+    @property
+    def heartbeats(self) -> bool:
+        """Whether the topic of heartbeats is there."""
+        return self._watch.heartbeats
+
     async def producer(self) -> AIOKafkaProducer:
         """Return the working producer; wait until there is one."""
         while self._producer is None:

@@ -158,6 +158,10 @@ class LogWriter:
             _Pump(topic.name, partition, self._link, settings, metrics, changed=self._refresh)
             for partition in range(topic.partitions)
         ]
+        #: Writes when nobody else does: only a record tells whether Kafka takes records.
+        self._heart = _Pump(
+            settings.heartbeats_topic, 0, self._link, settings, None, changed=self._refresh
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._problem: str | None = self._link.problem
         ready.set(0)
@@ -180,7 +184,7 @@ class LogWriter:
 
     def start(self) -> None:
         """Begin to connect; returns at once, ``problem`` says when it has succeeded."""
-        jobs = [self._link.run(), self._tick(), *(pump.run() for pump in self._pumps)]
+        jobs = [self._link.run(), self._tick(), *(pump.run() for pump in self._every_pump)]
         self._tasks = [asyncio.create_task(job) for job in jobs]
         for task in self._tasks:
             task.add_done_callback(_log_death)
@@ -202,26 +206,45 @@ class LogWriter:
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait(self._tasks)
-        for pump in self._pumps:
+        for pump in self._every_pump:
             pump.close("the gateway has stopped")
         await self._link.close()
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK)
+            self._beat()
             self._refresh()
             oldest = self._oldest_wait()
             if self._link.problem is None and oldest > _STUCK * self._settings.kafka_timeout:
                 self._link.stuck(await self._link.producer())
 
+    @property
+    def _every_pump(self) -> "list[_Pump]":
+        return [*self._pumps, self._heart]
+
+    def _beat(self) -> None:
+        if self._link.problem is not None or not self._link.heartbeats or self._heart.busy:
+            return
+        acknowledged = self._acknowledged()
+        if not acknowledged or self._loop.time() - acknowledged >= self._settings.heartbeat:
+            commit = Commit(self._pumps, self._loop)
+            self._heart.append(b"gateway", b"{}", NO_HEADERS, commit)
+
+    def _acknowledged(self) -> float:
+        """Return when Kafka last acknowledged a record, by the loop's time; 0: never."""
+        return max(pump.acknowledged for pump in self._every_pump)
+
     def _refresh(self) -> None:
         problem = self._link.problem
+        if problem is None and self._link.heartbeats and not self._acknowledged():
+            problem = "Kafka has not acknowledged a record of this gateway yet"
         if problem is None:
             oldest = self._oldest_wait()
             if oldest > self._settings.kafka_stall:
                 problem = f"Kafka has not acknowledged a batch for {oldest:.0f} s"
         if problem is None:
-            problem = next((pump.refusal for pump in self._pumps if pump.refusal), None)
+            problem = next((pump.refusal for pump in self._every_pump if pump.refusal), None)
         if (problem is None) != (self._problem is None):
             ready, topic = problem is None, self._topic.name
             _log.log(20 if ready else 30, "kafka_ready", topic=topic, ready=ready, reason=problem)
@@ -229,11 +252,11 @@ class LogWriter:
         self._problem = problem
 
     def _oldest_wait(self) -> float:
-        waiting = [pump.waiting_since for pump in self._pumps if pump.waiting_since]
+        waiting = [pump.waiting_since for pump in self._every_pump if pump.waiting_since]
         return self._loop.time() - min(waiting) if waiting else 0.0
 
     def _lost(self, producer: AIOKafkaProducer) -> None:
-        for pump in self._pumps:
+        for pump in self._every_pump:
             pump.lost(producer)
 
 
@@ -312,7 +335,7 @@ class _Pump:
         partition: int,
         link: KafkaLink,
         settings: GatewaySettings,
-        metrics: Metrics,
+        metrics: Metrics | None,
         *,
         changed: Callable[[], None],
     ) -> None:
@@ -320,6 +343,8 @@ class _Pump:
         #: Why Kafka refuses records, by its last answer; None while it takes them.
         self.refusal: str | None = None
         self.waiting_since: float = 0.0  # of the batch at Kafka, the loop's time; 0: there is none
+        #: When Kafka last acknowledged a batch, by the loop's time; 0: never.
+        self.acknowledged: float = 0.0
         self._partition = partition
         self._link = link
         self._topic = topic
@@ -335,6 +360,11 @@ class _Pump:
         self._waiting = asyncio.Event()
         self._producer: AIOKafkaProducer | None = None
         self._answer: asyncio.Future[BaseException | None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is a batch that is not settled, or a record to be offered again."""
+        return bool(self._queue or self._parts or self.waiting_since or self._refused)
 
     def append(self, key: bytes, value: bytes, headers: list[Header], commit: Commit) -> None:
         queue = self._queue
@@ -392,7 +422,7 @@ class _Pump:
         for batches in (self._parts, self._queue):
             if batch in batches:
                 batches.remove(batch)
-        self._metrics.batches.labels("timeout").inc()
+        self._count("timeout")
         batch.settle(f"Kafka has not acknowledged the records within {self._timeout:g} s")
 
     async def _deliver(self, batch: _Batch, producer: AIOKafkaProducer) -> None:
@@ -413,19 +443,24 @@ class _Pump:
         finally:
             self.waiting_since = 0.0
             self._producer = self._answer = None
-        metrics = self._metrics
         if error is None:
-            metrics.batches.labels("acknowledged").inc()
-            metrics.batch_records.observe(records)
-            metrics.batch_bytes.observe(size)
-            metrics.linger_seconds.observe(sent - batch.opened)
-            metrics.kafka_seconds.observe(self._loop.time() - sent)
+            self.acknowledged = self._loop.time()
+            self._count("acknowledged")
+            if (metrics := self._metrics) is not None:
+                metrics.batch_records.observe(records)
+                metrics.batch_bytes.observe(size)
+                metrics.linger_seconds.observe(sent - batch.opened)
+                metrics.kafka_seconds.observe(self.acknowledged - sent)
             self._link.delivered()
             batch.settle(None)
             self._set_refusal(None, batch)
         else:
-            metrics.batches.labels("failed").inc()
+            self._count("failed")
             self._failed(batch, records, producer, error)
+
+    def _count(self, outcome: str) -> None:
+        if self._metrics is not None:
+            self._metrics.batches.labels(outcome).inc()
 
     def _failed(
         self, batch: _Batch, records: int, producer: AIOKafkaProducer, error: BaseException

@@ -126,6 +126,12 @@ class GatewaySettings(WeatherSettings):
     kafka_check: float = Field(
         default=1.0, gt=0, description="pause between two looks at Kafka while nothing is wrong"
     )
+    heartbeat: float = Field(
+        default=5.0,
+        gt=0,
+        description="a gateway whose last record was acknowledged so long ago writes one to the "
+        "topic `heartbeats`; seconds",
+    )
     drain_timeout: float = Field(
         default=15.0, gt=0, description="longest wait for requests in flight when stopping"
     )

@@ -36,6 +36,8 @@ class TopicWatch:
         self._client: AIOKafkaClient | None = None
         self._config: dict[str, str] | None = None
         self._config_until = 0.0  # time.monotonic
+        #: Whether the topic of heartbeats is there, by the last look.
+        self.heartbeats = False
 
     async def problem(self) -> str | None:
         """Return why records cannot be taken, as far as Kafka's answers show; None if all is well.
@@ -85,6 +87,7 @@ class TopicWatch:
         await asyncio.gather(*(self._ask(client, leader) for leader in leaders))
         if self._config is None or time.monotonic() > self._config_until:
             self._config = await self._describe(client, brokers[0])
+            self.heartbeats = await self._has_heartbeats(client, brokers[0])
             self._config_until = time.monotonic() + _CONFIG_AGE
         if "compact" in self._config.get("cleanup.policy", ""):
             return f"topic {topic!r} is compacted, which would delete records"
@@ -133,6 +136,21 @@ class TopicWatch:
         client.cluster.update_metadata(response)
         answer: dict[str, Any] = response.to_object()
         return answer
+
+    async def _has_heartbeats(self, client: AIOKafkaClient, node: int) -> bool:
+        topic = self._settings.heartbeats_topic
+        request = MetadataRequest([topic], allow_auto_topic_creation=False)
+        (described,) = (await client.send(node, request)).to_object()["topics"]
+        code = described["error_code"]
+        if code:
+            _log.warning(
+                "no_heartbeats",
+                topic=topic,
+                error=for_code(code).__name__,
+                hint="while this gateway is idle, it does not know whether Kafka takes records; "
+                "`medallero topics` creates the topic",
+            )
+        return not code
 
     async def _describe(self, client: AIOKafkaClient, node: int) -> dict[str, str]:
         topic = self._topic.name

@@ -206,7 +206,7 @@ async def check_the_topics(settings: CommonSettings) -> list[Finding]:
 
 def _remedy_of_topic(problem: str) -> str:
     if "does not exist" in problem:
-        return "`medallero up` creates it"
+        return "`medallero topics` creates it, and so does `medallero up`"
     if "partitions" in problem:
         return (
             "if the topic was made so, set MEDALLERO_PARTITIONS to its number everywhere; if "

@@ -298,6 +298,39 @@ def test_readiness_is_false_as_long_as_kafka_refuses_records(
             assert gateway.post("/v1/results", a_result(unit="after")).status == 202
 
 
+def test_an_idle_gateway_is_not_ready_while_kafka_refuses_its_heartbeats(
+    tmp_path: Path, redis_url: str
+) -> None:
+    with running_kafka_behind_proxy(tmp_path) as (server, proxy):
+        settings = settings_for(server.address, redis_url, heartbeat=0.2)
+        with running(settings) as gateway:
+            gateway.wait_ready()
+            # Every record is older than that when it arrives, as with a clock that is slow.
+            proxy.delay = 0.05
+            refusing = {"message.timestamp.before.max.ms": "1"}
+            asyncio.run(_configure(settings, refusing, settings.heartbeats_topic))
+
+            # Nobody sends a result.
+            wait_until(lambda: b"clocks" in gateway.send("GET", "/readyz").body)
+
+            proxy.delay = 0.0
+            taking = {"message.timestamp.before.max.ms": "3600000"}
+            asyncio.run(_configure(settings, taking, settings.heartbeats_topic))
+            gateway.wait_ready()
+            assert gateway.post("/v1/results", a_result()).status == 202
+
+
+def test_a_gateway_without_the_topic_of_heartbeats_takes_results(
+    kafka: str, redis_url: str
+) -> None:
+    settings = settings_for(kafka, redis_url)
+    asyncio.run(_create(settings, {}))
+    with running(settings, topics=False) as gateway:
+        gateway.wait_ready()
+
+        assert gateway.post("/v1/results", a_result()).status == 202
+
+
 def test_more_than_fits_in_flight_is_refused_before_it_is_read(kafka: str, redis_url: str) -> None:
     with running(settings_for(kafka, redis_url, max_in_flight=2**20)) as gateway:
         answer = gateway.post("/v1/results", b" " * (2**20 + 1))
@@ -408,11 +441,13 @@ def _refusal(gateway: RunningGateway, words: str) -> Answer:
     return wait_until(refused, what=lambda: gateway.send("GET", "/readyz").body)
 
 
-async def _configure(settings: GatewaySettings, config: dict[str, str]) -> None:
+async def _configure(
+    settings: GatewaySettings, config: dict[str, str], topic: str | None = None
+) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
     await admin.start()
     try:
-        resource = ConfigResource(ConfigResourceType.TOPIC, settings.results_topic, config)
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic or settings.results_topic, config)
         await admin.alter_configs([resource])
     finally:
         await admin.close()

@@ -32,7 +32,8 @@ async def until(true: Callable[[], bool]) -> None:
 class Sent:
     """A batch that the producer was given, and its outcome, for the test to decide."""
 
-    def __init__(self, batch: BatchBuilder, partition: int) -> None:
+    def __init__(self, batch: BatchBuilder, topic: str, partition: int) -> None:
+        self.topic = topic
         self.partition = partition
         self.outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         records = DefaultRecordBatch(bytes(batch._build()))
@@ -49,7 +50,7 @@ class FakeProducer:
         self, batch: BatchBuilder, topic: str, *, partition: int
     ) -> asyncio.Future[None]:
         assert batch.closed()
-        self.sent.append(Sent(batch, partition))
+        self.sent.append(Sent(batch, topic, partition))
         return self.sent[-1].outcome
 
 
@@ -67,6 +68,7 @@ class FakeLink:
         self.problem: str | None = None
         self.batch_bytes = settings.batch_bytes
         self.max_batch: int | None = None
+        self.heartbeats = False
         self.current: FakeProducer | None = FakeProducer()
         self.failures: list[BaseException] = []
         self.replaced = 0
@@ -417,4 +419,52 @@ async def test_an_answer_about_the_producer_is_no_refusal_of_records() -> None:
         await request
     assert writing.writer.problem is None
     assert len(writing.link.failures) == 1
+    await writing.writer.close()
+
+
+async def test_an_idle_gateway_is_ready_only_once_kafka_has_acknowledged_a_heartbeat() -> None:
+    writing = Writing(heartbeat=0.01)
+    writing.link.heartbeats = True
+
+    (first,) = await writing.sent(1)
+    assert (first.topic, first.partition) == ("heartbeats", 0)
+    await until(lambda: writing.writer.problem is not None)
+    with pytest.raises(LogUnavailable, match="not acknowledged a record of this gateway yet"):
+        writing.writer.begin()
+
+    first.outcome.set_result(None)
+    await until(lambda: writing.writer.problem is None)
+    await writing.sent(2)  # and again, since nobody else writes
+    await writing.writer.close()
+
+
+async def test_a_refused_heartbeat_is_a_problem_until_kafka_takes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log_writer, "_OFFER_AGAIN", 0.01)
+    writing = Writing(heartbeat=0.01)
+    writing.link.heartbeats = True
+    (await writing.sent(1))[0].outcome.set_result(None)
+    await until(lambda: writing.writer.problem is None)
+
+    (await writing.sent(2))[1].outcome.set_exception(InvalidTimestampError())
+    await until(lambda: writing.writer.problem is not None)
+    assert "clocks" in str(writing.writer.problem)
+
+    (await writing.sent(3))[2].outcome.set_result(None)
+    await until(lambda: writing.writer.problem is None)
+    await writing.writer.close()
+
+
+async def test_records_that_are_acknowledged_spare_the_heartbeats() -> None:
+    writing = Writing(heartbeat=3600.0)
+    request = writing.append((0, b"a"))
+    (await writing.sent(1))[0].outcome.set_result(None)
+    await request
+
+    writing.link.heartbeats = True
+    await asyncio.sleep(3 * log_writer._TICK)
+
+    assert [sent.topic for sent in writing.producer.sent] == ["results"]
+    assert writing.writer.problem is None
     await writing.writer.close()

@@ -155,7 +155,10 @@ def _rights(cluster: Cluster) -> dict[str, dict[tuple[str, str], set[str]]]:
     common: CommonSettings = settings
     group = ("group", settings.app_id)
     rights = {
-        "gateway": {("topic", common.results_topic): look | {"Write"}},
+        "gateway": {
+            ("topic", common.results_topic): look | {"Write"},
+            ("topic", common.heartbeats_topic): {"Describe", "Write"},
+        },
         "worker": {
             ("topic", common.results_topic): look | {"Read"},
             ("topic", common.changelog_topic): look | {"Read", "Write"},
