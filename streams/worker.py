@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from faust.types import TP
 
-from contracts.topics import check_topics, topic_specs, worker_topics
+from contracts.topics import check_topics, worker_topics
 from olympics.catalogue import Catalogue, load_catalogue
 from streams import metrics
 from streams.app import bulk_app
@@ -35,7 +35,7 @@ class Worker:
     def __init__(self, settings: WorkerSettings) -> None:
         self.settings = settings
         self.catalogue: Catalogue = load_catalogue(settings.catalogue)
-        self.app = bulk_app(settings, topic_specs(settings))
+        self.app = bulk_app(settings, worker_topics(settings))
         results = self.app.bulk_topic(settings.results_topic)
         self.table: BulkTable[Standings] = self.app.bulk_table(
             results,
