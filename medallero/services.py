@@ -43,7 +43,7 @@ def redis_service(server: EmbeddedRedis, name: str = "Redis") -> Service:
             ) from None
 
     def problem() -> str | None:
-        return None if redis.answers(server.host, server.port) else "it does not answer yet"
+        return None if redis.answers(server.host, server.port) else "it does not answer"
 
     return Service(name, prepare, problem, stop_rank=_REDIS)
 
@@ -58,7 +58,7 @@ def kafka_service(broker: EmbeddedKafka, version: str) -> Service:
             raise CannotDo(f"Kafka's data directory cannot be formatted:\n{error}") from None
 
     def problem() -> str | None:
-        return None if kafka.answers(broker.host, broker.port) else "it does not answer yet"
+        return None if kafka.answers(broker.host, broker.port) else "it does not answer"
 
     return Service(f"Kafka {version}", prepare, problem, stop_rank=_KAFKA, grace=15.0)
 
@@ -68,7 +68,7 @@ def port_mapper_service(broker: EmbeddedRabbitMq) -> Service:
 
     def problem() -> str | None:
         there = not is_free("127.0.0.1", broker.epmd_port)
-        return None if there else "it does not listen yet"
+        return None if there else "it does not listen"
 
     return Service("Erlang's port mapper", broker.prepare_epmd, problem, stop_rank=_MAPPER)
 
@@ -77,7 +77,7 @@ def rabbitmq_service(broker: EmbeddedRabbitMq) -> Service:
     """Return the embedded RabbitMQ as a service."""
 
     def problem() -> str | None:
-        return None if rabbitmq.answers(broker.host, broker.port) else "it does not answer yet"
+        return None if rabbitmq.answers(broker.host, broker.port) else "it does not answer"
 
     return Service("RabbitMQ", broker.prepare, problem, stop_rank=_KAFKA, grace=20.0)
 
@@ -163,7 +163,7 @@ def unreadiness(host: str, port: int, *, tls: bool = False) -> str | None:
             return None
         return _short(response.read())
     except (OSError, http.client.HTTPException):
-        return "it does not answer yet"
+        return "it does not answer"
     finally:
         connection.close()
 

@@ -1,14 +1,19 @@
-"""Starts services, waits until each is ready, starts again what dies, stops all in order."""
+"""Starts services, waits until each is ready, starts again what dies, stops all in order.
+
+What a service that has ended said last, and what one that is not ready says, is told once.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from medallero.embedded.last_words import last_words, remedy_of
 from medallero.embedded.processes import Command, Process, describe_exit, stop_all
 from medallero.stop_flag import StopFlag
 
@@ -17,6 +22,11 @@ _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
 _HEALTHY_AFTER: Final = 60.0
 _EXITS_AT_START: Final = 3
+#: How often a running service is asked whether it is ready, seconds, and how many times in a row
+#: it must say no before that is told: a busy machine answers late.
+_ASK: Final = 5.0
+_STRIKES: Final = 3
+_NUMBER: Final = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +137,11 @@ class _Run:
         self._again = False
         self._last: Process | None = None
         self._problem: str | None = None
+        self._ask_at = 0.0
+        #: How often in a row it has said that it is not ready.
+        self._strikes = 0
+        #: What was told last, without numbers: the same is not told again.
+        self._told = ""
 
     def tick(self, now: float) -> None:
         """Look at the process once, and do what is due."""
@@ -140,10 +155,17 @@ class _Run:
         elif not self.ready:
             self._problem = self.service.problem()
             self.ready = self._problem is None
-            if self.ready and self._again:
-                self._say(f"{self.service.name} is ready again")
-        elif now - self.process.started > _HEALTHY_AFTER:
-            self.exits = 0
+            if self.ready:
+                self._strikes = 0
+                self._ask_at = now + _ASK
+                if self._again:
+                    self._say(f"{self.service.name} is ready again")
+        else:
+            if now - self.process.started > _HEALTHY_AFTER:
+                self.exits = 0
+            if now >= self._ask_at:
+                self._ask(self.process.command.log)
+                self._ask_at = time.monotonic() + _ASK
 
     def failure(self, reason: str) -> ServiceFailed:
         """Return the error that tells why the service does not run."""
@@ -155,11 +177,40 @@ class _Run:
             self.service.name, reason, self._last.command.log, self._last.log_tail()
         )
 
+    def _ask(self, log: Path) -> None:
+        """Ask a service that was ready whether it still is, and tell what has changed."""
+        problem = self.service.problem()
+        if problem is None:
+            if self._strikes >= _STRIKES:
+                self._say(f"{self.service.name} is ready again")
+                self._told = ""
+            self._strikes = 0
+            return
+        self._strikes += 1
+        if self._strikes >= _STRIKES:
+            self._tell(f"{self.service.name} is not ready: {problem}", problem, log)
+
+    def _tell(self, line: str, words: str, log: Path) -> None:
+        """Say *line*; and what can be done about *words*, and where *log* is, if they are new."""
+        bare = _NUMBER.sub("", words)
+        if bare == self._told:
+            return
+        self._told = bare
+        self._say(line)
+        remedy = remedy_of(words)
+        if remedy:
+            self._say(f"  → {remedy}")
+        self._say(f"  Its log: {log}")
+
     def _ended(self, code: int, now: float) -> None:
+        assert self.process
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self.exits)
         self._say(
             f"{self.service.name} ended ({describe_exit(code)}); starting it again in {pause:g} s"
         )
+        words = last_words(self.process.log_tail())
+        if words:
+            self._tell(f"  It said: {words}", words, self.process.command.log)
         self.exits += 1
         self.process = None
         self.ready = False

@@ -190,6 +190,22 @@ def test_what_is_killed_comes_back_and_nothing_is_lost(up: Up) -> None:
     wait_until(lambda: up.counted() == 7, timeout=60, what=lambda: up.get("/v1/standings"))
 
 
+@pytest.mark.faults
+def test_one_that_hangs_is_told_and_so_is_its_return(up: Up) -> None:
+    up.start()
+    up.wait_for("Ctrl-C stops everything")
+    gateway = up.children()["gateway"]
+
+    os.kill(gateway, signal.SIGSTOP)
+    try:
+        up.wait_for("gateway is not ready: it does not answer")
+    finally:
+        os.kill(gateway, signal.SIGCONT)
+
+    up.wait_for("gateway is ready again")
+    assert str(up.data / "logs" / "gateway.log") in up.said()
+
+
 def test_a_second_one_in_the_same_directory_is_refused(up: Up, tmp_path: Path) -> None:
     up.start()
     wait_until(lambda: (up.data / "medallero.json").exists())

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from medallero import supervisor
+from medallero.embedded.last_words import last_words
 from medallero.embedded.processes import Command
 from medallero.stop_flag import StopFlag
 from medallero.supervisor import Service, ServiceFailed, StopAsked, Supervisor
@@ -127,3 +129,64 @@ def test_a_stop_interrupts_the_start(games: Games) -> None:
 
     with pytest.raises(StopAsked):
         games.supervisor.start([games.service("kafka")])
+
+
+def test_the_last_words_of_one_that_ended_are_told_once_with_the_remedy(games: Games) -> None:
+    code = SERVE + "\nsys.exit('OSError: [Errno 28] No space left on device')"
+    code = code.replace("time.sleep(60)", "time.sleep(0.5)")
+    games.supervisor.start([games.service("kafka", code=code)])
+    end = _watching(games)
+
+    wait_until(lambda: sum("starting it again" in line for line in games.lines) >= 2)
+    end()
+
+    told = [line for line in games.lines if line.startswith(" ")]
+    assert told[:3] == [
+        "  It said: OSError: [Errno 28] No space left on device",
+        "  → make room on the disk; nothing that was acknowledged is lost",
+        f"  Its log: {games.directory / 'kafka.log'}",
+    ]
+    assert not [line for line in told[3:] if "No space" in line]
+
+
+def test_one_that_is_no_longer_ready_is_told_with_its_reason_and_so_is_its_return(
+    games: Games, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_ASK", 0.05)
+    games.supervisor.start([games.service("gateway")])
+    file = games.directory / "gateway"
+    pid = file.read_text()
+    end = _watching(games)
+
+    file.unlink()
+    wait_until(lambda: any("not ready" in line for line in games.lines))
+    file.write_text(pid)
+    wait_until(lambda: any("ready again" in line for line in games.lines))
+    end()
+
+    assert games.lines == [
+        "gateway is not ready: no file",
+        f"  Its log: {games.directory / 'gateway.log'}",
+        "gateway is ready again",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ("", ""),
+        ("one\ntwo\n", "two"),
+        ("\x1b[31mERROR\x1b[0m it broke\n\n", "ERROR it broke"),
+        ("ValueError: no\n  File x\n    y\n", "ValueError: no"),
+        (
+            "java.io.IOException: full\n\tat org.apache.Kafka(x)\n\t... 3 more\n",
+            "java.io.IOException: full",
+        ),
+        (
+            "process_ended reason=another log\n╭─ Traceback ─╮\n│ x │\n╰─╯\n",
+            "process_ended reason=another log",
+        ),
+    ],
+)
+def test_last_words_are_what_a_log_says_at_its_end(log: str, words: str) -> None:
+    assert last_words(log) == words
