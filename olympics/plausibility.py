@@ -272,8 +272,12 @@ def _wrong_order(
         )
     elif agreement is None and any(it.mark is not None for it in results):
         expected = ORDER_OF_TYPE.get(result_type.strip().upper())
+        # Where the lowest wins and marks are no times, points are penalties.
+        points = result_type.strip().upper() in ("POINTS", "SCORE")
+        penalties = points and lower and not sport.times_of(unit)
         decided = all(it.outcome is not None for it in results)
-        if expected is not None and (expected == "lower") is not lower and not decided:
+        differs = expected is not None and (expected == "lower") is not lower
+        if expected is not None and differs and not decided and not penalties:
             yield (
                 "order",
                 f"{shown(unit)}: the file says that its marks are {result_type.strip().upper()} "
@@ -366,7 +370,24 @@ def _known_irm(sport: Sport, code: str) -> bool:
 _IRMS_WITHOUT_CLASS: Final = frozenset(
     (
         *("DNF", "NM", "NH", "NT", "ND", "NP", "NC", "LAP", "OTL", "DNQ", "RET", "RT", "ABD", "AB"),
-        *("W/O", "WO", "WDR", "WD", "EL", "ELI", "EXC", "REL", "OVL", "RAL", "FS", "DFT", "DEF"),
+        *(
+            "W/O",
+            "WO",
+            "WDR",
+            "WD",
+            "EL",
+            "ELI",
+            "EXC",
+            "REL",
+            "OVL",
+            "RAL",
+            "FS",
+            "FALL",
+            "INJ",
+            "BUW",
+            "DFT",
+            "DEF",
+        ),
         *(
             "OCS",
             "BFD",

@@ -352,7 +352,9 @@ class _RowImport:
         mark = cells.get(mark_field, "")
         if mark.upper() in _NOTHING:
             mark = ""
-        if mark and self._result_type == "IRM":
+        if mark and self._result_type == "IRM" and "irm" in evidence and mark.isdecimal():
+            self._say(mark_field, f"beside {evidence['irm']} is not sent", "", grave=False)
+        elif mark and self._result_type == "IRM":
             self._set_irm(evidence, mark_field, read_irm(mark) or mark.upper())
         elif mark and (value := _mark_of(mark)) is not None:
             if value == 0 and "irm" in evidence:  # programs write 0.00 for no time
@@ -430,8 +432,8 @@ class _RowImport:
             return self._word_instead("irm", text, evidence, medal)
         elif stage_words(text) in _NO_IRMS:
             self._say("irm", "says nothing of an invalid result, and is not sent", "", grave=False)
-        elif _UNKNOWN_CODE(text):
-            self._set_irm(evidence, "irm", text)
+        elif _UNKNOWN_CODE(text) or _CODE(text.upper()):
+            self._set_irm(evidence, "irm", text.upper())
         else:
             self._say(
                 "irm",

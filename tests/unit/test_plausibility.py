@@ -20,10 +20,11 @@ times = true
 [sports.athletics]
 code = "ATH"
 order = "lower"
+times = true
 events = [
   { units = "*jump*", order = "higher" },
   { units = "*100 m*", order = "lower" },
-  { units = "*opening*", phase = "other" },
+  { units = "*opening*", phase = "other", order = "lower", times = false },
 ]
 [sports.boxing]
 code = "BOX"
@@ -317,6 +318,7 @@ def test_ranks_against_the_order_of_the_catalogue_are_told(
 @pytest.mark.parametrize(
     ("unit", "result_type", "told"),
     [
+        ("opening of penalties", "POINTS", False),
         ("100 m", "TIME", False),
         ("100 m", "DISTANCE", True),
         ("100 m", "points", True),
