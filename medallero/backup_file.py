@@ -12,11 +12,13 @@ import hashlib
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
+
+from contracts.partitioning import partition_of
 
 _MAGIC: Final = b"Medallero back-up, format 1\n"
 _FRAME: Final = struct.Struct(">cI")
@@ -229,6 +231,11 @@ def open_backup(path: Path) -> tuple[BinaryIO, BackupReader]:
     except BaseException:
         file.close()
         raise
+
+
+def lies_right(key: bytes, partition: int, partitions: Iterable[int]) -> bool:
+    """Whether a key belongs into *partition* by one of these numbers of partitions."""
+    return any(partition_of(key, number) == partition for number in partitions)
 
 
 def size_of(record: StoredRecord) -> int:

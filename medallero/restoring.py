@@ -23,7 +23,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooL
 from contracts.kafka import kafka_options
 from contracts.partitioning import partition_of
 from contracts.settings import CommonSettings
-from medallero.backup_file import Head, StoredRecord, open_backup, size_of
+from medallero.backup_file import Head, StoredRecord, lies_right, open_backup, size_of
 from medallero.forgetting import Forgetter
 from medallero.reasons import reason_of
 from medallero.topic import Bounds, RawTopic, TopicUnavailable
@@ -144,7 +144,7 @@ def place_of(key: bytes | None, partition: int, head: Head, partitions: int) -> 
     if key is None:
         return partition % partitions
     home = partition_of(key, partitions)
-    if any(partition_of(key, number) == partition for number in head.partitions):
+    if lies_right(key, partition, head.partitions):
         return home
     return (home + 1) % partitions if partitions > 1 else None
 

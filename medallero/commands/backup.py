@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 import click
 
 from contracts.settings import DEFAULT_SEED, CommonSettings
-from medallero.backup_file import BackupWriter, Head, StoredRecord
+from medallero.backup_file import BackupWriter, Head, StoredRecord, lies_right
 from medallero.terminal import (
     CannotDo,
     quiet_libraries,
@@ -93,13 +93,15 @@ async def _back_up(settings: CommonSettings, path: Path) -> bool:
         total = sum(bounds.ends.values()) - sum(bounds.begins.values())
         with _appearing(path) as file, reading_bar("backing up the topic") as progress:
             writer = BackupWriter(file, head)
-            read = 0
+            read = misplaced = 0
             # One partition after the other: so a block's records are neighbours, and compress.
             for partition, end in sorted(bounds.ends.items()):
                 async for batch in topic.read({partition: end}):
                     for it in batch:
                         record = StoredRecord(it.timestamp, it.key, it.value, tuple(it.headers))
                         writer.add(partition, record)
+                        if it.key and not lies_right(it.key, partition, head.partitions):
+                            misplaced += 1
                     read += len(batch)
                     progress(read, total)
             writer.finish()
@@ -109,7 +111,7 @@ async def _back_up(settings: CommonSettings, path: Path) -> bool:
         f"partitions, epoch {settings.epoch}), {writer.size:,} bytes, in {seconds:.1f} s"
     )
     click.echo(f"digest {writer.digest}")
-    _tell(settings, topic, head)
+    _tell(settings, topic, head, misplaced)
     return not lost
 
 
@@ -131,7 +133,7 @@ def seed_bytes(settings: CommonSettings) -> bytes:
     return os.fsencode(settings.seed)
 
 
-def _tell(settings: CommonSettings, topic: RawTopic, head: Head) -> None:
+def _tell(settings: CommonSettings, topic: RawTopic, head: Head, misplaced: int) -> None:
     """Say what is not as one would expect."""
     notes = stderr()
     if head.seed is None:
@@ -142,6 +144,14 @@ def _tell(settings: CommonSettings, topic: RawTopic, head: Head) -> None:
         notes.print(
             f"The topic has {len(topic.partitions)} partitions, the settings say "
             f"{settings.partitions}: records that lie right by either count as results.",
+            style="yellow",
+            soft_wrap=True,
+        )
+    if misplaced:
+        notes.print(
+            f"Records that do not lie in the partition of their key: {misplaced:,}. They are no "
+            "results, and a restore makes none of them. If partitions were added to the topic, "
+            "set MEDALLERO_PARTITIONS to the number of before, and back up again.",
             style="yellow",
             soft_wrap=True,
         )

@@ -603,13 +603,15 @@ def test_partitions_that_were_added_by_accident_lose_nothing(
     write(old, [(partition_of(key, 2), key, value, None, ())])
     files = tmp_path / "before.backup", tmp_path / "now.backup"
     told = done(run(old, "backup", files[0], MEDALLERO_PARTITIONS="2"))
-    done(run(old, "backup", files[1]))
+    warned = done(run(old, "backup", files[1]))
     other = newer(old)
 
     done(run(new, "restore", files[0]))
     done(run(other, "restore", files[1]))
 
     assert "the settings say 2" in told
+    assert "do not lie in the partition" not in told
+    assert "do not lie in the partition of their key: 1." in warned
     assert [it.partition for it in lying(new)] == [home(new, key)]
     # For a topic that always had four it is no result, and stays none.
     assert [it.partition == home(other, key) for it in lying(other)] == [False]
