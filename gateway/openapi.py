@@ -516,6 +516,8 @@ def _schemas() -> Schema:
                 "title": text_or_null
                 | {"description": "the catalogue's; else what an ODF code says"},
                 "titles": titles,
+                "event": text_or_null
+                | {"description": "the event's code, if the unit is an ODF code"},
                 "stage": text_or_null | {"description": "heat, semi-final …, of an ODF code"},
                 "stages": titles,
                 "phase": text_or_null,

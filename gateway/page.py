@@ -12,6 +12,7 @@ PATHS: Final = {
     "/": ("index.html", "text/html"),
     "/page/style.css": ("style.css", "text/css"),
     "/page/app.js": ("app.js", "text/javascript"),
+    "/page/events.js": ("events.js", "text/javascript"),
     "/page/stream.js": ("stream.js", "text/javascript"),
     "/page/words.js": ("words.js", "text/javascript"),
     "/page/icon.svg": ("icon.svg", "image/svg+xml"),

@@ -1,5 +1,6 @@
 // The live page. It shows what /v1/stream tells, and says so when it tells nothing.
 // Texts from results only ever become text nodes.
+import { field, listing } from "./events.js";
 import { follow } from "./stream.js";
 import { WORDS } from "./words.js";
 
@@ -16,6 +17,7 @@ const query = new URLSearchParams(location.search);
 const kiosk = query.has("kiosk");
 const root = document.documentElement;
 const main = document.getElementById("main");
+const searchField = document.getElementById("query");
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -25,6 +27,7 @@ let standings = null;
 let rates = [];
 let catalogue = ""; // as it was told last
 let titles = { sports: new Map(), faculties: new Map() };
+let games = { title: null, titles: {}, begins: null, ends: null, place: null };
 let known = { age: null, at: 0 }; // the data's age, and when we were told
 let connection = "connecting"; // … live, delayed, lost
 let readable = true;
@@ -98,6 +101,9 @@ function titleOf(kind, name) {
 const sportTitle = (name) => titleOf("sports", name);
 const facultyTitle = (name) => titleOf("faculties", name);
 const toSport = (sport) => `#/sports/${encodeURIComponent(sport)}`;
+const toFaculty = (faculty) => `#/faculties/${encodeURIComponent(faculty)}`;
+const toSearch = (text) => `#/search?q=${encodeURIComponent(text)}`;
+const gamesTitle = () => games.titles[language] ?? games.title ?? "Medallero";
 const toUnit = (sport, unit) => `#/units/${encodeURIComponent(sport)}/${encodeURIComponent(unit)}`;
 
 // A code of the Olympic Data Feed is filled up with "-": for people that is a blank.
@@ -153,7 +159,8 @@ function medalTable(caption, sport) {
   function row(faculty) {
     const bar = make("span", { class: "bar", "aria-hidden": "true" },
       ...MEDALS.map((name) => make("span", { class: name })));
-    const name = make("span", { class: "name" });
+    const name = kiosk ? make("span", { class: "name" })
+      : make("a", { class: "name", href: toFaculty(faculty) });
     const cells = Object.fromEntries(columns.map((it) => [it,
       make(it === "faculty" ? "th" : "td", { class: it, scope: it === "faculty" ? "row" : null })]));
     cells.faculty.append(name, bar);
@@ -362,17 +369,22 @@ function tableView(sport) {
   const side = make("div", { class: "side" });
   if (sport !== null && !kiosk) {
     const split = splitBar();
-    left.firstChild.after(make("div", { class: "summary" }, ...split.nodes));
-    parts.push({ update: () => split.update(standings.sports.find((it) => it.sport === sport)) });
+    const events = eventsOf(sport);
+    left.firstChild.after(make("div", { class: "summary" }, ...split.nodes), events.node,
+      make("h2", { class: "section" }, word("medalTable")));
+    parts.push({ update: () => split.update(standings.sports.find((it) => it.sport === sport)) },
+      events);
   }
   for (const part of [sportsList(() => sport), rateLine(), totals()]) {
     parts.push(part);
     side.append(part.node);
   }
-  if (sport !== null && !kiosk) side.firstChild.after(unitForm(sport));
   main.replaceChildren(left, side);
   return {
     title, turns: 1,
+    leave() {
+      for (const part of parts) part.leave?.();
+    },
     update() {
       // In the end the sports: of the big screen's side they get what the others leave.
       for (const part of parts.slice(1).reverse()) part.update();
@@ -382,19 +394,18 @@ function tableView(sport) {
 }
 
 function emptyView() {
-  // Names of the catalogue in force: what is copied from here must be accepted.
-  const [faculty] = titles.faculties.keys();
-  const [sport] = titles.sports.keys();
-  const entry = { student: "Ana", age: 20, faculty: faculty ?? "Ingeniería", discipline: sport ?? 1 };
-  const body = Object.entries(entry)
-    .map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`).join(", ");
-  const example = `curl ${location.origin}${location.pathname}v1/entries \\\n`
-    + "  -H 'Content-Type: application/json' \\\n"
-    + `  -d '{${body.replaceAll("'", "'\\''")}}'`;
-  main.replaceChildren(make("section", { class: "empty" }, heading(word("empty")),
+  const days = [games.begins, games.ends].filter(Boolean).map((it) => new Date(`${it}T12:00`));
+  const locale = navigator.languages.find((it) => it.startsWith(language)) ?? language;
+  const format = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
+  const when = days.length === 2 ? format.formatRange(...days) : days.map((it) => format.format(it))[0];
+  const about = [when, games.place].filter(Boolean).join(" · ");
+  const sports = [...titles.sports.keys()].map(sportTitle).sort((a, b) => a.localeCompare(b));
+  main.replaceChildren(make("section", { class: "empty" },
+    heading(games.title ? gamesTitle() : word("empty")),
+    about ? make("p", { class: "about" }, about) : null,
+    games.title ? make("p", {}, `${word("empty")}.`) : null,
     make("p", {}, word("emptyWhat")),
-    ...(kiosk ? [] : [make("p", {}, word("emptyHow")),
-      make("pre", { tabindex: "0" }, make("code", {}, example))])));
+    kiosk || sports.length === 0 ? null : make("p", {}, `${word("sports")}: ${sports.join(", ")}`)));
   return { title: word("empty"), update() {} };
 }
 
@@ -403,17 +414,169 @@ function messageView(text) {
   return { title: text, update() {} };
 }
 
-function unitForm(sport) {
-  const input = make("input", { id: "unit", type: "text", maxlength: "128", required: "",
-    autocomplete: "off", spellcheck: "false" });
-  const form = make("form", { class: "find" }, make("h2", {}, word("findUnit")),
-    make("label", { for: "unit" }, word("unitLabel")),
-    make("div", {}, input, make("button", { type: "submit" }, word("show"))));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (input.value.trim()) location.hash = toUnit(sport, input.value.trim());
+// ---------------------------------------------------------------- lists of events and medallists
+
+const eventTitle = (it) => it.titles?.[language] ?? it.title ?? unitTitle(it.unit);
+const phaseWord = (phase) => WORDS[language].phase[phase] ?? phase;
+
+// What the event is a part of: what its code says, else its phase, if that says anything.
+function stageOf(it) {
+  const stage = it.stages?.[language] ?? it.stage ?? "";
+  // That it is a final, the heading says.
+  return stage === phaseWord(it.phase) ? "" : stage;
+}
+
+// People's word for an event that is not over yet.
+const stateTag = (state) => state === "official" ? null
+  : make("span", { class: "tag" }, word(state === "running" ? "running" : "unofficial"));
+
+const lists = { make, say, word, number, announce: (text) =>
+  say(document.getElementById("announcement"), text) };
+
+function person(it, aside) {
+  const named = it.name ?? it.competitor;
+  return make("span", { class: "person" }, named, " ",
+    aside && aside !== named ? make("span", { class: "aside" }, aside) : null);
+}
+
+const scoreOf = (it) => make("span", { class: "score" },
+  [it.mark_text, it.outcome && it.mark_text === null ? word(it.outcome) : null, it.irm]
+    .filter(Boolean).join(" · "));
+
+function eventLine(it, withSport) {
+  const stage = stageOf(it);
+  const leaders = it.leaders.slice(0, 4).map((leader) => make("li", {},
+    leader.medal ? disc(leader.medal) : make("span", { class: "place" },
+      leader.rank === null ? "" : `${number(leader.rank)}.`),
+    leader.medal ? make("span", { class: "unseen" }, word(leader.medal)) : null,
+    person(leader, facultyTitle(leader.faculty)), scoreOf(leader)));
+  if (it.leaders.length > 4) leaders.push(make("li", { class: "aside" }, "…"));
+  return make("li", { class: "event" },
+    make("div", { class: "what" },
+      make("a", { href: toUnit(it.sport, it.unit) }, eventTitle(it),
+        stage ? make("span", { class: "stage" }, ` · ${stage}`) : null), " ",
+      stateTag(it.state), " ",
+      withSport ? make("span", { class: "aside" }, sportTitle(it.sport)) : null),
+    make("ol", { class: "leaders" }, ...leaders));
+}
+
+function medalLine(it) {
+  const stage = stageOf(it);
+  return make("li", { class: "medallist" },
+    disc(it.medal), make("span", { class: "unseen" }, word(it.medal)),
+    person(it, null),
+    make("span", { class: "what" },
+      make("a", { href: toUnit(it.sport, it.unit) }, eventTitle(it),
+        stage ? make("span", { class: "stage" }, ` · ${stage}`) : null), " ",
+      make("span", { class: "aside" }, sportTitle(it.sport))),
+    scoreOf(it));
+}
+
+function eventListing(parameters, { withSport, level, step }) {
+  return listing(lists, {
+    path: "events", parameters, items: "events", level, step,
+    keyOf: (it) => `${it.sport}/${it.unit}`,
+    line: (it) => eventLine(it, withSport),
+    group: (it) => WORDS[language].phases[it.phase] ?? phaseWord(it.phase),
+    nothing: () => word(parameters().text ? "noEventFound" : "noEvent"),
+    counted: (told) => told.total ? word(told.total === 1 ? "oneEvent" : "events",
+      { count: number(told.total) }) : "",
   });
-  return form;
+}
+
+// Keeps what is typed in the address, without a step back for each letter.
+function keepInAddress(path, text) {
+  history.replaceState(history.state, "", text ? `${path}?q=${encodeURIComponent(text)}` : path);
+}
+
+function eventsOf(sport) {
+  let text = route().text;
+  const found = eventListing(() => ({ sport, text }), { withSport: false, level: "h3", step: 12 });
+  const form = field(lists, { id: "filter", label: word("findEvent"), text,
+    changed(news) {
+      text = news.trim();
+      keepInAddress(toSport(sport), text);
+      found.changed();
+    },
+    enter: () => found.focusFirst() });
+  return { ...found, node: make("section", { class: "events" }, make("h2", { class: "section" },
+    word("eventsTitle")), form, found.node) };
+}
+
+function searchView() {
+  let text = route().text;
+  const events = eventListing(() => ({ text }), { withSport: true, level: "h2", step: 30 });
+  const names = make("ul", { class: "names" });
+  main.replaceChildren(make("section", { class: "first search" }, heading(word("search")), names,
+    events.node));
+  function tellNames() {
+    const words = folded(text).split(" ").filter(Boolean);
+    const hits = (kind, to) => [...titles[kind].values()]
+      .filter((it) => words.length && words.every((one) =>
+        [it.name, it.title, ...Object.values(it.titles), ...it.aliases].some((named) =>
+          ` ${folded(named)}`.includes(` ${one}`))))
+      .slice(0, 6)
+      .map((it) => make("li", {}, make("a", { href: to(it.name) }, titleOf(kind, it.name)), " ",
+        make("span", { class: "aside" }, word(kind === "sports" ? "sport" : "faculty"))));
+    names.replaceChildren(...hits("sports", toSport), ...hits("faculties", toFaculty));
+    names.hidden = !names.children.length;
+  }
+  tellNames();
+  return {
+    title: word("search"),
+    update: events.update,
+    leave: events.leave,
+    search(news) {
+      text = news.trim();
+      keepInAddress("#/search", text);
+      tellNames();
+      events.changed();
+    },
+    focusFirst() {
+      (names.querySelector("a") ?? main.querySelector(".listing a"))?.focus();
+    },
+  };
+}
+
+// No case, no accents: names are compared so.
+const folded = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase()
+  .replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+
+function facultyView(faculty) {
+  const title = facultyTitle(faculty);
+  const where = make("p", { class: "where" });
+  const beside = make("p", { class: "aside", hidden: "" });
+  const medals = listing(lists, {
+    path: "medallists", parameters: () => ({ faculty }), items: "medallists", level: "h3", step: 60,
+    keyOf: (it) => [it.sport, it.unit, it.competitor, it.medal].join("/"),
+    line: medalLine,
+    group: (it) => WORDS[language].medals[it.medal],
+    nothing: () => beside.hidden ? word("noMedal") : "",
+    counted(told) {
+      const entries = Object.fromEntries(MEDALS.map((name) =>
+        [name, told.entries.reduce((sum, it) => sum + it[name], 0)]));
+      beside.hidden = MEDALS.every((name) => entries[name] === 0);
+      say(beside, word("medalsOfEntries", Object.fromEntries(
+        MEDALS.map((name) => [name, number(entries[name])]))));
+      const count = told.medals.reduce((sum, it) => sum + it.gold + it.silver + it.bronze, 0);
+      return count ? word(count === 1 ? "oneMedallist" : "medallists", { count: number(count) }) : "";
+    },
+  });
+  main.replaceChildren(make("section", { class: "first faculty" }, heading(title), where,
+    make("h2", { class: "section" }, word("medallistsTitle")), medals.node, beside));
+  return {
+    title,
+    leave: medals.leave,
+    update() {
+      const line = standings.medal_table.find((it) => it.faculty === faculty);
+      where.replaceChildren(...(line ? [
+        make("span", { class: "standing" }, word("rankOf", { rank: number(line.rank) })),
+        ...MEDALS.map((name) => make("span", { class: "standing" }, disc(name),
+          make("span", { class: "unseen" }, word(name)), number(line[name]))),
+      ] : []));
+      medals.update();
+    },
+  };
 }
 
 function unitView(sport, unit) {
@@ -508,7 +671,11 @@ function unitView(sport, unit) {
       tell(word(told.order === "lower" ? "lowestWins" : "highestWins"));
     }
     where.replaceChildren(make("a", { href: toSport(told.sport) }, sportTitle(told.sport)),
-      ` · ${WORDS[language].phase[told.phase] ?? told.phase}`);
+      ` · ${told.stages?.[language] ?? told.stage ?? phaseWord(told.phase)}`);
+    if (told.event) {
+      where.append(" · ", make("a", { href: `${toSport(told.sport)}?q=${told.event}` },
+        word("wholeEvent")));
+    }
     const before = new Map([...body.children].map((it) => [it.dataset.competitor, it.offsetTop]));
     body.replaceChildren(...told.rows.map(line));
     for (const node of body.children) moved(node, before.get(node.dataset.competitor));
@@ -542,7 +709,8 @@ function unitView(sport, unit) {
       make("th", { scope: "row", class: "competitor" }, make("span", {}, named),
         it.name && it.name !== it.competitor ? make("span", { class: "aside" }, it.competitor) : null,
         mark),
-      make("td", { class: "faculty" }, facultyTitle(it.faculty)),
+      make("td", { class: "faculty" },
+        make("a", { href: toFaculty(it.faculty) }, facultyTitle(it.faculty))),
       make("td", { class: "mark" }, outcome),
       make("td", { class: "medal" }, it.medal ? disc(it.medal) : null,
         it.medal ? make("span", {}, word(it.medal)) : null));
@@ -559,11 +727,15 @@ function unitView(sport, unit) {
 // ---------------------------------------------------------------- which view
 
 function route() {
-  const [kind, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
+  const hash = location.hash.replace(/^#\/?/, "");
+  // Of a unit's own text a question mark may be a part.
+  const [path, asked] = hash.startsWith("units/") ? [hash] : hash.split("?", 2);
+  const [kind, ...rest] = path.split("/");
+  const text = (new URLSearchParams(asked).get("q") ?? "").trim();
   try {
-    return { kind, names: rest.map(decodeURIComponent) };
+    return { kind, names: rest.map(decodeURIComponent), text };
   } catch {
-    return { kind: "", names: [] };
+    return { kind: "", names: [], text: "" };
   }
 }
 
@@ -581,6 +753,14 @@ function chosenView() {
     }
     return ["unknown", () => messageView(word("unknownSport"))];
   }
+  if (kind === "search") return ["search", searchView];
+  if (kind === "faculties" && names.length === 1) {
+    const [faculty] = names;
+    if (standings.medal_table.some((it) => it.faculty === faculty) || titles.faculties.has(faculty)) {
+      return [`faculty ${faculty}`, () => facultyView(faculty)];
+    }
+    return ["unknown", () => messageView(word("unknownFaculty"))];
+  }
   return ["table", () => tableView(null)];
 }
 
@@ -588,13 +768,14 @@ function chosenView() {
 function show({ anew = false, focus = false } = {}) {
   const [kind, open] = kiosk ? kioskView() : chosenView();
   if (anew || view === null || view.kind !== kind) {
+    view?.leave?.();
     view = null;
     const opened = open();
     opened.kind = kind;
     view = opened;
-    document.title = view.title === "Medallero" ? view.title : `${view.title} · Medallero`;
+    const whose = gamesTitle();
+    document.title = view.title === whose ? whose : `${view.title} · ${whose}`;
     if (focus) main.querySelector("h1").focus({ preventScroll: true });
-    if (focus) scrollTo(0, 0);
     navigation();
   }
   view.update();
@@ -683,8 +864,14 @@ function applyLanguage() {
   const other = language === "es" ? "en" : "es";
   button.lang = other;
   say(button, WORDS[other].self);
+  searchField.placeholder = word("searchHint");
+  nameGames();
   applyTheme();
   tellState();
+}
+
+function nameGames() {
+  say(document.getElementById("games"), gamesTitle());
 }
 
 function applyTheme() {
@@ -709,7 +896,36 @@ document.getElementById("skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
 });
-addEventListener("hashchange", () => show({ anew: true, focus: true }));
+
+// Whoever goes back is where he was; whoever follows a link begins at the top.
+const places = new Map(); // address → how far it was scrolled
+let followed = false;
+history.scrollRestoration = "manual";
+document.addEventListener("click", (event) => {
+  if (!event.target.closest?.("a[href^='#']")) return;
+  places.set(location.hash, scrollY);
+  followed = true;
+});
+addEventListener("hashchange", () => {
+  const typed = document.activeElement === searchField;
+  const { kind, text } = route();
+  if (!typed) searchField.value = kind === "search" ? text : "";
+  show({ anew: true, focus: !typed });
+  if (!typed) scrollTo(0, followed ? 0 : places.get(location.hash) ?? 0);
+  followed = false;
+});
+
+// ---------------------------------------------------------------- search
+
+searchField.value = route().kind === "search" ? route().text : "";
+searchField.addEventListener("input", () => {
+  if (route().kind === "search") view.search?.(searchField.value);
+  else location.hash = toSearch(searchField.value.trim());
+});
+document.getElementById("search").addEventListener("submit", (event) => {
+  event.preventDefault();
+  view.focusFirst?.();
+});
 
 if (kiosk) {
   root.classList.add("kiosk");
@@ -751,6 +967,8 @@ follow({
     catalogue = text;
     titles = { sports: new Map(news.sports.map((it) => [it.name, it])),
       faculties: new Map(news.faculties.map((it) => [it.name, it])) };
+    games = { ...games, ...news.games };
+    nameGames();
     show({ anew: true });
   },
   onConnection(state) {

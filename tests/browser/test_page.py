@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
-import shlex
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +11,7 @@ import pytest
 from olympics.result import parse_result
 from tests.browser.games import SPORTS
 from tests.browser.screen import Chromium, Screen
-from tests.paris2024 import Medals, official_medals, paris_catalogue
+from tests.paris2024 import GAMES, Medals, official_medals, paris_catalogue
 from tests.support.oracle import write_results
 from tests.support.stack import Stack
 
@@ -162,15 +160,145 @@ def test_a_unit_is_shown_by_link_and_follows_corrections(chromium: Chromium, par
         assert screen.text(".where") == "Natación · Final"
 
 
-def test_a_unit_is_found_by_its_code(chromium: Chromium, paris: Stack) -> None:
+def test_an_event_is_found_by_its_code(chromium: Chromium, paris: Stack) -> None:
     with chromium.opened(f"{paris.gateway.url}/#/sports/swimming") as screen:
-        screen.click("#unit")
+        screen.click("#filter")
         screen.type(FREESTYLE)
+        screen.until_text(".events .aside", "1 event")
+        screen.press("Enter")
         screen.press("Enter")
 
         screen.until("document.querySelectorAll('table.unit tbody tr').length === 8")
-        assert screen.text("h1") == "SWM M 50MFR FNL 000100"
+        assert screen.text("h1") == "Men’s 50 m freestyle"
+        assert screen.text(".where") == "Swimming · Final · all rounds"
         assert screen.rows()[0] == ["1", "Australia1946161", "Australia", "21.25", "Gold"]
+
+        screen.click(".where a:last-child")
+        screen.until_text(".events .aside", "13 events")
+        assert screen.run("document.getElementById('filter').value") == "SWMM50MFR"
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "width", "found", "title"),
+    [
+        ("en", "50 free men", 1280, "Finals", "Men’s 50 m freestyle"),
+        ("es", "hombres 50 LIBRE", 390, "Finales", "50 m libre masculino"),
+    ],
+)
+def test_a_final_is_found_with_the_keyboard_alone(
+    chromium: Chromium, paris: Stack, language: str, text: str, width: int, found: str, title: str
+) -> None:
+    with chromium.opened(f"{paris.gateway.url}/?lang={language}", width=width) as screen:
+        screen.until("document.querySelectorAll('main tbody tr').length > 30")
+        screen.press("Tab", "Tab", "Tab")
+        assert screen.run("document.activeElement.id") == "query"
+        screen.type(text)
+        screen.until_text(".listing", found)
+        assert screen.text(".listing a") == title
+        assert screen.run("document.activeElement.id") == "query"
+        screen.press("Enter")
+        assert screen.run("document.activeElement.textContent") == title
+        screen.press("Enter")
+        screen.until("document.querySelectorAll('table.unit tbody tr').length === 8")
+        assert screen.text("h1") == title
+        assert screen.run("document.getElementById('query').value") == ""
+
+        # Back is where one was, with what was found; once more is the medal table.
+        screen.run("history.back()")
+        screen.until_text(".listing", found)
+        assert screen.run("document.getElementById('query').value") == text
+        screen.run("history.back()")
+        screen.until("document.querySelectorAll('main tbody tr').length > 30")
+
+
+def headings(screen: Screen) -> list[str]:
+    """Return under what the events of a list stand."""
+    found: list[str] = screen.run(
+        "[...document.querySelectorAll('.groups h3')].map(it => it.innerText)"
+    )
+    return found
+
+
+def test_a_sport_lists_its_events_with_their_medallists(chromium: Chromium, paris: Stack) -> None:
+    with chromium.opened(f"{paris.gateway.url}/#/sports/boxing") as screen:
+        screen.until("document.querySelectorAll('.listing a').length === 12")
+        assert screen.text(".events .aside") == "235 events"
+        assert screen.run(
+            "[...document.querySelectorAll('.events h3')].map(it => it.innerText)"
+        ) == ["Finals"]
+        first = screen.run("document.querySelector('.event').innerText").split("\n")
+        assert first == ["Men’s 51 kg", "Gold", "Uzbekistan", "5.00", "Silver", "France", "0.00"]
+
+        screen.click(".events .more")
+        screen.until("document.querySelectorAll('.listing a').length === 24")
+        assert screen.run(
+            "[...document.querySelectorAll('.events h3')].map(it => it.innerText)"
+        ) == [
+            "Finals",
+            "Semi-finals",
+        ]
+        screen.until_text("#announcement", "24 are shown")
+
+
+def test_a_list_moves_by_itself_and_keeps_who_is_on_it(chromium: Chromium, paris: Stack) -> None:
+    unit, ana, eva = a_unit(), {"id": "a", "name": "Ana Zuleta"}, {"id": "b", "name": "Eva Paz"}
+    post(paris, unit=unit, competitor=ana, faculty="FRA", mark="21.00", status="unofficial")
+    post(paris, unit=f"{unit} b", competitor=ana, faculty="FRA", mark="21.00")
+    paris.settled()
+    with chromium.opened(f"{paris.gateway.url}/#/sports/swimming?q=zuleta%20{unit[5:]}") as screen:
+        screen.until("document.querySelectorAll('.event').length === 2")
+        assert screen.run("document.getElementById('filter').value") == f"zuleta {unit[5:]}"
+        assert screen.text(".event").split("\n") == [
+            f"{unit} provisional",
+            "1.",
+            "Ana Zuleta France",
+            "21.00",
+        ]
+        screen.run("document.querySelectorAll('.event a')[0].focus()")
+
+        post(paris, unit=unit, competitor=ana, faculty="FRA", mark="21.00", version=2)
+        post(paris, unit=unit, competitor=eva, faculty="ITA", mark="20.90")
+
+        screen.until_text(".event", "Eva Paz")
+        screen.until("!document.querySelector('.event').innerText.includes('provisional')")
+        assert screen.run("document.activeElement.textContent") == unit
+
+
+def test_a_faculty_opens_its_medallists(chromium: Chromium, paris: Stack) -> None:
+    with chromium.opened(paris.gateway.url) as screen:
+        screen.until_text("[data-faculty=FRA]", "France")
+        row = screen.text("[data-faculty=FRA]").split()
+        gold, silver, bronze, total = (int(it) for it in row[-4:])
+        screen.click("[data-faculty=FRA] a")
+        screen.until_text("h1", "France")
+        screen.until("document.querySelectorAll('.medallist').length > 0")
+
+        counts = screen.run(
+            "[...document.querySelectorAll('.groups section')]"
+            ".map(it => it.querySelectorAll('.medallist').length)"
+        )
+        assert counts == [gold, silver, bronze]
+        assert screen.text(".faculty .aside") == f"{total} medals"
+        assert "Men’s 200 m butterfly" in screen.text(".groups")
+        assert screen.run("document.title") == "France · Medallero"
+
+        screen.click(".medallist a")
+        screen.until("document.querySelectorAll('table.unit tbody tr').length > 1")
+        screen.click("table.unit td.faculty a")
+        screen.until("document.querySelectorAll('.medallist').length > 0")
+
+
+def test_a_search_finds_sports_and_faculties_too(chromium: Chromium, paris: Stack) -> None:
+    with chromium.opened(f"{paris.gateway.url}/#/search?q=BOXEO") as screen:
+        screen.until_text(".names", "Boxing")
+        screen.click("#query")
+        screen.press("Control+a")
+        screen.type("fran")
+        screen.until_text(".names", "France")
+        screen.type("zzz")
+        screen.until_text(".listing", "No event has all these words.")
+        assert not screen.visible(".names")
+        assert screen.run("location.hash") == "#/search?q=franzzz"
 
 
 def test_a_unit_without_results_is_shown_as_soon_as_it_has_some(
@@ -281,8 +409,8 @@ def test_a_lost_connection_is_told_and_comes_back_by_itself(
     with chromium.opened(paris.gateway.url, lasting=True, color_scheme="dark") as screen:
         screen.until("document.documentElement.dataset.state === 'live'")
         screen.goto(f"{paris.gateway.url}/#/sports/boxing")
-        screen.until("document.querySelector('#unit')")
-        screen.click("#unit")
+        screen.until("document.querySelector('#filter')")
+        screen.click("#filter")
         screen.type("BOXW")
         screen.run("window.same = true")
         try:
@@ -296,7 +424,7 @@ def test_a_lost_connection_is_told_and_comes_back_by_itself(
 
         screen.until("document.documentElement.dataset.state === 'live'")
         assert screen.run("window.same")
-        assert screen.run("document.getElementById('unit').value") == "BOXW"
+        assert screen.run("document.getElementById('filter').value") == "BOXW"
         screen.goto(f"{paris.gateway.url}/#/")
         post(paris, unit=a_unit(), faculty="AFG", mark="20.00")
         screen.until("document.querySelector('[data-faculty=AFG]')")
@@ -315,23 +443,25 @@ def test_it_can_be_used_with_the_keyboard_alone(chromium: Chromium, paris: Stack
         screen.reload()
         screen.until("document.querySelector('nav a')")
         names = []
-        for _ in range(8):
+        for _ in range(9):
             screen.press("Tab")
             names.append(
                 screen.run(
                     "document.activeElement.getAttribute('aria-label')"
+                    " ?? document.activeElement.labels?.[0]?.textContent"
                     " ?? document.activeElement.textContent"
                 )
             )
         assert names == [
             "Skip to the standings",
             "Medallero: to the medal table",
-            "Medal table",
-            "Swimming",
-            "Boxing",
+            "Search",
             "Español",
             "Dark theme",
             "Big screen",
+            "Medal table",
+            "Swimming",
+            "Boxing",
         ]
 
         screen.run("document.querySelectorAll('nav a')[2].focus()")
@@ -433,7 +563,9 @@ def test_nothing_is_wider_than_the_narrowest_phone(
     with chromium.opened(url, width=320, height=640) as screen:
         for place, row in (
             ("#/", ".medals tbody tr"),
-            ("#/sports/boxing", ".summary + .table tbody tr"),
+            ("#/sports/boxing", ".listing a"),
+            ("#/search?q=men", ".listing a"),
+            ("#/faculties/FRA", ".listing a"),
             (f"#/units/swimming/{FREESTYLE}", "table.unit tbody tr"),
         ):
             screen.goto(url + place)
@@ -450,13 +582,21 @@ def test_nothing_is_wider_than_the_narrowest_phone(
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "place", ["", "#/sports/boxing", f"#/units/swimming/{FREESTYLE}", "?kiosk=600"]
+    "place",
+    [
+        "",
+        "#/sports/boxing",
+        f"#/units/swimming/{FREESTYLE}",
+        "#/search?q=france",
+        "#/faculties/FRA",
+        "?kiosk=600",
+    ],
 )
 def test_axe_finds_nothing_that_shuts_anybody_out(
     chromium: Chromium, paris: Stack, theme: Any, place: str
 ) -> None:
     with chromium.opened(f"{paris.gateway.url}/{place}", color_scheme=theme) as screen:
-        screen.until("document.querySelectorAll('main tbody tr').length > 0")
+        screen.until("document.querySelectorAll('main tbody tr, .listing a').length > 0")
         screen.until("document.querySelector('.dot') && document.title !== ''")
 
         assert screen.violations() == []
@@ -494,18 +634,20 @@ def test_too_many_viewers_still_see_the_standings(chromium: Chromium, paris: Sta
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_before_the_first_result_it_says_what_to_do(
+def test_before_the_first_result_it_says_what_will_be(
     chromium: Chromium, paris: Stack, theme: Any
 ) -> None:
-    empty = paris.add_gateway(redis_prefix="nothing-here:")
+    empty = paris.add_gateway(redis_prefix="nothing-here:", catalogue=str(GAMES))
     empty.wait_ready()
     with chromium.opened(empty.url, width=320, color_scheme=theme) as screen:
-        screen.until_text("h1", "No results yet")
+        screen.until_text("h1", "Olympic Games Paris 2024")
 
-        words = shlex.split(screen.text("pre").replace("\\\n", ""))
-        assert words[:2] == ["curl", f"{empty.url}/v1/entries"]
-        # Whoever copies it is not told that there is no such sport or faculty.
-        answer = empty.request("POST", "/v1/entries", json.loads(words[-1]))
-        assert answer[0] == 202, answer
+        said = screen.text("main")
+        assert "26 July – 11 August 2024 · Paris" in said
+        assert "No results yet." in said
+        assert "Sports: Boxing, Canoe Slalom, " in said
+        assert "curl" not in said
+        assert screen.text(".brand") == "Olympic Games Paris 2024"
+        assert screen.run("document.title") == "No results yet · Olympic Games Paris 2024"
         assert screen.run("document.documentElement.scrollWidth") == 320
         assert screen.violations() == []

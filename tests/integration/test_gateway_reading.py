@@ -28,6 +28,7 @@ UNIT: dict[str, Any] = {
     "unit": "50/100 m",
     "title": None,
     "titles": {},
+    "event": None,
     "stage": None,
     "stages": {},
     "phase": "final",

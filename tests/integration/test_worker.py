@@ -366,6 +366,7 @@ def test_the_standings_of_a_unit_are_asked_of_its_owner(stack: StackFactory) -> 
         "unit": "100 m libre / final",
         "title": None,
         "titles": {},
+        "event": None,
         "stage": None,
         "stages": {},
         "phase": "final",
