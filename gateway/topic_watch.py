@@ -93,11 +93,9 @@ class TopicWatch:
             return f"topic {topic!r} is compacted, which would delete records"
         wanted = int(self._config.get("min.insync.replicas", "1"))
         for partition in partitions:
-            if len(partition["isr"]) < wanted:
-                return (
-                    f"topic {topic!r}: partition {partition['partition']} has "
-                    f"{len(partition['isr'])} replicas in sync, needed: {wanted}"
-                )
+            problem = replicas_missing(topic, partition, wanted)
+            if problem is not None:
+                return problem
         return None
 
     def _problem_of(self, metadata: dict[str, Any], topic: str) -> str | None:
@@ -163,3 +161,24 @@ class TopicWatch:
                 _log.warning("topic_config_unreadable", topic=topic, error=message)
             return {}
         return {entry[0]: entry[1] for entry in entries}
+
+
+def replicas_missing(topic: str, partition: dict[str, Any], wanted: int) -> str | None:
+    """Return why Kafka takes no record into *partition*, if too few of its replicas are in sync.
+
+    *wanted* is the topic's ``min.insync.replicas``; *partition* is as the metadata describe it.
+    """
+    replicas, in_sync = partition["replicas"], partition["isr"]
+    if len(in_sync) >= wanted:
+        return None
+    name = f"topic {topic!r}: partition {partition['partition']}"
+    if len(replicas) < wanted:
+        return (
+            f"{name} can never have enough replicas in sync: min.insync.replicas is {wanted}, and "
+            f"the replication factor is {len(replicas)}; lower the one or raise the other"
+        )
+    away = ", ".join(str(broker) for broker in sorted(set(replicas) - set(in_sync)))
+    return (
+        f"{name} has {len(in_sync)} of {len(replicas)} replicas in sync, and min.insync.replicas "
+        f"is {wanted}; bring back the brokers that are missing or behind: {away}"
+    )

@@ -214,6 +214,7 @@ def test_a_topic_without_enough_replicas_in_sync_is_not_ready(kafka: str, redis_
         refused = _refusal(gateway, "in sync")
 
     assert refused.status == 503
+    assert "min.insync.replicas is 2, and the replication factor is 1" in refused.json["error"]
 
 
 def test_batches_are_no_larger_than_the_topic_takes(kafka: str, redis_url: str) -> None:

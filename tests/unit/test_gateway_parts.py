@@ -18,6 +18,7 @@ from gateway.intake import Entries
 from gateway.metrics import Metrics
 from gateway.outcome import LISTED, Outcome
 from gateway.refusal import Reason, Refused
+from gateway.topic_watch import replicas_missing
 from olympics.entry import ENTRY_ID_LENGTH
 from protos.generate import MESSAGES, ROOT, generate
 
@@ -136,3 +137,32 @@ def test_the_generated_modules_are_those_of_the_contract(tmp_path: Path) -> None
         for module in tmp_path.glob(source.replace(".proto", "_pb2*")):
             assert module.read_text() == (ROOT / module.relative_to(tmp_path)).read_text()
     assert len(list(tmp_path.rglob("*_pb2*"))) == 8
+
+
+@pytest.mark.parametrize(
+    ("replicas", "in_sync", "words"),
+    [
+        ([1, 2, 3], [1, 2, 3], None),
+        ([1, 2, 3], [3, 1], None),
+        (
+            [1, 2, 3],
+            [2],
+            "has 1 of 3 replicas in sync, and min.insync.replicas is 2; "
+            "bring back the brokers that are missing or behind: 1, 3",
+        ),
+        (
+            [1],
+            [1],
+            "can never have enough replicas in sync: min.insync.replicas is 2, and the replication "
+            "factor is 1; lower the one or raise the other",
+        ),
+    ],
+)
+def test_who_lacks_replicas_is_told_the_setting_and_the_remedy(
+    replicas: list[int], in_sync: list[int], words: str | None
+) -> None:
+    partition = {"partition": 4, "replicas": replicas, "isr": in_sync}
+
+    told = replicas_missing("results", partition, 2)
+
+    assert told == (words and f"topic 'results': partition 4 {words}")
