@@ -61,8 +61,8 @@ def command(path: Path, keep: int | None) -> None:
       medallero backup --keep 14 /var/backups/medallero/
 
     \b
-    Exit code: 0 it is written, 1 written, but older records are gone from the topic, 2 it could
-    not be done.
+    Exit code: 0 it is written, 1 written, but older records are gone from the topic (then --keep
+    removes nothing), 2 it could not be done.
     """
     quiet_libraries()
     settings = read_settings()
@@ -78,7 +78,8 @@ def command(path: Path, keep: int | None) -> None:
         raise CannotDo(f"There is no back-up: {error.problem}.", error.remedy) from None
     except OSError as error:
         raise CannotDo(f"{path} cannot be written: {error.strerror}.") from None
-    if directory is not None and keep is not None:
+    # Where the topic has lost records, older files may be all that has them.
+    if directory is not None and keep is not None and complete:
         _remove_older(directory, settings.results_topic, keep)
     raise SystemExit(0 if complete else INCOMPLETE)
 

@@ -437,12 +437,15 @@ def test_older_records_that_are_gone_are_told(
 ) -> None:
     write(old, a_log(old))
     asyncio.run(_empty(old, before=1))
-    file = tmp_path / "games.backup"
+    older = tmp_path / f"{old.results_topic}-20200101T000000Z.backup"
+    older.write_bytes(b"all that has them")
 
-    backed_up = run(old, "backup", file)
+    backed_up = run(old, "backup", "--keep", "1", tmp_path)
+    (file,) = set(tmp_path.iterdir()) - {older}
     restored = done(run(new, "restore", file))
 
     assert backed_up.exit_code == 1
+    assert older.exists()
     assert "older records are gone" in backed_up.output
     assert "oldest records were gone" in restored
     assert len(lying(new)) == len(a_log(old)) - old.partitions
