@@ -129,6 +129,10 @@ bench-gateway: $(VENV)/.bench ## Measure the gateway beside its peers; QUICK=1 A
 bench-replicas: $(VENV)/.bench ## Measure one and two gateways with one and two workers; QUICK=1
 	@$(BIN)/python -m bench.replicas $(ARGS)
 
+.PHONY: bench-backup
+bench-backup: $(STAMP) ## Measure a back-up of a million results and its restore; QUICK=1
+	@$(BIN)/python -m bench.backup $(ARGS)
+
 .PHONY: bench-weather
 bench-weather: $(STAMP) deps-system ## Measure the ways of the weather reports; QUICK=1 ARGS="--only stores"
 	@$(BIN)/python -m bench.weather $(ARGS)
