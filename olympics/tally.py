@@ -145,47 +145,38 @@ class Tally:
         return [*self._whole, *self._units] if noted is None else noted
 
     def _put_whole(self, key: bytes, news: dict[bytes, Latest]) -> dict[bytes, Latest]:
-        """Join *news* into a unit that is counted as a whole; return what has changed.
+        """Join *news* into a unit that is new, or counted as a whole; return what has changed.
 
         Both are encoded results → results.
         """
-        results = {new.competitor: new for new in news.values()}
-        changed = news
         known = self._whole.get(key)
-        if known is not None or len(results) < len(news):
-            before = {}
-            if known is not None:
-                before = {old.competitor: old for old in decode_together(known)}
-            results = before.copy()
-            for new in news.values():
-                have = results.get(new.competitor)
-                results[new.competitor] = new if have is None else join(have, new)
-            changed = {
-                encode_latest(result): result
-                for name, result in results.items()
-                if result is not before.get(name)
-            }
-            if not changed:
-                return changed
-            if known is not None:
-                self._count(key, before, -1)
-                del self._whole[key]
-        self._count(key, results, +1)
-        if len(changed) == len(results):
-            self._whole[key] = head_of(len(changed)) + b"".join(changed)
-        else:
-            self._units[key] = self._unit(key, results)
-        return changed
+        if known is not None:
+            before = {old.competitor: old for old in decode_together(known)}
+            if all(_adds_nothing(new, before.get(new.competitor)) for new in news.values()):
+                return {}
+            # To count all of it anew would take three times as long.
+            del self._whole[key]
+            unit = self._units[key] = self._unit(key, before)
+            return self._put_into(unit, news.values())
+        results: dict[str, Latest] = {}
+        for new in news.values():
+            have = results.get(new.competitor)
+            results[new.competitor] = new if have is None else join(have, new)
+        if len(results) < len(news):
+            news = {encode_latest(result): result for result in results.values()}
+        self._count(key, results)
+        self._whole[key] = head_of(len(news)) + b"".join(news)
+        return news
 
-    def _count(self, key: bytes, results: dict[str, Latest], sign: int) -> None:
-        """Add a whole unit to the counts (+1), or take it away (-1)."""
+    def _count(self, key: bytes, results: dict[str, Latest]) -> None:
+        """Add a whole unit to the counts."""
         provisional = conflicts = 0
         for result in results.values():
             provisional += result.status == UNOFFICIAL
             conflicts += result.conflict
-        self._add(sign * len(results), sign * provisional, sign * conflicts)
+        self._add(len(results), provisional, conflicts)
         if len(results) > 1 or result.irm is not None:
-            self._unit(key, results).count_all(sign)
+            self._unit(key, results).count_all()
         elif result.status == OFFICIAL:
             # A third of the time of a unit that could rank it.
             name, _, unit = key.partition(b"/")
@@ -199,10 +190,10 @@ class Tally:
             two_bronzes = sport.two_bronzes_of(unit.decode())
             split, medal = settle(result, None, rank, phase, two_bronzes=two_bronzes)
             row = self._rows[sport.name][result.faculty]
-            row[ENTRIES] += sign
-            row[split] += sign
+            row[ENTRIES] += 1
+            row[split] += 1
             if medal:
-                row[medal] += sign
+                row[medal] += 1
 
     def _add(self, results: int, provisional: int, conflicts: int) -> None:
         self.results += results
@@ -277,6 +268,10 @@ class Tally:
         unit.set_phase(unit.phase_of_holder())
         for result in counted:
             unit.count(result, +1)
+
+
+def _adds_nothing(new: Latest, known: Latest | None) -> bool:
+    return known is not None and join(known, new) is known
 
 
 def _is_mark(result: Latest, sport: Sport, unit: str) -> bool:

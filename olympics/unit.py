@@ -143,12 +143,12 @@ class Unit(UnitRules):
         self.head: Head = self.new_head()
         self.dirty = False
 
-    def count_all(self, sign: int) -> None:
-        """Add all results to the counts (+1), or take them away (-1), their ranks included."""
+    def count_all(self) -> None:
+        """Add all results to the counts, their ranks included."""
         for result in self.latest.values():
             if self.counts(result):
-                self.count(result, sign)
-        self.count_head(sign)
+                self.count(result, +1)
+        self.count_head(+1)
 
     def count_head(self, sign: int) -> None:
         """Count the head as it should count (+1), not as it is counted without; or undo it (-1)."""
