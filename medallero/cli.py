@@ -27,6 +27,8 @@ _COMMANDS: Final[dict[str, str]] = {
     "catalogue": "Check a catalogue, show it, or make one of result files.",
     "send": "Send results from files.",
     "board": "Watch the medal table and the splits in the terminal.",
+    "events": "Find races, bouts and heats: who leads, who has which medal.",
+    "medallists": "List who won the medals of the medal table.",
     "correct": "Replace a competitor's result by a higher version.",
     "withdraw": "Withdraw a competitor's result.",
     "history": "List every version of a unit's results.",

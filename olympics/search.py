@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -9,18 +10,21 @@ from olympics.text import folded
 
 # Letters and digits apart: "50m", "50 m" and "50MFR" all have the word "50".
 _WORD = re.compile(r"[^\W\d_]+|\d+")
-_APOSTROPHES = str.maketrans("", "", "'’ʼ")
+_APOSTROPHES = ("'", "’", "ʼ")
 
 
-def words_of(text: str) -> list[str]:
+# Titles of sports and events come again with each unit.
+@functools.lru_cache(maxsize=65_536)
+def words_of(text: str) -> tuple[str, ...]:
     """Return the words of *text* as they are compared."""
-    text = text.translate(_APOSTROPHES)
-    return _WORD.findall(text.lower() if text.isascii() else folded(text))
+    for apostrophe in _APOSTROPHES:
+        text = text.replace(apostrophe, "")
+    return tuple(_WORD.findall(text.lower() if text.isascii() else folded(text)))
 
 
 def searchable(texts: Iterable[str]) -> str:
     """Return what :class:`Search` looks through: each word of *texts* once, after a blank."""
-    words = dict.fromkeys(words_of(" ".join(texts)))
+    words = dict.fromkeys(word for text in texts for word in words_of(text))
     return " " + " ".join(words)
 
 

@@ -37,15 +37,10 @@ def connect(gateway: GatewayAddress, *, connections: int) -> Client:
 
     :raises EndpointError: the address is none, or the file of certificates cannot be used.
     """
-    scheme = _scheme_of(gateway.endpoint)
     token = gateway.token
     if token is not None and not (token.isascii() and token.isprintable()):
         raise EndpointError("the token has characters that no token has")
-    trusted = None if gateway.ca is None else _certificates(gateway.ca)
-    if trusted is not None and scheme not in ("https", "grpcs"):
-        raise EndpointError(
-            f"{gateway.endpoint!r}: certificates vouch for https:// and grpcs:// only"
-        )
+    scheme, trusted = certificates_of(gateway)
     # Imported here: gRPC costs a quarter of a second that HTTP need not pay, and the reverse.
     if scheme in ("grpc", "grpcs"):
         from medallero.client.grpc import GrpcClient
@@ -54,6 +49,20 @@ def connect(gateway: GatewayAddress, *, connections: int) -> Client:
     from medallero.client.http import HttpClient
 
     return HttpClient(gateway.endpoint, connections=connections, token=token, trusted=trusted)
+
+
+def certificates_of(gateway: GatewayAddress) -> tuple[str, str | None]:
+    """Return the scheme of the gateway's address, and the certificates that vouch for its.
+
+    :raises EndpointError: as above.
+    """
+    scheme = _scheme_of(gateway.endpoint)
+    trusted = None if gateway.ca is None else _certificates(gateway.ca)
+    if trusted is not None and scheme not in ("https", "grpcs"):
+        raise EndpointError(
+            f"{gateway.endpoint!r}: certificates vouch for https:// and grpcs:// only"
+        )
+    return scheme, trusted
 
 
 def _certificates(path: Path) -> str:

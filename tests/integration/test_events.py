@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections import Counter, defaultdict
@@ -207,6 +208,65 @@ def test_what_runs_is_shown_with_its_leader(games: Stack) -> None:
         "provisional",
     )
     assert [(it["name"], it["medal"]) for it in event["leaders"]] == [("Teddy", None)]
+
+
+def command(games: Stack, *arguments: str) -> tuple[int, str, str]:
+    """Run a command of the terminal; return its exit code, its output and its notes."""
+    done = subprocess.run(
+        games.command(*arguments),
+        env={**os.environ, **games.shell_environment()},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_events_are_found_in_the_terminal(games: Stack) -> None:
+    code, out, notes = command(games, "events", "50", "FREE", "men", "--phase", "final")
+    assert (code, notes) == (0, "")
+    assert out.splitlines() == [
+        "swimming: Men's 50m Freestyle · Final",
+        "  gold   Australia, AUS  21.25",
+        "  silver Great Britain, GBR  21.30",
+        "  bronze France, FRA  21.56",
+    ]
+
+    code, out, notes = command(games, "events", "--state", "provisional")
+    assert out.splitlines() == ["judo: still running · final (provisional)", "  1.     Teddy, FRA"]
+
+    code, out, notes = command(games, "events", "--limit", "2", "--json")
+    assert [json.loads(line) for line in out.splitlines()] == get(games, "/v1/events", limit=2)[
+        "events"
+    ]
+    assert notes.startswith("2 of ")
+
+
+def test_medallists_are_listed_in_the_terminal(games: Stack) -> None:
+    code, out, notes = command(games, "medallists", "--faculty", "FRA", "--json")
+    assert code == 0
+    assert [json.loads(line) for line in out.splitlines()] == all_pages(
+        games, "/v1/medallists", "medallists", faculty="FRA"
+    )
+    assert notes.startswith("Beside these, entries of the course won ")
+
+    code, out, notes = command(games, "medallists", "--sport", "boxing")
+    assert out.splitlines()[0] == "gold   Uzbekistan, UZB  5.00 won  boxing: Men's 51kg · Final"
+    assert len(out.splitlines()) == sum(sum(it) for it in official_medals("boxing").values())
+
+
+def test_what_cannot_be_asked_is_said_in_the_terminal(games: Stack) -> None:
+    code, out, notes = command(games, "events", "--sport", "chess")
+    assert (code, out) == (2, "")
+    assert "The gateway answered 400: sport: expected a sport of the catalogue" in notes
+
+    code, out, notes = command(games, "medallists", "--endpoint", "http://127.0.0.1:1")
+    assert (code, out) == (2, "")
+    assert "Is the gateway running?" in notes
+
+    code, out, notes = command(games, "events", "--endpoint", f"grpc://{games.grpc[0]}")
+    assert (code, out) == (2, "")
+    assert "over HTTP only" in notes
 
 
 @pytest.mark.parametrize(
