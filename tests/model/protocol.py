@@ -30,6 +30,10 @@ class Protocol(NamedTuple):
     #: 5: whether an owner whose partition comes back keeps its state: never, only if all of its
     #: changes have landed, or always
     keeps: Literal["never", "landed", "always"] = "never"
+    #: 11: each tag is marked with the topic's id before anything is written under it
+    marks: bool = True
+    #: 11: each commit carries the topic's id
+    notes: bool = True
     #: 6: silent after a restore until all offsets that the changelog knows of are passed
     quiet: bool = True
     #: 6: a tally is published when a partition was taken over, even if nothing is new
@@ -121,6 +125,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "the state does not know by itself how far it has come",
         KEEPING_BY_COMMIT._replace(keeps="always"),
         "kept",
+    ),
+    Mutant(
+        "no topic id",
+        "neither the state nor the commit says of which topic it is; only offsets beyond the end "
+        "tell of another",
+        CORRECT._replace(marks=False, notes=False),
+        "made again",
+    ),
+    Mutant(
+        "no topic id with the commit",
+        "the state says of which topic it is, the commit does not, and the state does not know by "
+        "itself how far it has come",
+        BY_COMMIT._replace(notes=False),
+        "made again",
     ),
     Mutant(
         "no quiet period after a restore",

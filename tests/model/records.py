@@ -73,8 +73,11 @@ class _Recipe(NamedTuple):
 class Records:
     """The records of all partitions, and everything that follows from any part of them.
 
-    *logs*: the results of each partition, in order. *catalogues*: the rules that a worker may
-    have, older ones first.
+    *logs*: the results of each partition, in order. *again*: the same of the topic that is made
+    when it was deleted. *catalogues*: the rules that a worker may have, older ones first.
+
+    Where a method is told a partition, it is told one of these logs: those of the second topic
+    follow upon those of the first.
     """
 
     def __init__(
@@ -82,13 +85,15 @@ class Records:
         logs: Sequence[Sequence[Result]],
         catalogues: Sequence[Catalogue] = (),
         *,
+        again: Sequence[Sequence[Result]] = (),
         quiet: bool = True,
         marker: bool = True,
     ) -> None:
         self.catalogues = tuple(catalogues) or (load_catalogue(),)
-        self.results = tuple(tuple(log) for log in logs)
+        self.results = tuple(tuple(log) for log in (*logs, *again))
         self.partitions = len(logs)
-        self.logs = tuple(self._log(p, log) for p, log in enumerate(logs))
+        self.recreated = bool(again)
+        self.logs = tuple(self._log(self.home(p), log) for p, log in enumerate(self.results))
         self._quiet = quiet
         self._marker = marker
         self._keys: list[bytes] = []
@@ -101,6 +106,10 @@ class Records:
         self._applied: dict[tuple[int, int], tuple[int, tuple[Pair, ...]]] = {}
         self._made: dict[int, Standings] = {}
         self._oracle: dict[tuple[int, int, int], Content] = {}
+
+    def home(self, log: int) -> int:
+        """Return the partition that a log is of."""
+        return log % self.partitions
 
     def oracle(self, partition: int, rules: int, offset: int) -> Content:
         """Return what the first *offset* records add up to, by the recount."""
@@ -228,7 +237,8 @@ class Records:
         accepted: list[bytes] = []
         for record in self.logs[partition][:offset]:
             try:
-                read_record(record.key, record.value, partition, self.partitions, catalogue)
+                home = self.home(partition)
+                read_record(record.key, record.value, home, self.partitions, catalogue)
             except ResultError:
                 continue
             assert record.value is not None
@@ -246,7 +256,7 @@ class Records:
     def _restore(self, recipe: _Recipe) -> Standings:
         catalogue = self.catalogues[recipe.rules]
         if recipe.kept == OTHER_LOG:
-            standings = Standings(recipe.partition, self.partitions, catalogue)
+            standings = Standings(self.home(recipe.partition), self.partitions, catalogue)
         else:
             standings = self._make(self._recipes[recipe.kept])
         standings.restore((self._keys[k], self._values[v]) for k, v in recipe.restored)
@@ -259,7 +269,7 @@ class Records:
         self, partition: int, catalogue: Catalogue
     ) -> list[tuple[bytes, bytes]]:
         """Return what says that the rules have come to the end: then only the commit counts."""
-        standings = Standings(partition, self.partitions, catalogue)
+        standings = Standings(self.home(partition), self.partitions, catalogue)
         changes, _ = standings.apply(self.logs[partition])
         return [(key, value) for key, value in changes.items() if key.startswith(b"\0rules/")]
 

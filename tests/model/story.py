@@ -33,7 +33,7 @@ def _sentence(model: Model, world: World, label: Label) -> str:
     records = model.records
     match kind, rest[1:]:
         case "append", []:
-            what = records.results[p][part.end].what
+            what = records.results[p + records.partitions * part.log][part.end].what
             return f"Record {part.end}{where} is acknowledged: {what}."
         case "assign", [i, rules]:
             with_rules = ""
@@ -69,8 +69,12 @@ def _sentence(model: Model, world: World, label: Label) -> str:
             return f"The changelog has {what}{under}."
         case "send commit", [i, offset]:
             return f"Owner {i + 1} sends its commit of offset {offset}{where}."
-        case "commit arrives", [offset]:
+        case "commit arrives", [offset, _log]:
             return f"The commit of offset {offset}{where} arrives."
+        case "recreate", []:
+            return "The topic is deleted and made again."
+        case "raise epoch", []:
+            return "The epoch is raised: new owners are of the next one."
         case "compact", []:
             return f"The changelog{where} is compacted."
         case "publish", [i, offset]:

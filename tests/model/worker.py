@@ -17,6 +17,10 @@ What each action stands for, by the numbers of docs/protocol.md (the code beside
   at any time, also when the assignment is over, also after a newer one (4, 5: aiokafka tries a
   commit again with a newer generation; ``streams/bulk/transport.py``).
 - *compact*: the broker keeps the last value of each key of the changelog (3).
+- *recreate*: the topic is deleted and made again; changelog and commits stay. *raise epoch*: from
+  then on new owners are of the next epoch (11; ``streams/bulk/logs.py``). An owner knows the
+  topic's id from before its first reading. The mark of its tag is no record here: it is there
+  before anything under the tag is. Nobody reads on in another log than it began with.
 
 Acknowledgements are no steps of their own: what has landed is known to the owner when it commits,
 and it may commit at any time or never.
@@ -57,6 +61,11 @@ class Owner(NamedTuple):
     kept: int = OTHER_LOG
     #: what its state has of the changelog, and is not read again (only with states that are kept)
     has: tuple[Pair, ...] = ()
+    #: the topic whose id it has looked up, and the epoch that it was told
+    log: int = 0
+    epoch: int = 0
+    #: it has met another log of its epoch, and does nothing more
+    ended: bool = False
     #: readings; of no meaning any more when it serves
     committed: int = -1
     log_end: int = -1
@@ -76,12 +85,16 @@ class Partition(NamedTuple):
 
     end: int
     committed: int
-    #: commits that were sent and have not arrived
-    commits: tuple[int, ...]
+    #: commits that were sent and have not arrived: the offset, and the log of whoever sent it
+    commits: tuple[tuple[int, int], ...]
     changelog: tuple[Change, ...]
     owners: tuple[Owner, ...]
     #: changes that were sent again, and may land once more (only without idempotence)
     again: tuple[Change, ...]
+    #: which topic it is: 0, or 1 when it was made again; of which the commit is; the epoch
+    log: int = 0
+    committed_log: int = 0
+    epoch: int = 0
 
 
 class Bounds(NamedTuple):
@@ -106,32 +119,39 @@ class Worker:
         self.records = records
         self.number = number
         self.bounds = bounds
-        self.size = len(records.logs[number])
+        self.size = len(records.logs[number])  # of the first topic
         #: the rules that the last owners have
         self.newest = len(records.catalogues) - 1
-        self._restarts: dict[tuple[tuple[Change, ...], int, int], tuple[int, str | None]] = {}
+        self._restarts: dict[tuple[Any, ...], tuple[int, str | None]] = {}
 
     def steps(self, part: Partition) -> Iterator[Step]:
         """Yield (label, state after it, what is wrong with it) of every step that can be next."""
         p, bounds, protocol = self.number, self.bounds, self.protocol
-        if part.end < self.size:
+        if part.end < len(self.records.logs[self._index(part.log)]):
             yield ("append", p), part._replace(end=part.end + 1), None
+        if self.records.recreated and part.log == 0:
+            yield ("recreate", p), part._replace(log=1, end=0), None
+        elif part.log > part.epoch:
+            yield ("raise epoch", p), part._replace(epoch=part.log), None
         if len(part.owners) < bounds.owners:
             for rules in range(self.newest + 1):
-                owners = (*part.owners, Owner(0, rules))
+                owners = (*part.owners, Owner(0, rules, epoch=part.epoch))
                 yield ("assign", p, len(part.owners), rules), part._replace(owners=owners), None
             if protocol.keeps != "never":
                 yield from self._come_back(part)
         for i, owner in enumerate(part.owners):
+            if owner.ended:
+                continue
             if owner.state >= 0:
                 yield from self._serve(part, i, owner)
             else:
                 yield self._read(part, i, owner)
-        for offset in dict.fromkeys(part.commits):
+        for commit in dict.fromkeys(part.commits):
             commits = list(part.commits)
-            commits.remove(offset)
-            after = part._replace(committed=offset, commits=tuple(commits))
-            yield ("commit arrives", p, offset), after, None
+            commits.remove(commit)
+            offset, log = commit
+            after = part._replace(committed=offset, committed_log=log, commits=tuple(commits))
+            yield ("commit arrives", p, offset, log), after, None
         for change in part.again:
             again = list(part.again)
             again.remove(change)
@@ -154,7 +174,9 @@ class Worker:
 
         All former owners are gone with what was under way, and the changelog is compacted.
         """
-        key = (part.changelog, part.committed, part.end)
+        topics = (part.log, part.committed_log, part.epoch)
+        tags = tuple((owner.log, owner.epoch) for owner in part.owners) if any(topics) else ()
+        key = (part.changelog, part.committed, part.end, topics, tags)
         known = self._restarts.get(key)
         if known is None:
             known = self._restarts[key] = self._restart(part)
@@ -183,7 +205,7 @@ class Worker:
     def _serve(self, part: Partition, i: int, owner: Owner) -> Iterator[Step]:
         p, bounds, protocol = self.number, self.bounds, self.protocol
         offset = self.records.seen(owner.state).offset
-        if len(owner.under_way) < bounds.under_way:
+        if len(owner.under_way) < bounds.under_way and owner.log == part.log:
             for end in range(offset + 1, min(part.end, offset + bounds.batch) + 1):
                 state, pairs = self.records.applied(owner.state, end)
                 changes = tuple(Change(k, self._tag(i), v) for k, v in pairs)
@@ -206,14 +228,16 @@ class Worker:
             durable = owner.durable if protocol.durable_first else offset
             if durable > owner.sent:
                 sent = _with(part, i, owner._replace(sent=durable))
-                commits = tuple(sorted((*part.commits, durable)))
+                commits = tuple(sorted((*part.commits, (durable, owner.log))))
                 yield ("send commit", p, i, durable), sent._replace(commits=commits), None
 
     def _read(self, part: Partition, i: int, owner: Owner) -> Step:
         reads = self.protocol.reads
         what = reads[owner.reads]
+        if owner.reads == 0:
+            owner = owner._replace(log=part.log)
         if what == "committed":
-            owner = owner._replace(committed=part.committed)
+            owner = self._read_committed(part, owner)
         elif what == "log":
             owner = owner._replace(log_end=part.end)
         elif what == "changelog-end":
@@ -227,7 +251,12 @@ class Worker:
             restored = {*owner.restored, *self._pairs(left)}
             owner = owner._replace(noted=(), restored=tuple(sorted(restored)))
         else:
-            pairs = self._pairs(part.changelog)
+            own, others = self._sifted(part, part.changelog, owner)
+            pairs = self._pairs(own)
+            if any(part.owners[change.tag].epoch >= owner.epoch for change in others):
+                owner = owner._replace(ended=True)
+            if others and not own:
+                owner = owner._replace(committed=0)
             if owner.has:
                 pairs = tuple(pair for pair in pairs if pair not in owner.has)
             owner = owner._replace(restored=pairs)
@@ -236,7 +265,9 @@ class Worker:
             owner = owner._replace(log_end=part.end)
         owner = owner._replace(reads=owner.reads + 1)
         problem = None
-        if owner.reads == len(reads):
+        if owner.ended:
+            owner = Owner(0, owner.rules, log=owner.log, epoch=owner.epoch, ended=True)
+        elif owner.reads == len(reads):
             owner, problem = self._restored(part, i, owner)
         label = ("read", self.number, i, what)
         return label, _with(part, i, owner), problem
@@ -245,14 +276,28 @@ class Worker:
         state = OTHER_LOG
         if owner.committed <= owner.log_end:
             state = self.records.restored(
-                *(self.number, owner.rules, owner.restored, owner.committed, owner.log_end),
+                *(
+                    self._index(owner.log),
+                    owner.rules,
+                    owner.restored,
+                    owner.committed,
+                    owner.log_end,
+                ),
                 kept=owner.kept,
             )
         if state == OTHER_LOG:
+            if owner.log != part.log or self._is_another(part):
+                return owner._replace(ended=True), None
             return owner, f"owner {i + 1} says that this is another log, which it is not"
         start = self.records.seen(state).offset
         served = Owner(
-            reads=owner.reads, rules=owner.rules, state=state, durable=start, sent=owner.committed
+            reads=owner.reads,
+            rules=owner.rules,
+            log=owner.log,
+            epoch=owner.epoch,
+            state=state,
+            durable=start,
+            sent=owner.committed,
         )
         if self.protocol.keeps != "never":
             served = served._replace(has=tuple(sorted({*owner.has, *owner.restored})))
@@ -277,14 +322,23 @@ class Worker:
                 yield key, joined, tuple(Change(key, tag, TOMBSTONE) for tag in sorted(tags))
 
     def _restart(self, part: Partition) -> tuple[int, str | None]:
-        pairs = self._pairs(self.compacted(part.changelog))
-        if part.committed > part.end:
-            return OTHER_LOG, "a new owner says that this is another log, which it is not"
-        state = self.records.restored(self.number, self.newest, pairs, part.committed, part.end)
+        last = Owner(0, self.newest, log=part.log, epoch=part.epoch)
+        last = self._read_committed(part, last)
+        own, others = self._sifted(part, self.compacted(part.changelog), last)
+        if last.ended or any(part.owners[it.tag].epoch >= part.epoch for it in others):
+            return OTHER_LOG, None  # which is true
+        committed = 0 if others and not own else last.committed
+        state, wrong = OTHER_LOG, None
+        if committed <= part.end:
+            state = self.records.restored(
+                self._index(part.log), self.newest, self._pairs(own), committed, part.end
+            )
         if state == OTHER_LOG:
-            return state, "a new owner says that this is another log, which it is not"
+            if not self._is_another(part):
+                wrong = "a new owner says that this is another log, which it is not"
+            return state, wrong
         state = self.finished(state, part.end)
-        wrong = self._wrong(Owner(0, self.newest, state=state))
+        wrong = self._wrong(last._replace(state=state))
         if wrong is None and not self.records.seen(state).live:
             wrong = "would stay silent for ever"
         return state, wrong and f"after a restart of everything a new owner {wrong}"
@@ -293,13 +347,38 @@ class Worker:
         seen = self.records.seen(owner.state)
         if not seen.live:
             return None
-        right = self.records.oracle(self.number, owner.rules, seen.offset)
+        right = self.records.oracle(self._index(owner.log), owner.rules, seen.offset)
         if seen.content == right:
             return None
         return (
             f"says of the first {seen.offset} records: {_named(seen.content)}; "
             f"right is: {_named(right)}"
         )
+
+    def _read_committed(self, part: Partition, owner: Owner) -> Owner:
+        """Read the commit: one of another log ends the owner, or is worth nothing to it."""
+        committed = part.committed
+        if self.protocol.notes and committed and part.committed_log != owner.log:
+            # Of the first topic everything is of the first epoch.
+            owner = owner._replace(ended=min(part.committed_log, part.epoch) >= owner.epoch)
+            committed = 0
+        return owner._replace(committed=committed)
+
+    def _sifted(
+        self, part: Partition, changelog: tuple[Change, ...], owner: Owner
+    ) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+        """Return what is of the owner's log, and what is of another, as the marks say."""
+        if not self.protocol.marks:
+            return changelog, ()
+        own = tuple(c for c in changelog if part.owners[c.tag].log == owner.log)
+        return own, tuple(c for c in changelog if part.owners[c.tag].log != owner.log)
+
+    def _is_another(self, part: Partition) -> bool:
+        """Whether it is right to call it another log: until the epoch is raised, if ids help."""
+        return part.log > 0 and (part.epoch == 0 or not self.protocol.marks)
+
+    def _index(self, log: int) -> int:
+        return self.number + self.records.partitions * log
 
     def _pairs(self, changelog: tuple[Change, ...]) -> tuple[Pair, ...]:
         if self.protocol.join:

@@ -31,6 +31,8 @@ class Setting(NamedTuple):
     protocol: Protocol = CORRECT
     #: whether an owner may have older rules, which reject what agronomy sends
     two_rules: bool = False
+    #: the records of the topic that is made when it was deleted
+    again: tuple[tuple[Result, ...], ...] = ()
 
 
 V1 = Result("a's result")
@@ -71,6 +73,14 @@ SMALL: tuple[Setting, ...] = (
         _TWO,
         two_rules=True,
     ),
+    Setting(
+        "made again",
+        "the topic is deleted and made again, and outgrows what it was; two owners",
+        ((V1, V2),),
+        _TWO,
+        BY_COMMIT,
+        again=((B, V2),),
+    ),
     Setting("mirror", "a scoreboard; Redis wiped and rolled back", ((B,), (B,)), _MIRROR),
     Setting(
         "whole",
@@ -91,6 +101,13 @@ LARGE: tuple[Setting, ...] = (
         ((V1, V2),),
         _THREE,
         KEEPING_BY_COMMIT,
+    ),
+    Setting(
+        "made again, three owners",
+        "the topic is deleted and made again, and outgrows what it was; three owners",
+        ((V1,),),
+        _THREE,
+        again=((B, V2),),
     ),
     Setting(
         "whole with a zombie",
@@ -121,7 +138,13 @@ def world_of(
         setting = _ALL[setting]
     protocol = protocol or setting.protocol
     catalogues: Sequence[Catalogue] = old_and_new_rules() if setting.two_rules else ()
-    records = Records(setting.logs, catalogues, quiet=protocol.quiet, marker=protocol.marker)
+    records = Records(
+        setting.logs,
+        catalogues,
+        again=setting.again,
+        quiet=protocol.quiet,
+        marker=protocol.marker,
+    )
     boards = Boards(records)
     script = Script(redis_url, f"model-{uuid4().hex[:8]}:", boards, records)
     try:
