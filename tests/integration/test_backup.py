@@ -479,6 +479,8 @@ def test_another_who_writes_meanwhile_is_noticed(
     with pytest.raises(CannotRestore, match="somebody else writes"):
         asyncio.run(work())
     assert written
+    # At once, and not only when it counts in the end.
+    assert reach(new, 0) < 20_000
 
 
 def test_a_record_that_the_new_topic_does_not_take_is_told_before_anything_is_written(
