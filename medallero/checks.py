@@ -443,6 +443,12 @@ _KINDS: Final[Mapping[Kind, tuple[str, str]]] = {
         "ranks beside marks",
         "give all results of a unit a rank, or none: medallero correct … --rank N, or --clear rank",
     ),
+    "ranks": ("ranks", "medallero correct … --rank N, or --clear rank"),
+    "far_mark": ("marks far from the others", "medallero correct … --mark MARK"),
+    "drawn": (
+        "finals that nobody wins",
+        "medallero correct … --outcome won, and lost; leave it if both were honoured",
+    ),
     "contradiction": (
         "contradictions",
         "take one of the two away: medallero correct … --clear irm, or --clear mark; of a bout, "

@@ -17,6 +17,9 @@ would send, `medallero doctor` with what is on the topic. The checks, by their k
 ``shared_medals``      several medals of one colour in one unit for one faculty: often the members
                        of a team, of which there is one result
 ``ranks_and_marks``    some results of a unit have a rank, others only a mark
+``ranks``              officials' ranks that cannot all be right: 1, 1, 2; or one against the marks
+``far_mark``           a mark that is many times the others: 1.02 beside 58.40, 612 beside 6.05
+``drawn``              nobody wins a final or bronze match of two: each takes the medal
 ``contradiction``      one result says two things: did not start, and a mark; or two results of
                        one bout do: both have won
 ``unknown_irm``        an invalid-result mark that neither the rules nor the catalogue know
@@ -51,6 +54,9 @@ Kind = Literal[
     "heats_as_finals",
     "shared_medals",
     "ranks_and_marks",
+    "ranks",
+    "far_mark",
+    "drawn",
     "contradiction",
     "unknown_irm",
     "phases",
@@ -170,6 +176,11 @@ def _in_unit(
             f"(competitor {by_mark[0].competitor.id}); the two rankings are mixed",
             "give all of them a rank, or none",
         )
+    yield from _wrong_ranks(sport, unit, results, phase)
+    yield from _far_marks(sport, unit, by_mark)
+    decides = phase in ("final", "bronze")
+    if decides and len(results) == 2 and sport.order_of(unit) == "head-to-head":
+        yield from _drawn(unit, results, catalogue)
     if len({it.phase for it in results}) > 1 and sport.phase_of(unit) is None:
         counts = Counter(it.phase for it in results)
         told = ", ".join(f"{count} × {name}" for name, count in counts.most_common())
@@ -301,6 +312,85 @@ def _agreement(results: Sequence[Result], *, lower: bool) -> bool | None:
     if len(steps) < 2 or len(set(steps)) > 1:
         return None
     return steps[0]
+
+
+def _wrong_ranks(
+    sport: Sport, unit: str, results: Sequence[Result], phase: Phase
+) -> Iterable[_Found]:
+    ranked = [it for it in results if it.rank is not None and it.irm is None]
+    counts = Counter(it.rank for it in ranked if it.rank is not None)
+    for rank, count in sorted(counts.items()):
+        later = [it for it in range(rank + 1, rank + count) if it in counts]
+        # The members of one team are told as such.
+        if later and len({it.faculty for it in ranked if it.rank == rank}) > 1:
+            yield (
+                "ranks",
+                f"{shown(unit)}: {count} with rank {rank}, and another with rank {later[0]}",
+                "who share a rank take the next ones too: 1, 1, 3; or name two events apart",
+            )
+            return
+    if phase != "final" or not sport.times_of(unit):
+        return
+    by_rank = sorted(
+        ((it.rank or 0, parse_mark(it.mark), it) for it in ranked if it.mark is not None),
+        key=lambda it: it[:2],
+    )
+    wrong = [
+        (one, other)
+        for (rank, mark, one), (next_rank, next_mark, other) in itertools.pairwise(by_rank)
+        if rank < next_rank and next_mark < mark
+    ]
+    # Where most are the other way round, it is the order of the event.
+    if wrong and len(wrong) * 2 < len(by_rank):
+        one, other = wrong[0]
+        yield (
+            "ranks",
+            f"{shown(unit)}: competitor {other.competitor.id} has rank {other.rank} with "
+            f"{other.mark}, {one.competitor.id} has rank {one.rank} with {one.mark}",
+            "correct a rank or a mark; leave it if officials decided so",
+        )
+
+
+# A race's times, and a competition's distances, are alike.
+_FAR: Final = 8
+
+
+def _far_marks(sport: Sport, unit: str, results: Sequence[Result]) -> Iterable[_Found]:
+    marks = sorted(
+        ((parse_mark(it.mark), it) for it in results if it.mark is not None),
+        key=lambda it: it[0],
+    )
+    order = sport.order_of(unit)
+    if len(marks) < 3 or order == "head-to-head":
+        return
+    values = [value for value, _ in marks]
+    median = values[len(values) // 2]
+    lower = order == "lower"
+    best, result = marks[0] if lower else marks[-1]
+    if lower and not sport.times_of(unit):
+        return
+    if 0 < best * _FAR < median if lower else best > median * _FAR > 0:
+        yield (
+            "far_mark",
+            f"{shown(unit)}: competitor {result.competitor.id} would win with {result.mark}, which "
+            "is far from the others",
+            "write all marks in one unit of measure: minutes as 1:02.34, metres as 6.12",
+        )
+
+
+def _drawn(unit: str, results: Sequence[Result], catalogue: Catalogue) -> Iterable[_Found]:
+    official = [_as_official(it) for it in results]
+    medals = {row.medal for row in unit_standings(official, catalogue)}
+    if (
+        len(medals) == 1
+        and medals <= {"gold", "bronze"}
+        and all(it.medal is None for it in results)
+    ):
+        yield (
+            "drawn",
+            f"{shown(unit)}: nobody wins, and both take {medals.pop()}",
+            "say who has won, after extra time or penalties too; leave it if both were honoured",
+        )
 
 
 def _shared_medals(unit: str, results: Sequence[Result], catalogue: Catalogue) -> Iterable[_Found]:
