@@ -64,6 +64,8 @@ class Stamp(NamedTuple):
     offsets: dict[int, tuple[int, int]]
     updated_at: float
     age: float
+    #: Kafka's id of the topic that was counted; None if the snapshot does not say
+    log: str | None = None
 
 
 class Rate(NamedTuple):
@@ -129,12 +131,14 @@ async def read_snapshot(redis: "Redis", settings: CommonSettings) -> Snapshot | 
 async def read_stamp(redis: "Redis", settings: CommonSettings) -> Stamp | None:
     """Read what tells one snapshot from another; ``None`` when nothing was ever written."""
     meta = Keys(settings.redis_prefix).meta
-    epoch, offsets, updated_at, age = await redis.hmget(
-        meta, ["epoch", "offsets", "updated_at", "age"]
+    epoch, offsets, updated_at, age, log = await redis.hmget(
+        meta, ["epoch", "offsets", "updated_at", "age", "log"]
     )
     if epoch is None or offsets is None or updated_at is None or age is None:
         return None
-    return Stamp(int(epoch), _offsets(str(offsets)), float(updated_at), float(age))
+    return Stamp(
+        int(epoch), _offsets(str(offsets)), float(updated_at), float(age), str(log) if log else None
+    )
 
 
 # Only the rates leave the server: an entry has the medals of all faculties beside them.

@@ -88,6 +88,15 @@ def another_log(topic: str, epoch: int) -> str:
     )
 
 
+def beginning_gone(topic: str, begins: Mapping[int, int]) -> str | None:
+    """Return what is wrong with a log that must be whole; None if it is.
+
+    *begins*: partition → the offset of its first record.
+    """
+    gone = [f"{topic}/{partition} begins at offset {it}" for partition, it in begins.items() if it]
+    return f"{', '.join(gone)}: older results are gone from Kafka" if gone else None
+
+
 def topic_specs(settings: CommonSettings) -> tuple[TopicSpec, ...]:
     """Return every topic of the main job."""
     return (*worker_topics(settings), TopicSpec(settings.heartbeats_topic, 1, _SOON_GONE))

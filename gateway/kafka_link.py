@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from contracts.kafka import kafka_options
 from contracts.topics import TopicSpec
 from gateway.settings import GatewaySettings
-from gateway.topic_watch import TopicWatch
+from gateway.topic_watch import CountedLog, TopicWatch
 
 _log = structlog.get_logger("gateway.kafka_link")
 
@@ -33,16 +33,17 @@ class KafkaLink:
         settings: GatewaySettings,
         topic: TopicSpec,
         *,
+        counted_log: CountedLog,
         changed: Callable[[], None],
         lost: Callable[[AIOKafkaProducer], None],
     ) -> None:
-        """``changed`` is called when ``problem`` may be another; ``lost`` when a producer is given
-        up together with what it has not delivered."""
+        """``counted_log``: see TopicWatch. ``changed`` is called when ``problem`` may be another;
+        ``lost`` when a producer is given up together with what it has not delivered."""
         self._settings = settings
         self._topic = topic
         self._changed = changed
         self._lost = lost
-        self._watch = TopicWatch(settings, topic)
+        self._watch = TopicWatch(settings, topic, counted_log)
         self._producer: AIOKafkaProducer | None = None
         self._available = asyncio.Event()
         self._hurry = asyncio.Event()

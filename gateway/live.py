@@ -7,8 +7,8 @@ kind: a viewer who cannot keep up misses what is outdated, and costs no memory.
 import asyncio
 import zlib
 from collections import deque
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
@@ -16,6 +16,7 @@ from aiohttp import ClientConnectionError
 from aiohttp.web import BaseRequest, StreamResponse
 
 from contracts.snapshot import Rate, Stamp
+from contracts.topics import another_log
 from gateway.budget import Shares
 from gateway.metrics import Metrics
 from gateway.rate import network_of
@@ -50,11 +51,21 @@ class Live:
 
     ``standings``: the body of ``/v1/standings``, when it changed. ``rates``: pairs of Unix seconds
     and results a second, oldest first. ``alive``: every ``live_heartbeat`` seconds, the age of the
-    data in seconds, None if there is none, and whether Redis can be read.
+    data in seconds, None if there is none, and whether Redis can be read; ``problem``, if the log
+    was made again, says so and what helps.
     """
 
-    def __init__(self, settings: GatewaySettings, standings: Standings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        standings: Standings,
+        metrics: Metrics,
+        problem: Callable[[], str | None],
+    ) -> None:
+        """*problem* returns why nothing is accepted."""
         self._standings = standings
+        self._another_log = another_log(settings.results_topic, settings.epoch)
+        self._problem = problem
         self._interval = settings.live_interval
         self._heartbeat = settings.live_heartbeat
         self._places = Shares(settings.max_viewers)
@@ -210,7 +221,11 @@ class Live:
                 pause = _REDIS_AWAY
             if now >= heartbeat or not readable:
                 age = None if stamp is None else age_of(stamp.updated_at, stamp.age)
-                self._publish("alive", _encode({"age": age, "readable": readable}))
+                alive: dict[str, Any] = {"age": age, "readable": readable}
+                # Whatever else keeps senders out is nothing to those who look on.
+                if self._problem() == self._another_log:
+                    alive["problem"] = self._another_log
+                self._publish("alive", _encode(alive))
                 heartbeat = now + self._heartbeat
             await asyncio.sleep(pause)
 

@@ -32,6 +32,7 @@ from contracts.topics import TopicSpec
 from gateway.kafka_link import KafkaLink
 from gateway.metrics import Metrics
 from gateway.settings import GatewaySettings
+from gateway.topic_watch import CountedLog
 from gateway.tracing import Header
 
 _log = structlog.get_logger("gateway.log_writer")
@@ -146,14 +147,24 @@ class LogWriter:
     """Puts records onto a topic, and says whether that is possible at all."""
 
     def __init__(
-        self, settings: GatewaySettings, metrics: Metrics, topic: TopicSpec, ready: Gauge
+        self,
+        settings: GatewaySettings,
+        metrics: Metrics,
+        topic: TopicSpec,
+        ready: Gauge,
+        counted_log: CountedLog = lambda: None,
     ) -> None:
-        """*ready* is told 1 while Kafka really acknowledges records for *topic*, else 0."""
+        """*ready* is told 1 while Kafka really acknowledges records for *topic*, else 0.
+
+        *counted_log*: see TopicWatch.
+        """
         self._settings = settings
         self._topic = topic
         self._ready = ready
         self._loop = asyncio.get_running_loop()
-        self._link = KafkaLink(settings, topic, changed=self._refresh, lost=self._lost)
+        self._link = KafkaLink(
+            settings, topic, counted_log=counted_log, changed=self._refresh, lost=self._lost
+        )
         self._pumps = [
             _Pump(topic.name, partition, self._link, settings, metrics, changed=self._refresh)
             for partition in range(topic.partitions)

@@ -126,7 +126,8 @@ def _paths(settings: GatewaySettings, record_paths: Mapping[str, RecordPath]) ->
                 "getStream",
                 "Server-sent events: standings (the body of /v1/standings, when it changed), rates "
                 "(pairs of Unix seconds and results a second), alive (every two seconds: the "
-                "data's age in seconds, and whether Redis can be read)",
+                "data's age in seconds, whether Redis can be read, and, if the results topic was "
+                "made again in this epoch, the problem)",
                 "text/event-stream",
             )
         },

@@ -1,6 +1,7 @@
 """The gateway put together: both servers over one intake, from start to drained stop."""
 
 import asyncio
+import contextlib
 from typing import Final
 
 import structlog
@@ -36,6 +37,10 @@ _log = structlog.get_logger("gateway.service")
 _TICK: Final = 0.1
 #: Longest wait for Kafka before a process listens that shares its ports with others, seconds.
 _HEAD_START: Final = 5.0
+#: How often the standings are asked which topic they are of, seconds.
+_LOG_TICK: Final = 2.0
+#: Longest wait for the first answer, seconds.
+_REDIS_START: Final = 3.0
 
 
 class Gateway:
@@ -54,11 +59,14 @@ class Gateway:
         check_seed(settings)
         self.metrics.shut.set_function(lambda: self._access.shut)
         self._tls = Tls(settings)
+        #: Kafka's id of the topic that the standings of this epoch are of, once they have said so
+        self._counted_log: str | None = None
         self._writer = LogWriter(
             settings,
             self.metrics,
             TopicSpec(settings.results_topic, settings.partitions),
             self.metrics.kafka_ready,
+            lambda: self._counted_log,
         )
         self.intake = Intake(catalogue, settings, self._writer, self.metrics)
         self._standings = Standings(settings, catalogue)
@@ -80,7 +88,7 @@ class Gateway:
             path: Route(kinds_of(it), takers[it.kind], it.status, path)
             for path, it in paths.items()
         }
-        self._live = Live(settings, self._standings, self.metrics)
+        self._live = Live(settings, self._standings, self.metrics, lambda: self.intake.problem)
         self._api = HttpApi(
             settings,
             self.intake,
@@ -116,6 +124,10 @@ class Gateway:
         :raises OSError: a port is taken; the text names it.
         """
         settings = self._settings
+        # Before anything is accepted: the topic may have been made again while nobody looked.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_REDIS_START):
+                await self._learn_log()
         self._writer.start()
         if self._report_log is not None:
             self._report_log.start()
@@ -129,7 +141,12 @@ class Gateway:
         except BaseException:
             await self.stop()
             raise
-        jobs = (self._tell_health(), self._watch_files(), watch_loop(self.metrics))
+        jobs = (
+            self._tell_health(),
+            self._watch_files(),
+            self._watch_log(),
+            watch_loop(self.metrics),
+        )
         self._background = [asyncio.create_task(job) for job in jobs]
         scheme, grpc_scheme = ("https", "grpcs") if self._tls.http_context else ("http", "grpc")
         _log.info(
@@ -184,6 +201,15 @@ class Gateway:
                 self.intake.problem is None, reports is not None and reports.problem is None
             )
             await asyncio.sleep(_TICK)
+
+    async def _learn_log(self) -> None:
+        # A Redis that was wiped, or is away, makes nobody forget.
+        self._counted_log = await self._standings.log() or self._counted_log
+
+    async def _watch_log(self) -> None:
+        while True:
+            await asyncio.sleep(_LOG_TICK)
+            await self._learn_log()
 
     async def _watch_files(self) -> None:
         while True:

@@ -69,6 +69,17 @@ class Standings:
         """Return what tells the snapshot in Redis from others; raises Refused as above."""
         return await _answer(read_stamp(self._redis, self._settings))
 
+    async def log(self) -> str | None:
+        """Return Kafka's id of the topic that this epoch's standings are of.
+
+        None if there are none that say so, or Redis is away.
+        """
+        try:
+            stamp = await self.stamp()
+        except Refused:
+            return None
+        return stamp.log if stamp is not None and stamp.epoch == self._settings.epoch else None
+
     async def rates(self, after: str, count: int) -> list[Rate]:
         """Return the newest rates of the history, oldest first; raises Refused as above."""
         return await _answer(read_rates(self._redis, self._settings, after, count))

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -12,8 +13,9 @@ from aiokafka.protocol.admin import DescribeConfigsRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
 from contracts.kafka import kafka_options
-from contracts.topics import TopicSpec
+from contracts.topics import TopicSpec, another_log
 from gateway.settings import GatewaySettings
+from streams.bulk.topics import find
 
 _log = structlog.get_logger("gateway.topic_watch")
 
@@ -23,6 +25,9 @@ _PATIENCE: Final = 3.0
 _CONFIG_AGE: Final = 10.0
 
 
+CountedLog = Callable[[], str | None]
+
+
 class TopicWatch:
     """Looks at the topic that records go to, over a connection of its own.
 
@@ -30,8 +35,14 @@ class TopicWatch:
     create a missing topic with whatever the broker's defaults are.
     """
 
-    def __init__(self, settings: GatewaySettings, topic: TopicSpec) -> None:
+    def __init__(
+        self, settings: GatewaySettings, topic: TopicSpec, counted_log: CountedLog
+    ) -> None:
+        """*counted_log* returns Kafka's id of the topic that this epoch has counted, if known."""
         self._settings = settings
+        self._counted_log = counted_log
+        #: the id of the topic when it was seen first
+        self._log: str | None = None
         self._topic = topic
         self._client: AIOKafkaClient | None = None
         self._config: dict[str, str] | None = None
@@ -82,6 +93,9 @@ class TopicWatch:
             # It may be created anew with another configuration.
             self._config = None
             return problem
+        found = (await find(client, [topic])).get(topic)
+        if found is not None and self._is_another(found.id):
+            return another_log(topic, self._settings.epoch)
         partitions = metadata["topics"][0]["partitions"]
         leaders = {partition["leader"] for partition in partitions}
         await asyncio.gather(*(self._ask(client, leader) for leader in leaders))
@@ -112,6 +126,13 @@ class TopicWatch:
             if partition["leader"] < 0:
                 return f"topic {topic!r}: partition {partition['partition']} has no leader"
         return None
+
+    def _is_another(self, log: str) -> bool:
+        """Whether *log* is another one than this epoch began with, as far as that is known."""
+        counted = self._counted_log()
+        if self._log is None and counted in (None, log):
+            self._log = log
+        return log != self._log or counted not in (None, log)
 
     async def _connected(self) -> AIOKafkaClient:
         if self._client is None:

@@ -15,6 +15,7 @@ import aiohttp
 import msgspec
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 from pydantic import Field
 from redis.exceptions import ReadOnlyError, RedisError
@@ -22,7 +23,7 @@ from redis.exceptions import ReadOnlyError, RedisError
 from contracts.kafka import kafka_options
 from contracts.settings import CertificatesFile, CommonSettings
 from contracts.snapshot import Snapshot
-from contracts.topics import check_topics
+from contracts.topics import another_log, beginning_gone, check_topics
 from medallero.mirror import Mirror, MirrorUnavailable, open_mirror
 from medallero.reasons import reason_of
 from medallero.showing import plain
@@ -38,6 +39,7 @@ from olympics.catalogue import (
 )
 from olympics.plausibility import Kind
 from olympics.result import digest_of, encode, parse_result
+from streams.bulk.topics import TopicProblem, find
 
 State = Literal["ok", "warn", "fail"]
 
@@ -112,9 +114,14 @@ async def examine(
     yield finding
     kafka = await check_kafka(settings)
     yield kafka
+    log: str | None = None
     if kafka.state == "ok":
         for finding in await check_the_topics(settings):
             yield finding
+        beginning = await check_beginning(settings)
+        if beginning is not None:
+            yield beginning
+        log = await id_of_results(settings)
     trust = ssl.create_default_context(cafile=settings.ca) if settings.ca else True
     async with aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=5), connector=aiohttp.TCPConnector(ssl=trust)
@@ -130,7 +137,7 @@ async def examine(
         for finding in findings:
             yield finding
         if snapshot is not None:
-            for finding in check_snapshot(snapshot, settings, catalogue, time.time()):
+            for finding in check_snapshot(snapshot, settings, catalogue, time.time(), log):
                 yield finding
             for finding in await check_workers(snapshot, settings, web):
                 yield finding
@@ -188,6 +195,38 @@ async def check_kafka(settings: CommonSettings) -> Finding:
             "start the other brokers, or set MEDALLERO_REPLICATION",
         )
     return Finding("Kafka", "ok", f"{settings.kafka}, {brokers} broker{'s' * (brokers != 1)}")
+
+
+async def check_beginning(settings: CommonSettings) -> Finding | None:
+    """Whether the results topic still begins where it began; None if it does, or nobody says."""
+    try:
+        async with open_topic(settings) as topic:
+            begins = (await topic.bounds()).begins
+    except TopicUnavailable:
+        return None  # the check of the topics says why
+    facts = beginning_gone(settings.results_topic, begins)
+    if facts is None:
+        return None
+    remedy = (
+        "set retention.ms and retention.bytes of the topic to -1, and let nobody delete records; "
+        "what is gone still counts, as the workers' state has it; `medallero restore` brings it "
+        "back where there is a back-up"
+    )
+    return Finding("beginning", "fail", facts, remedy)
+
+
+async def id_of_results(settings: CommonSettings) -> str | None:
+    """Return Kafka's id of the results topic; None if it does not exist, or nobody says."""
+    client = AIOKafkaClient(**kafka_options(settings))
+    try:
+        async with asyncio.timeout(10):
+            await client.bootstrap()
+            found = await find(client, (settings.results_topic,))
+    except (KafkaError, TopicProblem, ValueError, OSError, TimeoutError):
+        return None  # the other checks of Kafka say why
+    finally:
+        await client.close()
+    return found[settings.results_topic].id if found else None
 
 
 async def check_the_topics(settings: CommonSettings) -> list[Finding]:
@@ -298,9 +337,16 @@ async def check_redis(
 
 
 def check_snapshot(
-    snapshot: Snapshot, settings: CommonSettings, catalogue: Catalogue | None, now: float
+    snapshot: Snapshot,
+    settings: CommonSettings,
+    catalogue: Catalogue | None,
+    now: float,
+    log: str | None = None,
 ) -> list[Finding]:
-    """Whether the standings are fresh, of this epoch, and counted by these rules."""
+    """Whether the standings are fresh, of this epoch, and counted by these rules.
+
+    *log* is Kafka's id of the results topic, where it is known.
+    """
     meta = snapshot.meta
     age = max(0.0, now - meta["updated_at"])
     news = age + meta["age"]
@@ -321,6 +367,9 @@ def check_snapshot(
                 "set MEDALLERO_EPOCH alike everywhere; a lower one is refused by Redis",
             )
         )
+    elif log and meta.get("log") and meta["log"] != log:
+        what, _, remedy = another_log(settings.results_topic, settings.epoch).partition(": ")
+        findings.append(Finding("log", "fail", what, remedy))
     if catalogue is not None:
         findings.append(_check_rules(meta, catalogue))
     return findings

@@ -29,7 +29,9 @@ class Board:
     Tallies may come in any order and any number of times.
     """
 
-    def __init__(self, epoch: int, partitions: int, catalogue: Catalogue) -> None:
+    def __init__(self, epoch: int, partitions: int, catalogue: Catalogue, log: str = "") -> None:
+        """*log* is Kafka's id of the results topic."""
+        self.log = log
         self._epoch = epoch
         self._partitions = partitions
         self._catalogue = catalogue
@@ -40,8 +42,13 @@ class Board:
         self.written = False
 
     def hear(self, tally: TallyRecord) -> bool:
-        """Take *tally* if it is of this epoch and not behind; return whether counts may change."""
+        """Take *tally* if it is of this epoch and log, and not behind.
+
+        Return whether counts may change.
+        """
         if tally.epoch != self._epoch or not 0 <= tally.partition < self._partitions:
+            return False
+        if tally.log and self.log and tally.log != self.log:
             return False
         known = self._tallies.get(tally.partition)
         if known is not None:

@@ -21,6 +21,11 @@ if known_epoch and known_fence then
     return {0, 'epoch ' .. new.epoch .. ' is lower than ' .. known_epoch}
   end
   if new.epoch == known_epoch then
+    local known_log = redis.call('HGET', meta_key, 'log')
+    if known_log and known_log ~= '' then
+      if new.meta.log == '' then new.meta.log = known_log end
+      if new.meta.log ~= known_log then return {0, 'another log'} end
+    end
     for partition, known in pairs(known_fence) do
       local mine = new.fence[partition]
       if not mine then

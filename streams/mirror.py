@@ -23,6 +23,9 @@ _encode = msgspec.json.Encoder().encode
 #: Faculties that a dashboard draws lines for: the first ones of the medal table.
 LEADERS = 10
 
+#: Why the script refuses standings of another log than Redis has.
+_ANOTHER_LOG = "another log"
+
 #: Refused for so long, the mirror is wrong and somebody must look: seconds.
 REFUSED_TOO_LONG = 30.0
 
@@ -44,6 +47,8 @@ class Mirror:
         self._last_history: tuple[float, int] | None = None
         self._problem: str | None = None
         self._refused_since: float | None = None
+        #: whether Redis has standings of another log of this epoch
+        self.of_another_log = False
 
     @property
     def problem(self) -> str | None:
@@ -77,6 +82,7 @@ class Mirror:
         if self._problem is not None:
             log.info("mirror_written_again", after=self._problem)
         self._problem = self._refused_since = None
+        self.of_another_log = False
         return True
 
     async def _offer(self, payload: bytes) -> bool:
@@ -133,6 +139,7 @@ class Mirror:
             "revision": revision,
             "rules": rules,
             "epoch": self._settings.epoch,
+            "log": board.log,
             "offsets": _encode(fence).decode(),
             "age": f"{max(0.0, now - board.heard_at()):.3f}",
         }
@@ -189,6 +196,7 @@ class Mirror:
 
     def _refused(self, reason: str) -> None:
         metrics.REFUSED.inc()
+        self.of_another_log = reason == _ANOTHER_LOG
         if self._refused_since is None:
             self._refused_since = time.monotonic()
             log.warning("mirror_refused", reason=reason)

@@ -13,6 +13,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from contracts.topics import beginning_gone
 from streams import metrics
 from streams.settings import WorkerSettings
 
@@ -45,6 +46,8 @@ class Probe:
         self._settings = settings
         self._kafka = dict(kafka_settings)
         self._standstill = Standstill()
+        #: what is wrong with the beginning of the results topic; None: nothing that is known
+        self.beginning: str | None = None
         self._failing = False
 
     async def run(self) -> None:
@@ -78,6 +81,8 @@ class Probe:
         # First what is committed: a commit between the two questions must not go beyond the end.
         committed = await admin.list_consumer_group_offsets(settings.app_id, partitions=partitions)
         ends = await consumer.end_offsets(partitions)
+        begins = await consumer.beginning_offsets(partitions)
+        self._note_beginning({tp.partition: begins[tp] for tp in partitions})
         now = time.monotonic()
         for tp in partitions:
             offset = max(0, committed[tp].offset) if tp in committed else 0
@@ -92,6 +97,12 @@ class Probe:
         if self._failing:
             self._failing = False
             log.info("brokers_answer_again")
+
+    def _note_beginning(self, begins: Mapping[int, int]) -> None:
+        beginning = beginning_gone(self._settings.results_topic, begins)
+        if beginning is not None and self.beginning is None:
+            log.error("beginning_gone", problem=beginning)
+        self.beginning = beginning
 
     def _topics(self) -> tuple[str, ...]:
         settings = self._settings

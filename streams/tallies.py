@@ -16,7 +16,7 @@ class TallyRecord(msgspec.Struct, frozen=True, kw_only=True):
     A pure function of the log's prefix, the epoch and the rules; ``worker`` (the private address
     of the owner), ``at`` (when it was published) and ``since`` (Kafka's timestamp of the oldest
     result that its owner's last tally did not count; 0 if there is none), both in Unix seconds,
-    only accompany it.
+    only accompany it. ``log`` is Kafka's id of the topic; versions that did not say leave it empty.
     ``rows``: sport, faculty, then the eight counts; what a newer version counts stands behind them.
     """
 
@@ -33,6 +33,7 @@ class TallyRecord(msgspec.Struct, frozen=True, kw_only=True):
     worker: str
     at: float
     since: float = 0.0
+    log: str = ""
 
     def counts(self) -> dict[tuple[str, str], Counts]:
         """Return the counts by (sport, faculty)."""
@@ -49,7 +50,14 @@ def key_of_tally(partition: int) -> bytes:
 
 
 def tally_of(
-    standings: Standings, *, epoch: int, rules: str, worker: str, at: float, since: float = 0.0
+    standings: Standings,
+    *,
+    epoch: int,
+    rules: str,
+    worker: str,
+    at: float,
+    since: float = 0.0,
+    log: str = "",
 ) -> TallyRecord:
     """Return the tally of a partition; it must be live."""
     tally = standings.tally
@@ -67,4 +75,5 @@ def tally_of(
         worker=worker,
         at=at,
         since=since,
+        log=log,
     )

@@ -69,6 +69,7 @@ class PrivateWeb(Service):
         body = {
             "status": "not ready" if problems else "ready",
             "problems": problems,
+            "warnings": worker.warnings(),
             "partitions": partitions,
             "recovery_remaining": worker.app.recovery_remaining,
             "scoreboard": worker.board() is not None,

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from faust.types import TP
 
-from contracts.topics import check_topics, worker_topics
+from contracts.topics import another_log, check_topics, worker_topics
 from olympics.catalogue import Catalogue, load_catalogue
 from streams import metrics
 from streams.app import bulk_app
@@ -57,7 +57,8 @@ class Worker:
         self.app.task(self.check)
         self.app.task(self.publish_tallies)
         self.app.task(self.write_mirror)
-        self.app.task(Probe(settings, self.app.kafka_settings).run)
+        self._probe = Probe(settings, self.app.kafka_settings)
+        self.app.task(self._probe.run)
         self.app.service(PrivateWeb.of(self))
         log.info("worker_begins", compiled=COMPILED)
 
@@ -136,6 +137,7 @@ class Worker:
                         worker=settings.own_url,
                         at=time.time(),
                         since=self._since.pop(partition, 0.0),
+                        log=self._log,
                     )
                     records.append((key_of_tally(partition), encode_tally(tally)))
             if records:
@@ -151,7 +153,7 @@ class Worker:
         settings = self.settings
         async for batch in cast("AsyncIterator[Batch]", stream):
             if self._board is None or self._board[0] is not batch.assignment:
-                board = Board(settings.epoch, settings.partitions, self.catalogue)
+                board = Board(settings.epoch, settings.partitions, self.catalogue, self._log)
                 self._board = (batch.assignment, board)
             board = self._board[1]
             for record in batch.records:
@@ -180,6 +182,10 @@ class Worker:
         finally:
             await self.mirror.close()
 
+    @property
+    def _log(self) -> str:
+        return self.app.logs.get(self.settings.results_topic, "")
+
     def board(self) -> Board | None:
         """Return the scoreboard if this process is the one that keeps it now."""
         if self._board is None:
@@ -198,11 +204,17 @@ class Worker:
                 lags[partition] = max(0, fetching.highwater - state.offset)
         return lags
 
+    def warnings(self) -> list[str]:
+        """Return what somebody must look at although this worker does its share."""
+        return [] if self._probe.beginning is None else [self._probe.beginning]
+
     def problems(self) -> list[str]:
         """Return why this worker is not ready; empty when it is."""
         problems = []
         if self.app.problem is not None:
             problems.append(self.app.problem)
-        if self.board() is not None and self.mirror.refused_too_long:
+        if self.board() is not None and self.mirror.of_another_log:
+            problems.append(another_log(self.settings.results_topic, self.settings.epoch))
+        elif self.board() is not None and self.mirror.refused_too_long:
             problems.append(f"the mirror has been refused for long: {self.mirror.problem}")
         return problems

@@ -31,6 +31,7 @@ let games = { title: null, titles: {}, begins: null, ends: null, place: null };
 let known = { age: null, at: 0 }; // the data's age, and when we were told
 let connection = "connecting"; // … live, delayed, lost
 let readable = true;
+let problem = null; // nothing is accepted or counted, and why
 let view = null; // what is shown: {update, kind}
 let all = false; // whether faculties without medals are listed
 let turn = 0; // of the big screen
@@ -823,16 +824,17 @@ function tellState() {
   const seconds = age();
   let state = connection;
   if (state !== "lost" && !readable) state = "unreadable";
+  else if (state !== "lost" && problem !== null) state = "stopped";
   else if (state === "live" && seconds !== null && seconds > OLD) state = "old";
-  const names = { lost: "lost_connection", unreadable: "old" };
+  const names = { lost: "lost_connection", unreadable: "old", stopped: "old" };
   root.dataset.state = state;
   say(document.getElementById("state"), word(names[state] ?? state));
   say(document.getElementById("age"),
     seconds === null ? "" : word("age", { age: duration(seconds) }));
   const notices = { old: "oldNotice", lost: "lostNotice", delayed: "delayedNotice",
-    unreadable: "unreadableNotice" };
+    unreadable: "unreadableNotice", stopped: "stoppedNotice" };
   const notice = document.getElementById("notice");
-  say(notice, state in notices ? word(notices[state]) : "");
+  say(notice, state in notices ? word(notices[state], { problem }) : "");
   const was = notice.classList.contains("on");
   notice.classList.toggle("on", state in notices);
   // The big screen has more or less room now.
@@ -959,6 +961,7 @@ follow({
   onAlive(news) {
     if (news.age !== null) known = { age: news.age, at: performance.now() };
     readable = news.readable;
+    problem = news.problem ?? null;
     tellState();
   },
   onCatalogue(news) {

@@ -4,10 +4,22 @@ An extension of faust-streaming at its own extension points: a transport, an ``A
 It knows nothing of what the records mean. ``docs/bulk.md`` explains it.
 """
 
-from streams.bulk.app import BulkApp
-from streams.bulk.delivery import Batch
-from streams.bulk.state import DictState, KeyedState, PartitionState
-from streams.bulk.table import BulkTable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from streams.bulk.app import BulkApp
+    from streams.bulk.delivery import Batch
+    from streams.bulk.state import DictState, KeyedState, PartitionState
+    from streams.bulk.table import BulkTable
 
 # RocksState is in streams.bulk.rocks: it needs a package that not everybody has.
 __all__ = ["Batch", "BulkApp", "BulkTable", "DictState", "KeyedState", "PartitionState"]
+
+
+def __getattr__(name: str) -> Any:
+    # When it is asked for: who asks for topics alone (streams.bulk.topics) needs no Faust.
+    modules = {"BulkApp": "app", "Batch": "delivery", "BulkTable": "table"}
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{modules.get(name, 'state')}"), name)

@@ -80,7 +80,7 @@ class BulkApp(faust.App):
         self.another_log = another_log
         self.provide_changelog = provide_changelog
         self.bulk_topics: set[str] = set()
-        #: topic → Kafka's id of it, as it was when the partitions were assigned
+        #: topic → Kafka's id of it, as it was when partitions were assigned last
         self.logs: dict[str, str] = {}
         #: bulk topics that are read from their beginning at each assignment, never committed
         self.rewound_topics: set[str] = set()

@@ -72,7 +72,8 @@ class Recovery(faust.tables.recovery.Recovery):
         app = self.bulk_app
         # First of all: what a log of this id says is looked up after it, never before.
         topics = await self._topics(consumer, assignments)
-        app.logs = {name: facts.id for name, facts in topics.items()}
+        # One that is away now may come back, and is known until then by what it was.
+        app.logs.update((name, facts.id) for name, facts in topics.items())
         tps = [assignment.tp for assignment in assignments]
         earliest = await consumer.earliest_offsets(*tps) if tps else {}
         starts = await self._starts(consumer, assignments, earliest)

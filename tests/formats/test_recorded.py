@@ -244,10 +244,12 @@ def test_the_mirror_is_written_as_it_was_recorded(newest: Recording, redis_url: 
 
 def board_of(recording: Recording) -> Board:
     """A scoreboard that has heard the recorded tallies."""
-    board = Board(recording.epoch, recording.partitions, recording.catalogue)
     with readable(recording):
-        for it in recording.tallies:
-            board.hear(decode_tally(it.value or b""))
+        tallies = [decode_tally(it.value or b"") for it in recording.tallies]
+    log = tallies[0].log
+    board = Board(recording.epoch, recording.partitions, recording.catalogue, log)
+    for tally in tallies:
+        board.hear(tally)
     assert board.complete, UNREADABLE.format(recording.name)
     return board
 
@@ -272,9 +274,9 @@ def read(settings: CommonSettings) -> Snapshot | None:
 
 
 def shape(tally: bytes | None) -> dict[str, Any]:
-    """Return what a tally says, without what only accompanies it."""
+    """Return what a tally says, without what accompanies it, and whichever log it was."""
     told: dict[str, Any] = json.loads(tally or b"")
-    return {**told, "worker": "", "at": 0.0, "since": 0.0}
+    return told | dict.fromkeys(told.keys() & {"worker", "at", "since", "log"})
 
 
 def without_topic(note: bytes | None) -> str:

@@ -28,6 +28,7 @@ from tests.support.oracle import (
     write_records,
     write_results,
 )
+from tests.support.recreate import recreate_topics
 from tests.support.stack import Stack, StackFactory
 from tests.support.waiting import wait_until
 
@@ -319,7 +320,7 @@ def test_a_worker_ends_when_the_log_is_another_one_than_its_state(stack: StackFa
     write_results(running.settings, games(300, seed=19))
     running.settled()
     assert running.workers[0].stop() == 0
-    _recreate(running.settings)
+    recreate_topics(running.settings, running.settings.results_topic)
     # when
     running.workers[0].start()
     # then it says what happened and what helps, and touches nothing
@@ -393,23 +394,3 @@ def _wait_until_it_counts(stack: Stack, ends: dict[int, int]) -> None:
 def _keys(stack: Stack) -> list[str]:
     prefix = stack.settings.redis_prefix
     return [str(k) for k in mirror_of(stack).scan_iter(f"{prefix}*")]
-
-
-def _recreate(settings: CommonSettings) -> None:
-    from aiokafka.admin import AIOKafkaAdminClient
-
-    from contracts.topics import ensure_topics
-
-    async def recreate() -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
-        await admin.start()
-        try:
-            await admin.delete_topics([settings.results_topic])
-            # Kafka tells nobody when a topic is gone.
-            while settings.results_topic in await admin.list_topics():  # noqa: ASYNC110
-                await asyncio.sleep(0.1)
-        finally:
-            await admin.close()
-        await ensure_topics(settings)
-
-    asyncio.run(recreate())

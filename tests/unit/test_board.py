@@ -3,6 +3,7 @@
 import itertools
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from contracts.snapshot import Keys
@@ -53,6 +54,14 @@ def test_at_the_same_offset_the_higher_rules_revision_counts() -> None:
     board.hear(tally(0, 5, revision=2, gold=3))
     assert not board.hear(tally(0, 5, revision=1, gold=1))
     assert board.fence() == {"0": (5, 2)}
+
+
+def test_a_tally_of_another_log_is_not_heard_and_one_that_does_not_say_is() -> None:
+    board = Board(1, 1, CATALOGUE, log="this")
+    assert not board.hear(msgspec.structs.replace(tally(0, 9), log="another"))
+    assert board.hear(tally(0, 3))
+    assert board.hear(msgspec.structs.replace(tally(0, 5), log="this"))
+    assert board.fence() == {"0": (5, 1)}
 
 
 def test_it_is_not_complete_before_every_partition_was_heard() -> None:

@@ -62,6 +62,7 @@ class FakeLink:
         settings: GatewaySettings,
         _topic: TopicSpec,
         *,
+        counted_log: Callable[[], str | None],
         changed: Callable[[], None],
         lost: Callable[[Any], None],
     ) -> None:
