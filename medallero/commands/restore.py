@@ -153,6 +153,9 @@ def _extract(contents: Contents, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             path = directory / name
+            # As a run that was interrupted has left it.
+            if path.is_file() and path.read_bytes() == content:
+                continue
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
             with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
                 file.write(content)

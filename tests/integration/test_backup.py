@@ -543,7 +543,9 @@ def test_what_belongs_to_the_records_comes_along_and_the_seed_is_not_shown(
     assert SEED not in "".join(outputs)
     for path in (file, tmp_path / "it" / "seed"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    # What is there is not overwritten.
+    # What is there is not overwritten, and no obstacle if it is the same.
+    done(run(old, "restore", "--check", "--extract", tmp_path / "it", file))
+    (tmp_path / "it" / "seed").write_text("mine", "utf-8")
     assert "exists" in refused(run(old, "restore", "--check", "--extract", tmp_path / "it", file))
 
 
