@@ -356,6 +356,18 @@ _FAR: Final = 8
 
 
 def _far_marks(sport: Sport, unit: str, results: Sequence[Result]) -> Iterable[_Found]:
+    marks_of = sorted({parse_mark(it.mark) for it in results if it.mark is not None})
+    one = parse_mark("1")
+    if (
+        sport.order_of(unit) != "lower"
+        and len(marks_of) >= 3
+        and marks_of == [one * n for n in range(1, len(marks_of) + 1)]
+    ):
+        yield (
+            "far_mark",
+            f"{shown(unit)}: its marks are 1, 2, 3 … as ranks are, and the highest wins",
+            "if they are ranks, give them as rank",
+        )
     marks = sorted(
         ((parse_mark(it.mark), it) for it in results if it.mark is not None),
         key=lambda it: it[0],

@@ -24,7 +24,7 @@ CODES: Final = frozenset(
 @lru_cache(maxsize=8192)
 def read_irm(text: str) -> str:
     """Return the code that a text means, "" if it means none that is known."""
-    words = stage_words(text)
+    words = stage_words(text.partition("(")[0])
     code = words.replace(" ", "").upper()
     if code in CODES:
         return "W/O" if "/" in text and code == "WO" else code
@@ -40,7 +40,7 @@ def read_irm(text: str) -> str:
         # "DSQ / R 162.7" and "Descalificado por doping" go on with the reason; other words may turn
         # the meaning round.
         if not rest or _REASON(rest):
-            return "DQB" if meaning == "DSQ" and _BEHAVIOUR(rest) else meaning
+            return "DQB" if meaning == "DSQ" and _BEHAVIOUR(stage_words(text)) else meaning
     return ""
 
 

@@ -454,7 +454,9 @@ class _RowImport:
         if medal not in (None, word):
             self._say(name, f"contradicts {medal}, which is sent", "keep one of the two")
             return medal
-        self._say(name, f"is read as the medal {word}", "", grave=False)
+        # A medal that officials gave overrules the rank.
+        contradicts = evidence.get("rank", _RANKS[word]) != _RANKS[word]
+        self._say(name, f"is read as the medal {word}", "", grave=contradicts)
         return word
 
     def _set_irm(self, evidence: dict[str, Any], name: str, code: str) -> None:
@@ -809,6 +811,7 @@ _MEDAL_WORDS: Final[dict[str, Medal]] = {
 _ABOUT_MEDALS: Final = frozenset(
     ("medal", "medals", "medalla", "medalha", "medaille", "medaglia", "presea", "de", "d", "a")
 )
+_RANKS: Final[Mapping[Medal, int]] = {"gold": 1, "silver": 2, "bronze": 3}
 _MEDAL_SIGNS: Final[dict[str, Medal]] = {"🥇": "gold", "🥈": "silver", "🥉": "bronze"}
 
 

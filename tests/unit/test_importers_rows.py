@@ -186,13 +186,13 @@ IRMS = {
     "DSQ": """
         Descalificado; DESCALIFICADA; Descalificados; Descalificación; desc; DESC.; Disqualified
         Descalificado por salida en falso; Descalificada (R 162.7); DSQ / R 162.7; Desclassificado
-        Disqualifié; Squalificato; Disqualifiziert; D.S.Q.
+        DESC. (salida falsa); Disqualifié; Squalificato; Disqualifiziert; D.S.Q.
     """,
     "DQB": "DQB; Descalificado por conducta antideportiva; Disqualified for doping",
     "DNF": """
         Abandonó; abandono; Abandona; Retirado; Retirada; Se retiró; RET; AB; No terminó; DNF
         No finalizó; No completó; Sin terminar; Did not finish; Retired; Abandonó por lesión
-        Retirado en el km 12; Não terminou; Abandonné; Ritirato; Aufgegeben
+        Retirado en el km 12; Se retiró (lesión); Não terminou; Abandonné; Ritirato; Aufgegeben
     """,
     "DNQ": "No se clasificó; No clasificado; No clasificada; did not qualify; DNQ",
     "NM": "Sin marca; NM; Nulo; Nula; No mark; sin marca válida",
@@ -240,6 +240,12 @@ def test_a_medal_in_another_column_is_a_medal_and_told(heading: str, text: str, 
     assert [(it.kind, it.value) for it in remarks if it.heading == heading] == [
         (f"unreadable {heading}", text)
     ]
+
+
+def test_a_medal_in_another_column_that_contradicts_the_rank_is_grave() -> None:
+    row = "sport,unit,phase,id,faculty,rank,irm\nx,u,Final,1,ENG,{},ORO\n"
+    assert told(row.format(2)) == [("unreadable irm", "ORO")]
+    assert told(row.format(1)) == []
 
 
 @pytest.mark.parametrize("text", ["G", "S", "B", "O", "1"])

@@ -264,6 +264,7 @@ def test_two_losers_of_whom_one_did_not_start_are_no_contradiction(catalogue: Ca
         ("swimming", [(None, "50"), (None, "58.4"), (None, "1:09")], []),
         ("athletics", [(None, "6.12"), (None, "6.05"), (None, "612")], ["far_mark"]),
         ("athletics", [(None, "6.12"), (None, "6.05"), (None, "9.05")], []),
+        ("boxing", [(None, "1"), (None, "2"), (None, "3"), (None, "3")], ["far_mark"]),
         ("boxing", [(None, "2"), (None, "2")], ["drawn"]),
         ("boxing", [(None, "2"), (None, "1")], []),
     ],
