@@ -19,7 +19,7 @@ HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "sport_code": ("discipline code", "sport code", "código de deporte"),
     "sport": (
         *("sport", "sport name", "discipline", "discipline name", "discipline title"),
-        *("deporte", "disciplina"),
+        *("deporte", "disciplina", "esporte", "modalidade", "sportart"),
     ),
     "unit": ("unit", "unit code", "stage code", "unidad"),
     "bout": (
@@ -30,6 +30,7 @@ HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "event": (
         *("event", "event name", "event title", "prueba", "nombre de la prueba", "evento"),
         *("competencia", "modalidad", "especialidad", "apparatus", "aparato", "weapon", "arma"),
+        *("prova", "épreuve", "wettbewerb"),
     ),
     "stage": ("stage", "phase", "round", "fase", "etapa", "ronda", "instancia"),
     "event_stage": ("event stage",),
@@ -56,7 +57,7 @@ HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
         *("luchadora", "pareja", "dupla", "patinador", "patinadora", "pesista", "pugilista"),
         *("remero", "remera", "tenista", "tirador", "tiradora", "triatleta", "tripulación"),
         *("archer", "boxer", "crew", "cyclist", "diver", "fencer", "gymnast", "lifter", "pair"),
-        *("rider", "rower", "shooter", "wrestler"),
+        *("rider", "rower", "shooter", "wrestler", "athlète", "athlet", "athletin"),
     ),
     "name": (
         *("name", "competitor name", "participant name", "athlete name", "full name"),
@@ -75,6 +76,7 @@ HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
         *("country 3 letter code", "committee", "comité", "university", "universidad"),
         *("escuela", "school", "institution", "institución", "delegation", "delegación"),
         *("affiliation", "afiliación", "unidad académica", "college", "dependencia", "plantel"),
+        *("faculdade", "universidade", "faculté", "université", "facoltà", "fakultät"),
         *("campus", "recinto", "casa de estudios", "facultad o escuela", "facultad/escuela"),
     ),
     "club": (
@@ -86,7 +88,10 @@ HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
         *("mark", "result", "performance", "final result", "value unit"),
         *("marca", "resultado", "marca final", "resultado final", "marcador"),
     ),
-    "time": ("time", "final time", "swim time", "finish time", "tiempo", "tiempo final"),
+    "time": (
+        *("time", "final time", "swim time", "finish time", "tiempo", "tiempo final"),
+        *("tempo", "temps", "zeit"),
+    ),
     "distance": ("distance", "distancia"),
     "points": (
         *("points", "score", "total points", "total score", "goals"),
@@ -115,6 +120,7 @@ HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "rank": (
         *("rank", "place", "position", "pos", "final rank", "final place", "rank position"),
         *("puesto", "posición", "lugar", "clasificación", "puesto final", "lugar final"),
+        *("colocação", "classificação", "rang", "classement", "posizione", "platz"),
         *("posición final", "ubicación", "lugar obtenido", "orden de llegada"),
     ),
     "irm": ("irm", "result irm", "código irm", "incidencia", "incidencias"),

@@ -655,6 +655,18 @@ def test_irms_among_remarks_are_taken() -> None:
     assert [(it.value, it.grave) for it in remarks] == [("récord nacional", False)]
 
 
+def test_headings_in_portuguese_are_read() -> None:
+    text = (
+        "Esporte;Prova;Fase;Atleta;Faculdade;Tempo;Colocação\n"
+        "Natação;50 m livre;Final;Ana;Artes;28,45;1º\n"
+        "Natação;50 m livre;Final;Eva;Letras;Não compareceu;\n"
+    )
+    first, second = results(text)
+    assert (first["mark"], first["rank"], first["phase"]) == ("28,45", 1, "final")
+    assert second["irm"] == "DNS"
+    assert told(text) == []
+
+
 def test_heats_without_a_stage_are_told() -> None:
     text = "sport,event,heat,competitor_id,faculty,mark\nswimming,100 m,2,1,ENG,58\n"
     assert told(text) == [("no stage", "")]
