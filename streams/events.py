@@ -43,6 +43,8 @@ _LARGE: Final = 2000
 _AT_ONCE: Final = 32
 #: For so long a question waits until the index has all units; the next one goes on. Seconds.
 _PATIENCE: Final = 1.0
+#: And so long until an index has what has come since, while the others were told about.
+_SHORT_PATIENCE: Final = 0.1
 
 _ENTRY: Final = ENTRY_UNIT_PREFIX.encode()
 
@@ -241,20 +243,22 @@ class Events:
 
         *exact*: leave out what has a line of before.
         """
-        until = time.monotonic() + _PATIENCE
         owned = dict(self._owned())
         for given_up in self._indexes.keys() - owned.keys():
             del self._indexes[given_up]
-        for partition in partitions:
-            state = owned.get(partition)
-            if state is None or not state.live:
-                continue
-            index = self._index_of(partition, state)
-            while not index.update(_SLICE) or (exact and not index.exact):
-                if time.monotonic() >= until:
-                    break
-                await asyncio.sleep(0)
-            else:
+        asked = [
+            (partition, state, self._index_of(partition, state))
+            for partition in partitions
+            if (state := owned.get(partition)) is not None and state.live
+        ]
+        # All of them first: else the time would go into what is told about those that are ready.
+        until = time.monotonic() + _PATIENCE
+        for _, _, index in asked:
+            await _catch_up(index, until, exact=exact)
+        for partition, state, index in asked:
+            until = time.monotonic() + _SHORT_PATIENCE
+            # It may have been restored anew in between.
+            if await _catch_up(index, until, exact=exact) and state.live:
                 yield Told(partition, state.offset, state.revision), index
 
     def _index_of(self, partition: int, state: Standings) -> EventIndex:
@@ -308,6 +312,15 @@ def _medal_order(medal: tuple[Event, UnitPlace]) -> MedalOrder:
     event, place = medal
     assert place.medal is not None
     return medal_order(place.medal, event.sport, event.unit, place.competitor)
+
+
+async def _catch_up(index: EventIndex, until: float, *, exact: bool) -> bool:
+    """Return whether the index has all units by then, of this very moment."""
+    while not index.update(_SLICE) or (exact and not index.exact):
+        if time.monotonic() >= until:
+            return False
+        await asyncio.sleep(0)
+    return True
 
 
 async def _in_slices(items: list[_Item]) -> AsyncIterator[list[_Item]]:

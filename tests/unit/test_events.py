@@ -327,6 +327,20 @@ def test_a_large_event_is_looked_at_once_in_a_while(monkeypatch: pytest.MonkeyPa
     assert partitions.medallists().medallists[0].competitor == "9"
 
 
+def test_every_question_goes_on_where_the_last_one_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_SLICE", "_PATIENCE", "_SHORT_PATIENCE"):
+        monkeypatch.setattr(f"streams.events.{name}", 0.0)
+    partitions = Partitions([swum(str(it), "1", "50") for it in range(60)])
+
+    asked = 0
+    while len(partitions.ask().offsets) < PARTITIONS:
+        asked += 1
+        assert asked < 1000
+
+    assert asked > 10
+    assert partitions.ask().total == 60
+
+
 def test_partitions_of_others_and_those_not_live_are_left_out() -> None:
     partitions = Partitions([swum(str(it), "1", "50") for it in range(30)])
     ends = {it: state.offset for it, state in partitions.states.items()}
