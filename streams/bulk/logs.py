@@ -102,7 +102,7 @@ class Sieve:
             for record in records
             if (key := record.key) is not None and (value := record.value) is not None
         ]
-        if not self._tags and not any(key == MARK for key, _value in values):
+        if not self._tags and not [key for key, _value in values].count(MARK):
             return values, False
         values.clear()
         void = False

@@ -3,11 +3,10 @@
 import logging
 from typing import TYPE_CHECKING, Final, cast
 
-from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from streams.bulk.fatal import end_process
-from streams.bulk.topics import TopicFacts, TopicProblem
+from streams.bulk.topics import TopicFacts
 
 if TYPE_CHECKING:
     from streams.bulk.app import BulkApp
@@ -39,14 +38,15 @@ async def watch_topics(consumer: "Consumer") -> None:
                 app.topics_problem = f"topic {missing[0]!r} does not exist"
                 continue
             _check(consumer, app, topics)
-            orphan = await _orphan(consumer, app, topics) if app.restored else None
-        except (KafkaError, TopicProblem) as error:
-            # Whoever fetches says so, too; what is known stays as it is.
+            owned = await _owned(consumer, app, topics)
+        except Exception as error:
+            # Of whatever kind: Faust would end the process for it. What is known stays as it is.
             logger.debug("topics_unknown error=%r", error)
             continue
         app.topics_problem = None
-        if not app.restored:
+        if owned is None or not app.restored:
             continue
+        orphan = min(_wanted(app, topics) - owned, default=None)
         app.covered = orphan is None
         seen = seen + 1 if orphan else 0
         if orphan is not None:
@@ -81,10 +81,15 @@ def _check(consumer: "Consumer", app: "BulkApp", topics: dict[str, TopicFacts]) 
                 )
 
 
-async def _orphan(consumer: "Consumer", app: "BulkApp", topics: dict[str, TopicFacts]) -> TP | None:
-    """Return a partition that no member of the group has, if the group is at rest."""
-    wanted = {TP(it, p) for it in app.bulk_topics for p in range(topics[it].partitions)}
-    if wanted <= consumer.assignments.keys():
+def _wanted(app: "BulkApp", topics: dict[str, TopicFacts]) -> set[TP]:
+    return {TP(it, p) for it in app.bulk_topics for p in range(topics[it].partitions)}
+
+
+async def _owned(
+    consumer: "Consumer", app: "BulkApp", topics: dict[str, TopicFacts]
+) -> set[TP] | None:
+    """Return what the group's members have; None while it is not at rest."""
+    if not app.restored:
         return None
-    owned = await consumer.owned_by_group()
-    return None if owned is None else min(wanted - owned, default=None)
+    own = set(consumer.assignments)
+    return own if _wanted(app, topics) <= own else await consumer.owned_by_group()
