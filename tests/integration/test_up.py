@@ -16,7 +16,10 @@ from typing import Any
 
 import pytest
 
+from contracts.settings import CommonSettings
+from contracts.topics import another_log
 from tests.support.ports import free_port
+from tests.support.recreate import recreate_topics
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(420)]
@@ -273,6 +276,38 @@ def test_a_kafka_and_a_redis_that_are_named_are_used(up: Up, kafka: str, redis_u
     up.start("--fresh", **environment)
     assert up.ended() == 2
     assert "nothing is removed from it" in up.said()
+
+
+@pytest.mark.faults
+def test_a_topic_that_was_made_again_is_told_and_the_command_that_is_named_helps(
+    up: Up, kafka: str, redis_url: str
+) -> None:
+    environment = {
+        "MEDALLERO_KAFKA": kafka,
+        "MEDALLERO_REDIS": redis_url,
+        "MEDALLERO_TOPIC_PREFIX": "again-",
+        "MEDALLERO_REDIS_PREFIX": "again:",
+        "MEDALLERO_APP_ID": "again",
+    }
+    up.start(**environment)
+    up.wait_for("Ctrl-C stops everything")
+    up.enter("1", "2", "3")
+    wait_until(lambda: up.counted() == 3)
+    # when somebody deletes the topic, and makes it again
+    settings = CommonSettings(kafka=kafka, topic_prefix="again-")
+    recreate_topics(settings, settings.results_topic)
+    # then `up` says so, and says it again when it is started
+    up.wait_for(another_log(settings.results_topic, 1))
+    up.interrupt()
+    up.ended()
+    up.start(**environment)
+    assert up.ended(180) == 2
+    assert another_log(settings.results_topic, 1) in up.said()
+    # and with what it says, the new topic is counted
+    up.start("--epoch", "2", **environment)
+    up.wait_for("Ctrl-C stops everything")
+    up.enter("1")
+    wait_until(lambda: up.counted() == 1)
 
 
 def test_a_kafka_that_is_named_and_absent_is_told(up: Up, redis_url: str) -> None:
