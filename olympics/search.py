@@ -14,7 +14,7 @@ _APOSTROPHES = ("'", "’", "ʼ")
 
 
 # Titles of sports and events come again with each unit.
-@functools.lru_cache(maxsize=65_536)
+@functools.lru_cache(maxsize=4096)
 def words_of(text: str) -> tuple[str, ...]:
     """Return the words of *text* as they are compared."""
     for apostrophe in _APOSTROPHES:

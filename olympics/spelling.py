@@ -35,7 +35,7 @@ class Title(NamedTuple):
     words: tuple[str, ...] = ()
 
 
-@functools.lru_cache(maxsize=65_536)
+@functools.lru_cache(maxsize=4096)
 def title_of(sport: Sport, unit: str) -> Title:
     """Return the catalogue's title of *unit*, else what its code says, if it is one."""
     titled = sport.titled_by(unit)
