@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+import operator
 import re
 import unicodedata
 from collections import defaultdict
@@ -93,22 +94,49 @@ _Search = Callable[[str], object]
 def _first_glob(numbered: Sequence[tuple[str, int]]) -> _Find:
     if not numbered:
         return lambda unit, none: none
-    patterns = [pattern.lower() for pattern, _ in numbered]
-    # One expression with a group per pattern: alternatives are tried from left to right.
-    together = _any_of([f"({fnmatch.translate(it)})" for it in patterns]).match
-    # Most units match none of them. To see that is quicker with those that begin anywhere apart.
-    begins = tuple({re.split(r"[*?[]", it)[0] for it in patterns if it[:1] != "*"})
-    anywhere = [fnmatch.translate(it.lstrip("*")) for it in patterns if it[:1] == "*"]
-    within = _any_of(anywhere).search if anywhere else None
+    # Most units match none of them. So only those are tried that begin as the unit does.
+    begins = {glob: _begins(glob) for glob, _ in numbered}
+    size = min((len(it) for some in begins.values() for it in some if it), default=0)
+    by_begin: defaultdict[str, list[tuple[int, _Search]]] = defaultdict(list)
+    anywhere: list[tuple[int, _Search]] = []
+    for glob, number in numbered:
+        numbered_match = (number, re.compile(fnmatch.translate(glob.lower())).match)
+        if "" in begins[glob]:
+            anywhere.append(numbered_match)
+        else:
+            for begin in {it[:size] for it in begins[glob]}:
+                by_begin[begin].append(numbered_match)
+    tried = {begin: sorted(some + anywhere, key=_number_of) for begin, some in by_begin.items()}
+    anywhere.sort(key=_number_of)
 
     def find(unit: str, none: int) -> int:
         text = unit.lower()
-        if not text.startswith(begins) and (within is None or within(text) is None):
-            return none
-        match = together(text)
-        return min(numbered[match.lastindex - 1][1], none) if match and match.lastindex else none
+        for number, matches in tried.get(text[:size], anywhere):
+            if number >= none:
+                break
+            if matches(text):
+                return number
+        return none
 
     return find
+
+
+def _begins(glob: str) -> list[str]:
+    """Return beginnings of which each text that matches *glob* has one, in lower case."""
+    begins = [""]
+    for literal, among in _GLOB_PARTS(glob.lower()):
+        if literal:
+            begins = [begin + literal for begin in begins]
+        elif among and len(begins) * len(among) <= _MOST_BEGINS:
+            begins = [begin + one for begin in begins for one in _members(among)]
+        else:
+            break
+    return begins
+
+
+def _members(among: str) -> str:
+    """Return the characters that a glob's ``[…]`` without a range of letters stands for."""
+    return among.replace("0-9", "0123456789")
 
 
 def _first_phrase(numbered: Sequence[tuple[str, int]]) -> _Find:
@@ -190,10 +218,10 @@ def _is_glob(text: str) -> bool:
     return any(it in text for it in "*?[")
 
 
-def _any_of(expressions: Sequence[str]) -> re.Pattern[str]:
-    return re.compile("|".join(expressions) or "(?!)")
-
-
+_MOST_BEGINS: Final = 64
+#: Text that stands for itself, and sets of characters without ranges other than of all digits.
+_GLOB_PARTS: Final = re.compile(r"([^*?[]+)|\[((?:0-9|[a-z0-9])+-?)\]|[*?[]").findall
+_number_of: Final = operator.itemgetter(0)
 _ASCII_WORDS: Final = re.compile(r"[a-z]+|[0-9]+", re.ASCII).findall
 _WORDS: Final = re.compile(r"[^\W\d_]+|\d+").findall
 _CAMEL: Final = functools.partial(re.compile(r"(?<=[a-z])(?=[A-Z])", re.ASCII).sub)
