@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar, get_args
 
 import aiohttp
@@ -82,7 +83,7 @@ class MedallistsPage(Page, frozen=True, kw_only=True):
 
 
 class Events:
-    """Asks the workers; those who ask the same at the same time share one question."""
+    """Asks the workers; those who ask the same at about the same time share one answer."""
 
     def __init__(
         self, settings: GatewaySettings, catalogue: Catalogue, standings: Standings
@@ -93,7 +94,10 @@ class Events:
         self._http = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=settings.worker_timeout)
         )
+        self._max_age = settings.standings_max_age
+        #: those under way, and the answers of a moment ago
         self._asking: dict[bytes, asyncio.Task[bytes]] = {}
+        self._under_way = 0
 
     async def events(self, given: Iterable[tuple[str, str]]) -> bytes:
         """Return events as JSON; *given*: the request's parameters.
@@ -136,12 +140,20 @@ class Events:
         key = type(question).__name__.encode() + msgspec.json.encode(question)
         asking = self._asking.get(key)
         if asking is None:
-            if len(self._asking) >= _AT_ONCE:
+            if self._under_way >= _AT_ONCE:
                 raise Refused(Reason.TOO_BUSY, "many ask for different events at this moment")
             asking = asyncio.ensure_future(answer(question))
             self._asking[key] = asking
-            asking.add_done_callback(lambda _: self._asking.pop(key, None))
+            self._under_way += 1
+            asking.add_done_callback(partial(self._answered, key))
         return await asyncio.shield(asking)
+
+    def _answered(self, key: bytes, asked: asyncio.Task[bytes]) -> None:
+        self._under_way -= 1
+        if self._max_age and not asked.cancelled() and asked.exception() is None:
+            asyncio.get_running_loop().call_later(self._max_age, self._asking.pop, key, None)
+        else:
+            del self._asking[key]
 
     async def _events(self, question: EventsQuestion) -> bytes:
         answers = await self._ask(EVENTS_PATH, question, EventsAnswer)

@@ -148,5 +148,7 @@ class GatewaySettings(WeatherSettings):
         default=1000, ge=0, description="viewers of the live stream; more are refused with 429"
     )
     standings_max_age: float = Field(
-        default=0.1, ge=0, description="how old a snapshot may be that several readers share"
+        default=0.1,
+        ge=0,
+        description="how old a snapshot, or a list of events, may be that readers share",
     )

@@ -129,6 +129,7 @@ def a_worker() -> Iterator[tuple[str, list[str]]]:
 
     async def events(request: web.Request) -> web.Response:
         question = await request.json()
+        asked.append(request.path)
         if question.get("text") == "slow":
             asked.append("slow")
             while "go on" not in asked:  # noqa: ASYNC110 - another thread says so
@@ -321,6 +322,18 @@ def test_as_many_different_questions_as_may_are_asked_at_once(kafka: str, redis_
         assert refused.headers["Retry-After"] == "1"
         assert statuses == [200] * _QUESTIONS
         assert same.result().status == 200
+
+
+def test_an_answer_is_shared_for_a_moment(kafka: str, redis_url: str) -> None:
+    settings = settings_for(kafka, redis_url, standings_max_age=3600)
+    with a_worker() as (address, asked), running(settings, topics=False) as gateway:
+        write_snapshot(settings, dict.fromkeys(range(settings.partitions), address))
+
+        answers = [gateway.send("GET", "/v1/medallists").body for _ in range(50)]
+        other = gateway.send("GET", "/v1/medallists?limit=1")
+
+        assert (len(set(answers)), other.status) == (1, 200)
+        assert asked == ["/medallists"] * 2
 
 
 def test_the_page_reads_the_standings(gateway: RunningGateway) -> None:
