@@ -289,6 +289,18 @@ def test_medals_are_listed_gold_first_and_page_by_page() -> None:
     assert paged == whole.medallists
 
 
+def test_those_who_share_a_medal_are_all_on_some_page() -> None:
+    partitions = Partitions([swum("f", str(it), "50", phase="final") for it in range(4)])
+
+    paged: list[str] = []
+    after = None
+    while page := partitions.medallists(limit=1, after=after).medallists:
+        paged.append(page[0].competitor)
+        after = page[0].place()
+
+    assert paged == ["0", "1", "2", "3"]
+
+
 def test_entries_of_the_course_are_a_number_beside_the_list() -> None:
     entry = {"phase": "other", "outcome": "won", "medal": "gold"}
     partitions = Partitions(
