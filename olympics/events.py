@@ -36,7 +36,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     """A line in a list of units; withdrawn results are no part of it.
 
     ``results``: how many there are; ``counted``: how many of them count. ``leaders``: who has a
-    medal, in order; else who won; else who is first. ``searched``: what a search looks through.
+    medal, gold first; else who won; else who is first. ``searched``: what a search looks through.
     """
 
     sport: str
@@ -79,6 +79,8 @@ def event_of(ranking: Ranking, sport: Sport, unit: str) -> Steps[Event | None]:
     state: State = "official"
     if provisional:
         state = "provisional" if provisional == results else "running"
+    # A bout has no ranks, so its loser may come first.
+    medallists.sort(key=lambda it: MEDALS.index(it.medal) if it.medal else len(MEDALS))
     # What is not official has no outcome but the one that is written.
     leaders = medallists or (said if provisional else winners) or first
     searched = _searched(unit, sport, ranking.phase, names)

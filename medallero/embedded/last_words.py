@@ -9,6 +9,9 @@ _LONGEST: Final = 300
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 #: Lines of a traceback, of a frame drawn around one, and of Java's.
 _FRAMES: Final = re.compile(r"\s|[│╭╰─┃]|Traceback |at |\.\.\. \d+ more|$")
+#: What our own processes write before an event, and the levels at which nothing is wrong.
+_HEAD: Final = re.compile(r"\d{4}-\d\d-\d\dT\S+ +\[(\w+) *\] *")
+_QUIET: Final = ("debug", "info")
 #: What Kafka, Redis and Python say of a thing that a person can mend, and the remedy.
 _REMEDIES: Final = (
     (
@@ -35,10 +38,16 @@ _REMEDIES: Final = (
 
 
 def last_words(log: str) -> str:
-    """Return the last line of *log* that says something, without colours; "" if none does."""
+    """Return the last line of *log* that says something, without colours; "" if none does.
+
+    What is only information says nothing: it is not why a process ended.
+    """
     for line in reversed(_COLOURS.sub("", log).splitlines()):
+        head = _HEAD.match(line)
+        if head and head[1] in _QUIET:
+            return ""
         if not _FRAMES.match(line):
-            return line.strip()[:_LONGEST]
+            return line[head.end() if head else 0 :].strip()[:_LONGEST]
     return ""
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from olympics.events import MEDALS
 from olympics.latest import encode_latest, latest_of
 from olympics.recount import UnitRow, recount, unit_standings
 from olympics.result import Result, digest_of, encode, key_of
@@ -74,7 +75,7 @@ def recounted(results: Iterable[Result]) -> dict[tuple[str, str], Line]:
 def leading(rows: list[UnitRow], *, official: bool) -> list[UnitRow]:
     """Return the medallists, else the winners, else the first."""
     if medallists := [row for row in rows if row.medal]:
-        return medallists
+        return sorted(medallists, key=lambda row: MEDALS.index(row.medal))
     if official:
         winners = [row for row in rows if row.split == "winner"]
     else:

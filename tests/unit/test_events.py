@@ -381,3 +381,17 @@ def test_a_cursor_is_read_back_and_anything_else_refused() -> None:
     for text in ("é", "a", "%%%", "AAAA", "W10x"):
         with pytest.raises(ValueError, match="cursor"):
             place_of(text)
+
+
+def test_the_winner_of_a_bout_comes_before_its_loser() -> None:
+    bout = {"sport": "boxing", "unit": "71kg final", "phase": "final"}
+    partitions = Partitions(
+        [
+            {**bout, "competitor": {"id": "1"}, "outcome": "lost"},
+            {**bout, "competitor": {"id": "2"}, "outcome": "won"},
+        ]
+    )
+
+    (event,) = partitions.ask().events
+
+    assert [(it.competitor, it.medal) for it in event.leaders] == [("2", "gold"), ("1", "silver")]

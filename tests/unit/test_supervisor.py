@@ -178,6 +178,8 @@ def test_one_that_is_no_longer_ready_is_told_with_its_reason_and_so_is_its_retur
         ("one\ntwo\n", "two"),
         ("\x1b[31mERROR\x1b[0m it broke\n\n", "ERROR it broke"),
         ("ValueError: no\n  File x\n    y\n", "ValueError: no"),
+        ("2026-11-28T06:36:27.66Z [info     ] table_restored partitions=4\n", ""),
+        ("2026-11-28T06:36:27.66Z [critical ] process_ended reason=x\n", "process_ended reason=x"),
         (
             "java.io.IOException: full\n\tat org.apache.Kafka(x)\n\t... 3 more\n",
             "java.io.IOException: full",
