@@ -19,6 +19,9 @@ MEDALLISTS_PATH: Final = "/medallists"
 #: So many leaders of an event are told.
 LEADERS: Final = 12
 
+#: Characters of a cursor at most. No place in a list needs half as many.
+_LONGEST_CURSOR: Final = 4096
+
 #: (medal, sport, unit, competitor), each as it is ordered
 MedalOrder = tuple[int, str, Natural, str]
 
@@ -217,7 +220,10 @@ def cursor_of(place: tuple[str, ...]) -> str:
 def place_of(cursor: str) -> object:
     """Return what :func:`cursor_of` was given, to be checked; raises ValueError if it is none."""
     try:
+        if len(cursor) > _LONGEST_CURSOR:
+            raise ValueError(f"it has {len(cursor)} characters")
         data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         return msgspec.json.decode(data)
-    except ValueError as error:  # so are the errors of base64 and of msgspec
+    # The errors of base64 and of msgspec are ValueErrors.
+    except (ValueError, RecursionError) as error:
         raise ValueError("the cursor of an earlier answer") from error

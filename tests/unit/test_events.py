@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -378,7 +379,12 @@ def test_partitions_of_others_and_those_not_live_are_left_out() -> None:
 def test_a_cursor_is_read_back_and_anything_else_refused() -> None:
     place = ("final", "swimming", "más / 1")
     assert place_of(cursor_of(place)) == list(place)
-    for text in ("é", "a", "%%%", "AAAA", "W10x"):
+    longest = ("semifinal", "x" * 100, "\U0001f3ca" * 128)
+    assert place_of(cursor_of(longest)) == list(longest)
+    nested = base64.urlsafe_b64encode(b"[" * 3000).decode()
+    # A number that no int is made of.
+    digits = cursor_of(("final", "swimming", "9" * 5000))
+    for text in ("é", "a", "%%%", "AAAA", "W10x", nested, digits):
         with pytest.raises(ValueError, match="cursor"):
             place_of(text)
 
