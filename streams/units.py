@@ -63,19 +63,22 @@ class Rankings:
 
     def close(self) -> None:
         """Stop making rankings."""
-        for kept in self._kept.values():
-            kept.making.cancel()
+        for key in list(self._kept):
+            self._kept[key].making.cancel()
+            self._forget(key)
 
     def _keep(self, key: bytes, kept: "_Kept") -> None:
-        self._kept.pop(key, None)  # what takes its place is the youngest
+        self._forget(key)  # what takes its place is the youngest
         self._kept[key] = kept
         if len(self._kept) > MANY:
-            del self._kept[next(iter(self._kept))]
-        asyncio.get_running_loop().call_later(KEPT, self._forget, key, kept)
+            self._forget(next(iter(self._kept)))
+        kept.timer = asyncio.get_running_loop().call_later(KEPT, self._forget, key)
 
-    def _forget(self, key: bytes, kept: "_Kept") -> None:
-        if self._kept.get(key) is kept:
-            del self._kept[key]
+    def _forget(self, key: bytes) -> None:
+        kept = self._kept.pop(key, None)
+        # The timer names a key, which may be another ranking's by then.
+        if kept is not None and kept.timer is not None:
+            kept.timer.cancel()
 
 
 class _Kept:
@@ -86,6 +89,7 @@ class _Kept:
     ) -> None:
         self.offset = state.offset
         self.making = asyncio.create_task(self._make(steps, turn))
+        self.timer: asyncio.TimerHandle | None = None
         self._state = state
         self._version = version
         self._ready_at: float | None = None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -151,6 +153,25 @@ def test_who_asks_when_nothing_comes_any_more_gets_the_newest() -> None:
     sizes, digests = asyncio.run(story())
     assert sizes == [50, 50, 51, 51, 52, 52]
     assert len(digests) == 3
+
+
+def test_of_a_unit_that_changes_all_the_time_one_ranking_is_kept() -> None:
+    key = key_of(a_result(0).sport, a_result(0).unit)
+    state = Standings(0, 1, CATALOGUE)
+    made: weakref.WeakSet[Ranking] = weakref.WeakSet()
+
+    async def story() -> None:
+        rankings = Rankings(turn=0, fresh=0)
+        for number in range(30):
+            state.apply([Given(number, key, encode(a_result(number)))])
+            ranked = await rankings.ranking(state, key)
+            assert ranked is not None
+            made.add(ranked.ranking)
+        del ranked
+        gc.collect()
+        assert [len(it) for it in made] == [30]
+
+    asyncio.run(story())
 
 
 def test_a_large_unit_is_ranked_once_for_all_who_ask_at_a_time() -> None:
