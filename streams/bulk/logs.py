@@ -90,11 +90,6 @@ class Sieve:
         self._tags: set[bytes] = set()
         self._own = own
 
-    @property
-    def begun_anew(self) -> bool:
-        """Whether the changelog knows other logs only."""
-        return bool(self.others) and not self._own
-
     def sift(self, records: Sequence[LightRecord]) -> tuple[list[tuple[bytes, bytes]], bool]:
         """Return (key, value) of what is of the log, and whether all that came before is not."""
         values = [

@@ -76,7 +76,7 @@ class Recovery(faust.tables.recovery.Recovery):
         app.logs.update((name, facts.id) for name, facts in topics.items())
         tps = [assignment.tp for assignment in assignments]
         earliest = await consumer.earliest_offsets(*tps) if tps else {}
-        starts = await self._starts(consumer, assignments, earliest)
+        starts, unnoted = await self._starts(consumer, assignments, earliest)
         positions: dict[TP, int] = {}
         restored: list[tuple[BulkTable[Any], Assignment, Held[Any]]] = []
         try:
@@ -88,8 +88,8 @@ class Recovery(faust.tables.recovery.Recovery):
                     return False
                 for assignment in owned:
                     one = held[assignment.tp.partition]
-                    if one.empty or one.sieve.begun_anew:
-                        # A commit without a note is of the former log, or of a changelog that
+                    if one.empty or (assignment.tp in unnoted and one.sieve.others):
+                        # A commit without a note may be of a former log, or of a changelog that
                         # was lost.
                         starts[assignment.tp] = earliest[assignment.tp]
                         assignment.committed = None
@@ -146,19 +146,25 @@ class Recovery(faust.tables.recovery.Recovery):
 
     async def _starts(
         self, consumer: "Consumer", assignments: list[Assignment], earliest: Mapping[TP, int]
-    ) -> dict[TP, int]:
-        """Return where each partition continues, read before any state is.
+    ) -> tuple[dict[TP, int], set[TP]]:
+        """Return where each partition continues, and which of it no note vouches for.
+
+        It is read before any state is.
 
         A commit that a former owner has still under way may arrive later; it must not decide
         where we continue, since the state that we are about to read may not contain it.
         """
         starts: dict[TP, int] = {}
+        unnoted: set[TP] = set()
         for assignment in assignments:
             tp = assignment.tp
             first = earliest[tp]
             offset = None
             if tp.topic not in self.bulk_app.rewound_topics:
-                offset = assignment.committed = await self._committed(consumer, assignment)
+                offset, noted = await self._committed(consumer, assignment)
+                assignment.committed = offset
+                if not noted:
+                    unnoted.add(tp)
             if offset is not None and offset < first:
                 logger.error(
                     "records_lost topic=%s partition=%d from=%d to=%d reason=%s",
@@ -169,11 +175,13 @@ class Recovery(faust.tables.recovery.Recovery):
                     "the topic has deleted them before they were processed",
                 )
             starts[tp] = first if offset is None else max(offset, first)
-        return starts
+        return starts, unnoted
 
     @staticmethod
-    async def _committed(consumer: "Consumer", assignment: Assignment) -> int | None:
+    async def _committed(consumer: "Consumer", assignment: Assignment) -> tuple[int | None, bool]:
         """Return what the group has committed of this log, and with this changelog beside it.
+
+        And whether a note says so: versions before the notes made none.
 
         :raises AnotherLogError: it was committed for another log of this epoch, or a later one.
         """
@@ -181,18 +189,18 @@ class Recovery(faust.tables.recovery.Recovery):
         known = None if commit is None else read_note(commit.metadata)
         own = assignment.note
         if commit is None or own is None:
-            return None
+            return None, False
         if known is not None and known.log.id != own.log.id:
             if known.log.epoch >= own.log.epoch:
                 raise AnotherLogError(assignment.tp.topic, known.log.epoch)
-            return None
+            return None, False
         if known is not None and known.changelog != own.changelog:
             logger.warning(
                 "changelog_replaced topic=%s partition=%d: read again from its beginning",
                 *assignment.tp,
             )
-            return None
-        return cast("int", commit.offset)
+            return None, False
+        return cast("int", commit.offset), known is not None
 
     async def _read_changelog(
         self,

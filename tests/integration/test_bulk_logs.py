@@ -137,6 +137,45 @@ def test_what_a_version_without_marks_has_left_is_taken_as_it_is_and_marked(
     assert lab.start().wait_exit() == EXIT_CODE
 
 
+def test_a_commit_without_a_note_is_worth_nothing_beside_another_log(make_lab: MakeLab) -> None:
+    # given a changelog that knows a former log, and a late commit of it by the version before
+    lab = make_lab()
+    lab.write(OLD)
+    worker = lab.start().wait_ready()
+    lab.wait_committed(len(OLD))
+    assert worker.stop() == 0
+    lab.recreate(lab.source)
+    lab.commit_without_note(len(OLD))
+    # when an owner in the new epoch ends before it has counted anything
+    second = lab.start(epoch=2).wait_ready()
+    wait_until(lambda: len(lab.marks()) == 2, what=second.log)
+    second.kill()
+    # then its successor counts the new log from its beginning, where the greatest numbers are
+    new = NEW[::-1]
+    lab.write(new)
+    lab.start(epoch=2).wait_values(greatest(new))
+
+
+def test_a_partition_that_stays_is_not_read_again_in_a_new_epoch(make_lab: MakeLab) -> None:
+    # given a worker that has begun an epoch over the changelog of the former one
+    lab = make_lab(partitions=2)
+    lab.write(OLD)
+    worker = lab.start().wait_ready(2)
+    lab.wait_committed(len(OLD))
+    assert worker.stop() == 0
+    lab.recreate(lab.source)
+    lab.write(NEW)
+    second = lab.start(epoch=2).wait_ready(2)
+    lab.wait_committed(len(NEW))
+    # when another one takes a partition
+    third = lab.start(epoch=2).wait_ready(1)
+    second.wait_ready(1)
+    # then neither reads again what is counted
+    lab.write([("key-0", 5_000), ("key-1", 5_001)])
+    lab.wait_committed(len(NEW) + 2)
+    assert second.counter("records") + third.counter("records") == len(NEW) + 2
+
+
 def test_a_named_worker_that_was_given_nothing_gets_its_share_when_the_topic_is_there(
     make_lab: MakeLab,
 ) -> None:

@@ -189,6 +189,10 @@ class Lab:
         """Return what the changelog has of keys, without the marks of the assignments."""
         return [it for it in self.read(self.changelog) if not (it[1] or b"").startswith(MARK)]
 
+    def marks(self) -> list[tuple[int, bytes | None, bytes | None]]:
+        """Return the marks of the assignments, which say of which log they are."""
+        return [it for it in self.read(self.changelog) if (it[1] or b"").startswith(MARK)]
+
     def recreate(self, topic: str, config: Mapping[str, str] | None = None) -> None:
         """Delete a topic and make it again, as somebody else would."""
         asyncio.run(self._delete_topic(topic))
@@ -222,6 +226,10 @@ class Lab:
         asyncio.run(self._copy(last, self.changelog))
         self._commit_again()
         return self.changelog
+
+    def commit_without_note(self, offset: int) -> None:
+        """Commit for partition 0 as a version without notes would."""
+        wait_until(partial(self._commits, 0, offset), what="no members are left")
 
     def forget_logs(self) -> None:
         """Make changelog and commits what a version without marks and notes would have left."""

@@ -146,8 +146,8 @@ def test_what_is_marked_as_of_another_log_is_left_out(size: int) -> None:
 
     assert dict(held.state.items()) == {b"key": 3, b"other": 4}
     held.sieve.check("topic")
-    assert not held.sieve.begun_anew
-    assert restored(records[:3], Log(2, "source"), size).sieve.begun_anew
+    assert held.sieve.others == {former}
+    assert not dict(restored(records[:3], Log(2, "source"), size).state.items())
 
 
 @pytest.mark.parametrize("size", [1, 100])
