@@ -798,7 +798,7 @@ _STATUSES: Final = {
     "withdrawn": "withdrawn",
 }
 _MEDALS: Final[dict[str, Medal]] = {
-    **dict.fromkeys(("g", "o", "1", "1 0"), "gold"),
+    **dict.fromkeys(("g", "o", "or", "1", "1 0"), "gold"),
     **dict.fromkeys(("s", "p", "2", "2 0"), "silver"),
     **dict.fromkeys(("b", "3", "3 0"), "bronze"),
     **dict.fromkeys(("no", "no medal", "sin medalla", "0"), "none"),
@@ -817,8 +817,10 @@ _MEDAL_SIGNS: Final[dict[str, Medal]] = {"🥇": "gold", "🥈": "silver", "🥉
 
 def _medal_word(text: str) -> Medal | None:
     """Return the medal that a text means in whatever column it stands: "Medalla de oro"."""
-    words = [it for it in stage_words(text).split() if it not in _ABOUT_MEDALS]
-    if len(words) == 1 and words[0] in _MEDAL_WORDS:
+    said = stage_words(text)
+    words = [it for it in said.split() if it not in _ABOUT_MEDALS]
+    # Outside its own column, French gold alone is rather an Olympic record.
+    if len(words) == 1 and words[0] in _MEDAL_WORDS and said != "or":
         return _MEDAL_WORDS[words[0]]
     return next((it for sign, it in _MEDAL_SIGNS.items() if sign in text), None)
 

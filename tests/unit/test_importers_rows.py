@@ -242,6 +242,15 @@ def test_a_medal_in_another_column_is_a_medal_and_told(heading: str, text: str, 
     ]
 
 
+@pytest.mark.parametrize("heading", ["irm", "mark"])
+def test_an_olympic_record_is_no_medal(heading: str) -> None:
+    text = f"sport,unit,phase,id,faculty,rank,{heading}\nx,u,Final,1,ENG,4,OR\n"
+    ((result,), _) = read(text)
+    assert isinstance(result, Imported)
+    assert "medal" not in result.result
+    assert result.result["rank"] == 4
+
+
 def test_a_medal_in_another_column_that_contradicts_the_rank_is_grave() -> None:
     row = "sport,unit,phase,id,faculty,rank,irm\nx,u,Final,1,ENG,{},ORO\n"
     assert told(row.format(2)) == [("unreadable irm", "ORO")]
@@ -308,6 +317,7 @@ def test_who_competed_is_told_by_what_there_is(
     [
         *(("gold", "gold"), ("GOLD", "gold"), ("ORO", "gold"), ("G", "gold"), ("1", "gold")),
         *(("Medalla de oro", "gold"), ("Gold Medal", "gold"), ("🥇", "gold"), ("1.0", "gold")),
+        ("Or", "gold"),
         *(("plata", "silver"), ("S", "silver"), ("2", "silver"), ("Silver", "silver")),
         *(("bronce", "bronze"), ("B", "bronze"), ("3", "bronze"), ("medalla de bronce", "bronze")),
         *(("", None), ("NA", None), ("-", None), ("none", None)),
