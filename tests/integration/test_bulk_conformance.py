@@ -232,7 +232,7 @@ def test_a_late_write_of_a_former_owner_does_not_bury_its_successors(
         former.faults.freeze.touch()
         former.faults.hold.unlink()
         former.signal(signal.SIGCONT)
-        wait_until(lambda: len(lab.changes()) == 3, timeout=20, what=former.log)
+        wait_until(lambda: len(lab.changes()) == 3, what=former.log)
         successor.kill()
         former.kill()
         # then who comes next has what the successor had, also from a compacted changelog

@@ -60,6 +60,12 @@ def games(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) 
         }  # fmt: skip
         assert stack.gateway.request("POST", "/v1/results", provisional)[0] == 202
         stack.settled()
+        # The first question makes the list, which a busy machine does not do within one answer.
+        wait_until(
+            lambda: stack.gateway.request("GET", "/v1/events")[1].get("complete"),
+            timeout=120,
+            what="all partitions are told about",
+        )
         yield stack
     finally:
         stack.stop()
