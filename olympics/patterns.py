@@ -44,7 +44,9 @@ def words_of(unit: str) -> tuple[str, ...]:
     if rsc is not None:
         return tuple(_ASCII_WORDS(f"{rsc.event} {rsc.phase}".lower()))
     if unit.isascii():
-        text = unit if unit.islower() else _CAMEL(" ", unit).lower()
+        text = unit.lower()
+        if text != unit:
+            text = _CAMEL(" ", unit).lower()
         if "," in text or "." in text:
             text = _THOUSANDS("", text)
         return tuple(_ASCII_WORDS(text))
