@@ -234,6 +234,12 @@ class LogWriter:
     def _every_pump(self) -> "list[_Pump]":
         return [*self._pumps, self._heart]
 
+    @property
+    def _telling(self) -> "list[_Pump]":
+        """The pumps whose state says whether Kafka takes records."""
+        # What was written to a topic that is gone by now says nothing.
+        return self._every_pump if self._link.heartbeats else self._pumps
+
     def _beat(self) -> None:
         if self._link.problem is not None or not self._link.heartbeats or self._heart.busy:
             return
@@ -255,7 +261,7 @@ class LogWriter:
             if oldest > self._settings.kafka_stall:
                 problem = f"Kafka has not acknowledged a batch for {oldest:.0f} s"
         if problem is None:
-            problem = next((pump.refusal for pump in self._every_pump if pump.refusal), None)
+            problem = next((pump.refusal for pump in self._telling if pump.refusal), None)
         if (problem is None) != (self._problem is None):
             ready, topic = problem is None, self._topic.name
             _log.log(20 if ready else 30, "kafka_ready", topic=topic, ready=ready, reason=problem)
@@ -263,7 +269,7 @@ class LogWriter:
         self._problem = problem
 
     def _oldest_wait(self) -> float:
-        waiting = [pump.waiting_since for pump in self._every_pump if pump.waiting_since]
+        waiting = [pump.waiting_since for pump in self._telling if pump.waiting_since]
         return self._loop.time() - min(waiting) if waiting else 0.0
 
     def _lost(self, producer: AIOKafkaProducer) -> None:

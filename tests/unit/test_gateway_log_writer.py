@@ -24,7 +24,7 @@ from gateway.settings import GatewaySettings
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
@@ -453,6 +453,24 @@ async def test_a_refused_heartbeat_is_a_problem_until_kafka_takes_it(
     assert "clocks" in str(writing.writer.problem)
 
     (await writing.sent(3))[2].outcome.set_result(None)
+    await until(lambda: writing.writer.problem is None)
+    await writing.writer.close()
+
+
+async def test_what_became_of_heartbeats_is_no_problem_once_their_topic_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log_writer, "_OFFER_AGAIN", 0.01)
+    writing = Writing(heartbeat=0.01, kafka_stall=0.01)
+    writing.link.heartbeats = True
+    (await writing.sent(1))[0].outcome.set_result(None)
+    # given one that was refused, and one that nobody acknowledges
+    (await writing.sent(2))[1].outcome.set_exception(InvalidTimestampError())
+    await writing.sent(3)
+    await until(lambda: "not acknowledged a batch" in str(writing.writer.problem))
+
+    writing.link.heartbeats = False
+
     await until(lambda: writing.writer.problem is None)
     await writing.writer.close()
 
