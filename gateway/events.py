@@ -47,6 +47,8 @@ MEDALLISTS_PARAMETERS: Final = ("sport", "faculty", "limit", "cursor")
 
 #: Different questions at once of one process: each is work for all workers.
 _AT_ONCE: Final = 32
+#: Answers that are kept to be shared; one may have half a megabyte.
+_KEPT: Final = 64
 
 _Answer = TypeVar("_Answer", EventsAnswer, MedallistsAnswer)
 _Question = TypeVar("_Question", EventsQuestion, MedallistsQuestion)
@@ -150,7 +152,8 @@ class Events:
 
     def _answered(self, key: bytes, asked: asyncio.Task[bytes]) -> None:
         self._under_way -= 1
-        if self._max_age and not asked.cancelled() and asked.exception() is None:
+        room = len(self._asking) - self._under_way <= _KEPT
+        if self._max_age and room and not asked.cancelled() and asked.exception() is None:
             asyncio.get_running_loop().call_later(self._max_age, self._asking.pop, key, None)
         else:
             del self._asking[key]

@@ -335,6 +335,11 @@ def test_an_answer_is_shared_for_a_moment(kafka: str, redis_url: str) -> None:
         assert (len(set(answers)), other.status) == (1, 200)
         assert asked == ["/medallists"] * 2
 
+        # However many there are, so many are kept.
+        for limit in (*range(1, 101), *range(1, 101)):
+            gateway.send("GET", f"/v1/events?limit={limit}")
+        assert asked.count("/events") == 200 - 62
+
 
 def test_the_page_reads_the_standings(gateway: RunningGateway) -> None:
     answer: Any = gateway.send("GET", "/")
