@@ -43,6 +43,8 @@ _TICK: Final = 0.2
 _LAST_LOOK: Final = 1.0
 #: A producer that has been stuck for so many timeouts while Kafka answers is replaced.
 _STUCK: Final = 2.0
+#: Pause before a heartbeat is tried again by a user who may not write any, seconds.
+_ASK_AGAIN: Final = 60.0
 #: Pause before a refused record is offered to Kafka again, seconds.
 _OFFER_AGAIN: Final = 1.0
 #: Bytes of a batch beside its records, and of a record beside its key, value and headers, at most.
@@ -170,7 +172,7 @@ class LogWriter:
             for partition in range(topic.partitions)
         ]
         #: Writes when nobody else does: only a record tells whether Kafka takes records.
-        self._heart = _Pump(
+        self._heart = _Heart(
             settings.heartbeats_topic, 0, self._link, settings, None, changed=self._refresh
         )
         self._tasks: list[asyncio.Task[None]] = []
@@ -238,10 +240,16 @@ class LogWriter:
     def _telling(self) -> "list[_Pump]":
         """The pumps whose state says whether Kafka takes records."""
         # What was written to a topic that is gone by now says nothing.
-        return self._every_pump if self._link.heartbeats else self._pumps
+        return self._every_pump if self._beats else self._pumps
+
+    @property
+    def _beats(self) -> bool:
+        return self._link.heartbeats and not self._heart.forbidden
 
     def _beat(self) -> None:
         if self._link.problem is not None or not self._link.heartbeats or self._heart.busy:
+            return
+        if self._heart.forbidden and self._loop.time() < self._heart.ask_again_at:
             return
         acknowledged = self._acknowledged()
         if not acknowledged or self._loop.time() - acknowledged >= self._settings.heartbeat:
@@ -254,7 +262,7 @@ class LogWriter:
 
     def _refresh(self) -> None:
         problem = self._link.problem
-        if problem is None and self._link.heartbeats and not self._acknowledged():
+        if problem is None and self._beats and not self._acknowledged():
             problem = "Kafka has not acknowledged a record of this gateway yet"
         if problem is None:
             oldest = self._oldest_wait()
@@ -532,6 +540,36 @@ class _Pump:
             if refusal is not None:
                 _log.error("kafka_refuses_records", partition=self._partition, reason=refusal)
             self._changed()
+
+
+class _Heart(_Pump):
+    """The pump of heartbeats.
+
+    A user who may write results and no heartbeats, as after an upgrade, has none: that is no
+    reason to take no results.
+    """
+
+    forbidden = False
+    ask_again_at = 0.0  # the loop's time
+
+    def _failed(
+        self, batch: _Batch, records: int, producer: AIOKafkaProducer, error: BaseException
+    ) -> None:
+        if not isinstance(error, TopicAuthorizationFailedError):
+            super()._failed(batch, records, producer, error)
+            return
+        if not self.forbidden:
+            _log.warning("no_heartbeats", topic=self._topic, hint="let this user WRITE to it")
+        self.forbidden = True
+        self.ask_again_at = self._loop.time() + _ASK_AGAIN
+        self._link.replace(producer)
+        batch.settle("this user may not write heartbeats")
+        self._changed()
+
+    def _set_refusal(self, refusal: str | None, batch: _Batch) -> None:
+        if refusal is None:
+            self.forbidden = False
+        super()._set_refusal(refusal, batch)
 
 
 def refusal_of(error: BaseException) -> str | None:

@@ -62,6 +62,7 @@ def gateways(kafka: str, redis_url: str) -> Iterator[Gateways]:
         body_timeout=0.3,
         weather_writers="kafka",
         worker_timeout=60,
+        standings_max_age=0,  # two tests ask the same, and each of them wants the worker asked
         paths=FURTHER,
     )
     nowhere = ("127.0.0.1:1", "redis://127.0.0.1:1/0")

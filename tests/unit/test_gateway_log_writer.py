@@ -487,3 +487,26 @@ async def test_records_that_are_acknowledged_spare_the_heartbeats() -> None:
     assert [sent.topic for sent in writing.producer.sent] == ["results"]
     assert writing.writer.problem is None
     await writing.writer.close()
+
+
+async def test_a_user_who_may_write_no_heartbeats_takes_results_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log_writer, "_ASK_AGAIN", 0.5)
+    writing = Writing(heartbeat=0.01)
+    writing.link.heartbeats = True
+    await until(lambda: writing.writer.problem is not None)
+
+    (await writing.sent(1))[0].outcome.set_exception(TopicAuthorizationFailedError())
+    await until(lambda: writing.writer.problem is None)
+    request = writing.append((0, b"a"))
+    second = (await writing.sent(2))[1]
+    assert second.topic == "results"
+    second.outcome.set_result(None)
+    await request
+
+    (await writing.sent(3))[2].outcome.set_result(None)  # it is allowed by now
+    await until(lambda: not writing.writer._heart.forbidden)
+    await writing.sent(4)
+    assert {sent.topic for sent in writing.producer.sent[2:]} == {"heartbeats"}
+    await writing.writer.close()
