@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from streams.bulk.fatal import EXIT_CODE
-from tests.support.bulk_app import Backend
-from tests.support.bulk_lab import Lab, LabWorker, greatest, wait_seconds
+from tests.support.bulk_lab import Lab, LabWorker, MakeLab, greatest, wait_seconds
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
-
-MakeLab = Callable[..., Lab]
-
-
-@pytest.fixture
-def make_lab(kafka: str, tmp_path: Path) -> Iterator[MakeLab]:
-    labs: list[Lab] = []
-
-    def make(backend: Backend = "memory", partitions: int = 1) -> Lab:
-        labs.append(Lab(kafka, tmp_path, backend, partitions))
-        return labs[-1]
-
-    yield make
-    for lab in labs:
-        lab.close()
 
 
 @pytest.mark.parametrize("own_loop", [False, True], ids=["process", "a loop of its own"])

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 
 from streams.bulk.fatal import EXIT_CODE
 from streams.bulk.logs import MARK
 from tests.support.bulk_app import Backend
-from tests.support.bulk_lab import Lab, greatest
+from tests.support.bulk_lab import MakeLab, greatest
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
-MakeLab = Callable[..., Lab]
 COMPACTED = {"cleanup.policy": "compact"}
 
 OLD = [(f"key-{number}", 1_000 + number) for number in range(40)]
 #: more than the old ones, so that the new log outgrows what was committed of the old one
 NEW = [(f"key-{number % 60}", number) for number in range(200)]
-
-
-@pytest.fixture
-def make_lab(kafka: str, tmp_path: Path) -> Iterator[MakeLab]:
-    labs: list[Lab] = []
-
-    def make(backend: Backend = "memory", partitions: int = 1) -> Lab:
-        labs.append(Lab(kafka, tmp_path, backend, partitions))
-        return labs[-1]
-
-    yield make
-    for lab in labs:
-        lab.close()
 
 
 both_backends = pytest.mark.parametrize("backend", ["memory", "rocksdb"])

@@ -10,7 +10,7 @@ import resource
 import signal
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -353,3 +353,6 @@ def difference(found: Mapping[str, int], expected: Mapping[str, int]) -> str:
     }
     few = dict(list(different.items())[:10])
     return f"{len(different)} keys differ, as key: (found, expected): {few}"
+
+
+MakeLab = Callable[..., Lab]
