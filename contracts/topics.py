@@ -155,6 +155,14 @@ async def ensure_topics(settings: CommonSettings, specs: Sequence[TopicSpec] | N
         raise problems[0]
 
 
+async def check_topics_of_worker(
+    settings: CommonSettings, specs: Sequence[TopicSpec], changelog: str
+) -> list[TopicError]:
+    """Return what is wrong with *specs* for a worker: it makes *changelog* itself where none is."""
+    problems = await check_topics(settings, specs)
+    return [it for it in problems if not (it.absent and it.topic == changelog)]
+
+
 async def check_topics(
     settings: CommonSettings, specs: Sequence[TopicSpec] | None = None
 ) -> list[TopicError]:

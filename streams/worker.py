@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from faust.types import TP
 
-from contracts.topics import another_log, check_topics, worker_topics
+from contracts.topics import another_log, check_topics_of_worker, worker_topics
 from olympics.catalogue import Catalogue, load_catalogue
 from streams import metrics
 from streams.app import bulk_app
@@ -64,9 +64,9 @@ class Worker:
 
     async def check(self) -> None:
         """End the process if the topics are not what the protocol needs."""
-        problems = await check_topics(self.settings, worker_topics(self.settings))
-        # Without a changelog, and only then, the recovery makes one.
-        problems = [it for it in problems if not (it.absent and it.topic == self.table.changelog)]
+        problems = await check_topics_of_worker(
+            self.settings, worker_topics(self.settings), self.table.changelog
+        )
         if problems:
             end_process("; ".join(str(problem) for problem in problems))
 

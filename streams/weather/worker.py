@@ -10,7 +10,7 @@ import structlog
 from faust.types import TP
 from mode import Service
 
-from contracts.topics import check_topics
+from contracts.topics import check_topics_of_worker
 from contracts.weather_store import counting_topics
 from streams.app import bulk_app
 from streams.bulk import Batch, BulkTable
@@ -59,9 +59,9 @@ class WeatherWorker:
 
     async def check(self) -> None:
         """End the process if the topics are not what the protocol needs."""
-        problems = await check_topics(self.settings, counting_topics(self.settings))
-        # Without a changelog, and only then, the recovery makes one.
-        problems = [it for it in problems if not (it.absent and it.topic == self.table.changelog)]
+        problems = await check_topics_of_worker(
+            self.settings, counting_topics(self.settings), self.table.changelog
+        )
         if problems:
             end_process("; ".join(str(problem) for problem in problems))
 
