@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rich.text import Text
+
+from medallero.terminal import stderr
 
 _STYLES: Final = {"gold": "yellow", "silver": "bright_white", "bronze": "dark_orange3"}
 
@@ -29,3 +31,11 @@ def placed(it: Mapping[str, Any]) -> Text:
     if told := " ".join(part for part in said if part):
         line.append(f"  {told}")
     return line
+
+
+def tell_missing(partitions: Sequence[int]) -> None:
+    """Say, on the standard error stream, which partitions an answer leaves out, if any."""
+    if partitions:
+        stderr().print(
+            f"Nothing is told about partitions {partitions}: a worker is away.", style="red"
+        )

@@ -16,6 +16,7 @@ import click
 from medallero.catalogue_check import check_text, todos_of
 from medallero.catalogue_draft import Draft, NothingSeen, Seen, draft, known_sports
 from medallero.files import STDIN, InputError, TextOptions, open_input
+from medallero.files_options import sport_option
 from medallero.result_files import seen_in
 from medallero.terminal import CannotDo, read_catalogue, read_settings, stdout
 from olympics.catalogue import (
@@ -302,13 +303,7 @@ def _show_ranked(ranked: Sequence[_Ranked]) -> None:
     metavar="OUT",
     help="The file to write; else it is printed.",
 )
-@click.option(
-    "--sport",
-    metavar="NAME",
-    default="",
-    help="The sport of rows of CSV that name none; default: as the title lines or the file's name "
-    "say.",
-)
+@sport_option
 def from_files(files: tuple[str, ...], output: str | None, sport: str) -> None:
     """Make a catalogue of the sports, events and organisations in result files, as a start.
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from medallero.client.connect import GatewayAddress
 from medallero.client.options import gateway_options
 from medallero.client.reading import read_list
-from medallero.showing_events import event_name, placed
+from medallero.showing_events import event_name, placed, tell_missing
 from medallero.terminal import echo_json, quiet_libraries, stderr, stdout
 
 
@@ -73,10 +73,7 @@ async def _tell(
         total, missing = answer["total"], answer["missing"]
     if shown < total or not total:
         stderr().print(f"{shown} of {total} events.", style="dim")
-    if missing:
-        stderr().print(
-            f"Nothing is told about partitions {missing}: a worker is away.", style="red"
-        )
+    tell_missing(missing)
 
 
 def _heading(event: Mapping[str, Any]) -> Text:

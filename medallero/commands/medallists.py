@@ -10,10 +10,9 @@ import click
 from medallero.client.connect import GatewayAddress
 from medallero.client.options import gateway_options
 from medallero.client.reading import read_list
-from medallero.showing_events import event_name, placed
+from medallero.showing_events import event_name, placed, tell_missing
 from medallero.terminal import echo_json, quiet_libraries, stderr, stdout
-
-_MEDALS = ("gold", "silver", "bronze")
+from olympics.events import MEDALS
 
 
 @click.command(name="medallists")
@@ -45,7 +44,7 @@ async def _tell(
     gateway: GatewayAddress, query: Mapping[str, str | None], limit: int, as_json: bool
 ) -> None:
     out = stdout(wide=True)
-    entries = dict.fromkeys(_MEDALS, 0)
+    entries = dict.fromkeys(MEDALS, 0)
     missing: list[int] = []
     async for answer in read_list(gateway, "/v1/medallists", "medallists", query, limit):
         for medallist in answer["medallists"]:
@@ -54,12 +53,9 @@ async def _tell(
             else:
                 line = placed(medallist).append(f"  {event_name(medallist)}", style="dim")
                 out.print(line, soft_wrap=True)
-        entries = {it: sum(row[it] for row in answer["entries"]) for it in _MEDALS}
+        entries = {it: sum(row[it] for row in answer["entries"]) for it in MEDALS}
         missing = answer["missing"]
     if any(entries.values()):
         told = ", ".join(f"{count} {medal}" for medal, count in entries.items())
         stderr().print(f"Beside these, entries of the course won {told}.", style="dim")
-    if missing:
-        stderr().print(
-            f"Nothing is told about partitions {missing}: a worker is away.", style="red"
-        )
+    tell_missing(missing)

@@ -43,6 +43,7 @@ from medallero.files import (
     Unreadable,
     open_input,
 )
+from medallero.files_options import sport_option
 from medallero.inspection import Inspection, inspect
 from medallero.rejected import RejectedFiles
 from medallero.showing import plain
@@ -121,13 +122,7 @@ _NOTE_EVERY: Final = 5.0
     metavar="HEADING=FIELD",
     help="What a column of a CSV file is; HEADING=- leaves it out. May be given several times.",
 )
-@click.option(
-    "--sport",
-    metavar="NAME",
-    default="",
-    help="The sport of rows of CSV that name none; default: as the title lines or the file's name "
-    "say.",
-)
+@sport_option
 @click.option(
     "--encoding",
     metavar="NAME",
