@@ -13,7 +13,11 @@ _NUMBER: Final = re.compile(r"[0-9]{1,10}", re.ASCII)
 
 
 class PageError(ValueError):
-    """A query does not say which page; the text begins with the parameter's name."""
+    """A parameter of a query, ``field``, does not say which page."""
+
+    def __init__(self, field: str, expected: str) -> None:
+        super().__init__(f"{field}: {expected}")
+        self.field = field
 
 
 class Query(Protocol):
@@ -46,4 +50,4 @@ def _number(query: Query, name: str, if_absent: int, lowest: int, highest: int) 
         return if_absent
     if len(values) == 1 and _NUMBER.fullmatch(values[0]) and lowest <= int(values[0]) <= highest:
         return int(values[0])
-    raise PageError(f"{name}: expected one whole number from {lowest} to {highest}")
+    raise PageError(name, f"expected one whole number from {lowest} to {highest}")

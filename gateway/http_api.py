@@ -222,8 +222,7 @@ class HttpApi:
         try:
             page = page_of(request.query)
         except PageError as error:
-            field = str(error).partition(":")[0]
-            raise Refused(Reason.BAD_REQUEST, str(error), field=field) from None
+            raise Refused(Reason.BAD_REQUEST, str(error), field=error.field) from None
         body = await self._standings.unit(unquote(sport), unquote(unit), page)
         return Response(body=body, content_type=JSON)
 
