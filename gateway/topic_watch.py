@@ -49,6 +49,7 @@ class TopicWatch:
         self._config_until = 0.0  # time.monotonic
         #: Whether the topic of heartbeats is there, by the last look.
         self.heartbeats = False
+        self._heartbeats_error = 0  # Kafka's code; what is said once is not said at each look
 
     async def problem(self) -> str | None:
         """Return why records cannot be taken, as far as Kafka's answers show; None if all is well.
@@ -161,7 +162,7 @@ class TopicWatch:
         request = MetadataRequest([topic], allow_auto_topic_creation=False)
         (described,) = (await client.send(node, request)).to_object()["topics"]
         code = described["error_code"]
-        if code:
+        if code and code != self._heartbeats_error:
             _log.warning(
                 "no_heartbeats",
                 topic=topic,
@@ -169,6 +170,7 @@ class TopicWatch:
                 hint="while this gateway is idle, it does not know whether Kafka takes records; "
                 "`medallero topics` creates the topic",
             )
+        self._heartbeats_error = code
         return not code
 
     async def _describe(self, client: AIOKafkaClient, node: int) -> dict[str, str]:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import gzip
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka.partitioner import murmur2
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from contracts.partitioning import partition_of
+from contracts.topics import TopicSpec
 from gateway.budget import Budget, Shares
 from gateway.http_body import Inflater
 from gateway.intake import Entries
 from gateway.metrics import Metrics
 from gateway.outcome import LISTED, Outcome
 from gateway.refusal import Reason, Refused
-from gateway.topic_watch import replicas_missing
+from gateway.settings import GatewaySettings
+from gateway.topic_watch import TopicWatch, replicas_missing
 from olympics.entry import ENTRY_ID_LENGTH
 from protos.generate import MESSAGES, ROOT, generate
 
@@ -166,3 +170,27 @@ def test_who_lacks_replicas_is_told_the_setting_and_the_remedy(
     told = replicas_missing("results", partition, 2)
 
     assert told == (words and f"topic 'results': partition 4 {words}")
+
+
+class AskedForMetadata:
+    """A client that answers for one topic, with the error codes that the test gives."""
+
+    def __init__(self, *codes: int) -> None:
+        self.codes = list(codes)
+
+    async def send(self, _node: int, _request: Any) -> AskedForMetadata:
+        return self
+
+    def to_object(self) -> dict[str, Any]:
+        return {"topics": [{"error_code": self.codes.pop(0)}]}
+
+
+async def test_a_missing_topic_of_heartbeats_is_told_once_and_again_when_it_is_lost() -> None:
+    watch = TopicWatch(GatewaySettings(), TopicSpec("results", 1), lambda: None)
+    client: Any = AskedForMetadata(3, 3, 0, 3)
+
+    with capture_logs() as logs:
+        there = [await watch._has_heartbeats(client, 0) for _ in range(4)]
+
+    assert there == [False, False, True, False]
+    assert [it["event"] for it in logs] == ["no_heartbeats"] * 2
