@@ -16,7 +16,7 @@ from olympics.words import Medal, Outcome, Phase
 EVENTS_PATH: Final = "/events"
 MEDALLISTS_PATH: Final = "/medallists"
 
-#: So many leaders of an event are told.
+#: The most leaders of an event that an answer lists.
 LEADERS: Final = 12
 
 #: Characters of a cursor at most. No place in a list needs half as many.
@@ -74,7 +74,7 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 class ShownEvent(msgspec.Struct, frozen=True):
-    """An event as everybody may read it; the first six fields are those of a medallist too."""
+    """An event as everybody may read it; the fields up to ``phase`` are a medallist's too."""
 
     sport: str
     unit: str
@@ -89,7 +89,7 @@ class ShownEvent(msgspec.Struct, frozen=True):
     leaders: list[Placed]
 
     def place(self) -> tuple[Phase, str, str]:
-        """Return what ``after`` is told to begin behind it."""
+        """Return the value of ``after`` with which the next page begins behind this event."""
         return self.phase, self.sport, self.unit
 
 
@@ -106,7 +106,7 @@ class Medallist(Placed, frozen=True, kw_only=True):
     phase: Phase
 
     def place(self) -> tuple[Medal, str, str, str]:
-        """Return what ``after`` is told to begin behind it."""
+        """Return the value of ``after`` with which the next page begins behind this medal."""
         assert self.medal is not None
         return self.medal, self.sport, self.unit, self.competitor
 
