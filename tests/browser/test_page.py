@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import time
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from redis import Redis
 
+from contracts.snapshot import Keys
+from contracts.topics import another_log
 from olympics.result import parse_result
 from tests.browser.games import SPORTS
 from tests.browser.screen import Chromium, Screen
 from tests.paris2024 import GAMES, Medals, official_medals, paris_catalogue
 from tests.support.oracle import write_results
 from tests.support.stack import Stack
+from tests.support.waiting import wait_until
 
 # All in one process: they share the browser and the system.
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("browser")]
@@ -649,5 +654,26 @@ def test_before_the_first_result_it_says_what_will_be(
         assert "curl" not in said
         assert screen.text(".brand") == "Olympic Games Paris 2024"
         assert screen.run("document.title") == "No results yet · Olympic Games Paris 2024"
+        assert screen.run("document.documentElement.scrollWidth") == 320
+        assert screen.violations() == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_topic_that_was_made_again_is_told_with_what_helps(
+    chromium: Chromium, paris: Stack, theme: Any
+) -> None:
+    # given standings of this epoch that are of another topic
+    prefix = "made-again:"
+    numbers = dict.fromkeys(("snapshot", "results", "provisional", "rejected", "conflicts"), 0)
+    meta = {"epoch": 1, "log": "another", "updated_at": time.time(), "age": 0, "offsets": "{}"}
+    with Redis.from_url(paris.settings.redis) as redis:
+        redis.hset(Keys(prefix).meta, mapping=numbers | meta)
+    gateway = paris.add_gateway(redis_prefix=prefix)
+    said = another_log(paris.settings.results_topic, 1)
+    wait_until(lambda: said in (gateway.problem() or ""), timeout=120, what=gateway.log)
+    with chromium.opened(gateway.url, width=320, color_scheme=theme) as screen:
+        screen.until("document.documentElement.dataset.state === 'stopped'")
+
+        assert said in screen.text("#notice")
         assert screen.run("document.documentElement.scrollWidth") == 320
         assert screen.violations() == []
