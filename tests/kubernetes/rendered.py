@@ -73,22 +73,26 @@ class Cluster:
     def made_by_operators(self) -> Iterator[Pods]:
         """Yield the pods that operators will make: their labels and ports, and no more."""
         for it in self.of("Kafka"):
-            name = name_of(it)
-            for role, suffix in (("Kafka", "kafka"), ("Kafka", "entity-operator")):
-                labels = {
-                    # Strimzi hands on this one label of ours: its own say the rest.
-                    "app.kubernetes.io/part-of": _label(it, "app.kubernetes.io/part-of"),
-                    "strimzi.io/cluster": name,
-                    "strimzi.io/broker-role": "true",
-                    "strimzi.io/kind": role,
-                    "strimzi.io/name": f"{name}-{suffix}",
-                    "app.kubernetes.io/component": suffix,
-                }
-                ports = [
-                    {"name": f"tcp-{one['name']}", "containerPort": one["port"]}
-                    for one in it["spec"]["kafka"]["listeners"]
-                ]
-                yield _pods_of(it, labels, ports if suffix == "kafka" else [])
+            listeners = {
+                f"tcp-{one['name']}": one["port"] for one in it["spec"]["kafka"]["listeners"]
+            }
+            for pool in self.of("KafkaNodePool"):
+                if _label(pool, "strimzi.io/cluster") == name_of(it):
+                    roles = pool["spec"]["roles"]
+                    labels = _strimzis_labels(it, "kafka") | {
+                        "strimzi.io/pool-name": name_of(pool),
+                        "strimzi.io/broker-role": str("broker" in roles).lower(),
+                        "strimzi.io/controller-role": str("controller" in roles).lower(),
+                    }
+                    ports = {"tcp-kafkaagent": 8443}
+                    if "controller" in roles:
+                        ports["tcp-ctrlplane"] = 9090
+                    if "broker" in roles:
+                        ports |= {"tcp-replication": 9091, **listeners}
+                    yield _pods_of(pool, labels, ports)
+            if "entityOperator" in it["spec"]:
+                ports = {"topic-operator": 8080, "user-operator": 8081}
+                yield _pods_of(it, _strimzis_labels(it, "entity-operator"), ports)
         for it in self.of("Prometheus"):
             labels = {
                 **it["spec"].get("podMetadata", {}).get("labels", {}),
@@ -98,8 +102,7 @@ class Cluster:
                 "operator.prometheus.io/name": name_of(it),
                 "prometheus": name_of(it),
             }
-            port = {"name": it["spec"].get("portName", "web"), "containerPort": 9090}
-            yield _pods_of(it, labels, [port])
+            yield _pods_of(it, labels, {it["spec"].get("portName", "web"): 9090})
 
     def ours(self) -> Iterator[Pods]:
         """Yield gateways and workers: what runs our image."""
@@ -186,6 +189,17 @@ def _label(it: Object, key: str) -> str:
     return str(it["metadata"].get("labels", {}).get(key, ""))
 
 
-def _pods_of(it: Object, labels: Mapping[str, str], ports: list[Object]) -> Pods:
-    spec = {"containers": [{"name": name_of(it), "ports": ports}]}
+def _strimzis_labels(kafka: Object, suffix: str) -> dict[str, str]:
+    return {
+        # Strimzi hands on this one label of ours: its own say the rest.
+        "app.kubernetes.io/part-of": _label(kafka, "app.kubernetes.io/part-of"),
+        "strimzi.io/cluster": name_of(kafka),
+        "strimzi.io/kind": "Kafka",
+        "strimzi.io/name": f"{name_of(kafka)}-{suffix}",
+    }
+
+
+def _pods_of(it: Object, labels: Mapping[str, str], ports: Mapping[str, int]) -> Pods:
+    named = [{"name": name, "containerPort": port} for name, port in ports.items()]
+    spec = {"containers": [{"name": name_of(it), "ports": named}]}
     return Pods(it["kind"], name_of(it), namespace_of(it), labels, spec, it)

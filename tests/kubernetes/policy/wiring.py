@@ -1,4 +1,4 @@
-"""What is referred to exists: keys, volumes, ports, selectors, ways through the network."""
+"""What is referred to exists: keys, volumes, ports, selectors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from tests.kubernetes.reading import load_all
 from tests.kubernetes.rendered import (
     ROOT,
     Cluster,
-    Object,
     Pods,
     name_of,
     namespace_of,
@@ -30,42 +29,6 @@ _FROM_ELSEWHERE: Final = {
 _OF_A_USER: Final = {"password", "sasl.jaas.config"}
 #: … and into that of a Kafka's authority for certificates.
 _OF_AN_AUTHORITY: Final = {"ca.crt", "ca.p12", "ca.password"}
-
-#: Who must reach whom: component → component and port of the pod.
-FLOWS: Final = (
-    ("gateway", "kafka", 9093),
-    ("gateway", "redis", 6379),
-    ("gateway", "worker", 6066),
-    ("worker", "kafka", 9093),
-    ("worker", "redis", 6379),
-    ("grafana", "redis", 6379),
-    ("grafana", "prometheus", 9090),
-    ("grafana", "valkey", 6379),
-    ("gateway", "rabbitmq", 5672),
-    ("weather-consumer", "rabbitmq", 5672),
-    ("weather-consumer", "valkey", 6379),
-    ("weather-worker", "kafka", 9093),
-    ("weather-worker", "redis", 6379),
-    ("prometheus", "gateway", 8080),
-    ("prometheus", "worker", 6066),
-    ("backup", "kafka", 9093),
-    ("restore", "kafka", 9093),
-)
-#: Who must not.
-_NO_FLOWS: Final = (
-    ("grafana", "kafka", 9093),
-    ("worker", "gateway", 8080),
-    ("grafana", "worker", 6066),
-    ("redis", "worker", 6066),
-    ("gateway", "grafana", 3000),
-    ("gateway", "valkey", 6379),
-    ("weather-consumer", "kafka", 9093),
-    ("weather-consumer", "redis", 6379),
-    ("worker", "rabbitmq", 5672),
-    ("backup", "redis", 6379),
-    ("backup", "gateway", 8080),
-    ("restore", "redis", 6379),
-)
 
 
 @cache
@@ -173,7 +136,7 @@ def every_port_that_is_named_exists(cluster: Cluster) -> Iterator[str]:
         for port in it["spec"].get("ports", []):
             target = port.get("targetPort", port["port"])
             for pods in found:
-                if target not in _ports(pods) and target not in _ports(pods).values():
+                if target not in ports_of(pods) and target not in ports_of(pods).values():
                     yield f"{shown(it)}: {pods} has no port {target}"
     for it in cluster.of("Ingress"):
         for rule_ in it["spec"].get("rules", []):
@@ -206,28 +169,6 @@ def outside_reaches_the_gateway_under_its_usual_ports(cluster: Cluster) -> Itera
     for name, port in (("http", 80), ("grpc", 50051)):
         if ports.get(name) != port:
             yield f"Service/gateway: {name} is {ports.get(name)}, not {port}"
-
-
-@rule
-def traffic_that_is_needed_is_allowed_and_no_other(cluster: Cluster) -> Iterator[str]:
-    by_component = {
-        it.labels.get("app.kubernetes.io/component", ""): it
-        for it in (*cluster.pods(), *cluster.made_by_operators())
-    }
-    for one, other, port in FLOWS:
-        if one in by_component and other in by_component:
-            problem = _blocked(cluster, by_component[one], by_component[other], port)
-            if problem:
-                yield f"{one} does not reach {other}:{port}: {problem}"
-    if not any(it["spec"]["podSelector"] == {} for it in cluster.of("NetworkPolicy")):
-        return
-    for one, other, port in _NO_FLOWS:
-        if (
-            one in by_component
-            and other in by_component
-            and not _blocked(cluster, by_component[one], by_component[other], port)
-        ):
-            yield f"{one} reaches {other}:{port}, which it has no need for"
 
 
 def _references(pods: Pods) -> Iterator[tuple[str, str, set[str]]]:
@@ -275,76 +216,9 @@ def _found(selector: Mapping[str, Any], namespace: str, among: list[Pods]) -> li
     return [it for it in among if it.namespace == namespace and selects(selector, it.labels)]
 
 
-def _ports(pods: Pods) -> dict[str | None, int]:
+def ports_of(pods: Pods) -> dict[str | None, int]:
     return {
         it.get("name"): it["containerPort"]
         for container in pods.containers
         for it in container.get("ports", [])
     }
-
-
-def _blocked(cluster: Cluster, one: Pods, other: Pods, port: int) -> str:
-    """Return why *one* does not reach *other*: as NetworkPolicies say it; empty if it does."""
-    for direction, subject, peer, field in (
-        ("Egress", one, other, "to"),
-        ("Ingress", other, one, "from"),
-    ):
-        policies = [
-            it["spec"]
-            for it in (*cluster.of("NetworkPolicy"), *_of_listeners(cluster))
-            if namespace_of(it) == subject.namespace
-            and selects(it["spec"]["podSelector"], subject.labels)
-            and direction in it["spec"].get("policyTypes", ["Ingress"])
-        ]
-        if not policies:
-            continue
-        named = _ports(other)
-        allowed = any(
-            _peers(cluster, way.get(field), peer, subject.namespace)
-            and (
-                "ports" not in way
-                or any(named.get(it["port"], it["port"]) == port for it in way["ports"])
-            )
-            for it in policies
-            for way in it.get(direction.lower(), [])
-        )
-        if not allowed:
-            return f"no policy of {subject} allows it ({direction.lower()})"
-    return ""
-
-
-def _of_listeners(cluster: Cluster) -> Iterator[Object]:
-    """Yield the policies that Strimzi makes of a Kafka's listeners."""
-    for kafka in cluster.of("Kafka"):
-        yield {
-            "metadata": kafka["metadata"],
-            "spec": {
-                "podSelector": {"matchLabels": {"strimzi.io/name": f"{name_of(kafka)}-kafka"}},
-                "policyTypes": ["Ingress"],
-                "ingress": [
-                    {"ports": [{"port": it["port"]}], "from": it.get("networkPolicyPeers")}
-                    for it in kafka["spec"]["kafka"]["listeners"]
-                ],
-            },
-        }
-
-
-def _peers(
-    cluster: Cluster, peers: list[dict[str, Any]] | None, pods: Pods, namespace: str
-) -> bool:
-    if not peers:
-        return True
-    for it in peers:
-        if "ipBlock" in it:
-            continue
-        if "namespaceSelector" in it:
-            there = cluster.get("Namespace", pods.namespace)
-            labels = dict(there["metadata"].get("labels", {})) if there else {}
-            labels["kubernetes.io/metadata.name"] = pods.namespace
-            if not selects(it["namespaceSelector"], labels):
-                continue
-        elif pods.namespace != namespace:
-            continue
-        if selects(it.get("podSelector", {}), pods.labels):
-            return True
-    return False
