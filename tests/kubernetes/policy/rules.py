@@ -23,9 +23,18 @@ def rule(function: Rule) -> Rule:
 
 def all_rules() -> dict[str, Rule]:
     """Return every rule by name."""
-    from tests.kubernetes.policy import kafka, monitoring, network, pods, scaling, settings, wiring
+    from tests.kubernetes.policy import (
+        kafka,
+        monitoring,
+        network,
+        pods,
+        scaling,
+        settings,
+        volumes,
+        wiring,
+    )
 
-    assert all((kafka, monitoring, network, pods, scaling, settings, wiring))
+    assert all((kafka, monitoring, network, pods, scaling, settings, volumes, wiring))
     return dict(_RULES)
 
 
