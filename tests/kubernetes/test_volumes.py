@@ -35,7 +35,9 @@ def can_use(mount: Mount, target: Path) -> bool:
     """Let a process with the mount's ids read the file, or make a directory, as Kafka does."""
     groups = sorted(mount.groups - {mount.group})
     supplementary = f"--groups={','.join(map(str, groups))}" if groups else "--clear-groups"
-    command: list[str | Path] = ["cat", target] if mount.kind == "file" else ["mkdir", target / "kafka-log0"]
+    command: list[str | Path] = (
+        ["cat", target] if mount.kind == "file" else ["mkdir", target / "kafka-log0"]
+    )
     done = subprocess.run(
         [
             "setpriv",
