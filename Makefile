@@ -104,9 +104,10 @@ model: $(STAMP) ## Search the protocol's model for long; ARGS="--seed 7 --histor
 	@$(BIN)/python -m tests.model $(ARGS)
 
 .PHONY: lint
-lint: $(STAMP) ## Check style, formatting and types
+lint: $(STAMP) ## Check style, formatting, imports and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo --no-cache >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
 	@$(BIN)/mypy $(wildcard olympics weather contracts gateway streams medallero grafana tests bench k8s)
 
 .PHONY: format

@@ -10,6 +10,12 @@ from medallero.showing import plain
 
 #: A gateway lists at most so many rejected records an answer, so no batch may be larger.
 MOST_REJECTED: Final = 1000
+#: What to do where nothing listens.
+NOBODY_THERE: Final = (
+    "Is the gateway running? `medallero up` starts one. If it listens elsewhere, give its address "
+    "with --endpoint or MEDALLERO_ENDPOINT; `source DIR/env` sets it, DIR being the data directory "
+    "of `up` (.medallero, unless it was told another)."
+)
 
 
 class Rejection(NamedTuple):

@@ -10,12 +10,6 @@ from urllib.parse import urlsplit
 from medallero.client.answers import Client
 
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:8080"
-#: What to do where nothing listens.
-NOBODY_THERE: Final = (
-    "Is the gateway running? `medallero up` starts one. If it listens elsewhere, give its address "
-    "with --endpoint or MEDALLERO_ENDPOINT; `source DIR/env` sets it, DIR being the data directory "
-    "of `up` (.medallero, unless it was told another)."
-)
 
 
 class GatewayAddress(NamedTuple):

@@ -11,8 +11,15 @@ import grpc.aio
 import msgspec
 from google.protobuf.message import DecodeError
 
-from medallero.client.answers import Answer, BadRequest, Refused, Rejection, TryAgain, checked
-from medallero.client.connect import NOBODY_THERE
+from medallero.client.answers import (
+    NOBODY_THERE,
+    Answer,
+    BadRequest,
+    Refused,
+    Rejection,
+    TryAgain,
+    checked,
+)
 from medallero.files import Kind
 from olympics.rank import printed_rank
 from protos.medallero.v1 import intake_pb2, status_pb2

@@ -11,8 +11,15 @@ from typing import Final
 import aiohttp
 import msgspec
 
-from medallero.client.answers import Answer, BadRequest, Refused, Rejection, TryAgain, checked
-from medallero.client.connect import NOBODY_THERE
+from medallero.client.answers import (
+    NOBODY_THERE,
+    Answer,
+    BadRequest,
+    Refused,
+    Rejection,
+    TryAgain,
+    checked,
+)
 from medallero.files import Kind
 from medallero.reasons import reason_of
 

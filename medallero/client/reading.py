@@ -9,7 +9,8 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from medallero.client.connect import NOBODY_THERE, EndpointError, GatewayAddress, certificates_of
+from medallero.client.answers import NOBODY_THERE
+from medallero.client.connect import EndpointError, GatewayAddress, certificates_of
 from medallero.reasons import reason_of
 from medallero.terminal import CannotDo
 
