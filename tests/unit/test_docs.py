@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
@@ -25,6 +26,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("test
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`[^`\n]+`")
+#: a link to a module, and the symbols in parentheses behind it
+_SYMBOLS = re.compile(r"\]\(([^)\s]+\.py)\)\s\(([^()]*`\w+`[^()]*)\)")
 
 
 class Line(NamedTuple):
@@ -104,6 +107,35 @@ def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
             broken.append(link)
 
     assert not broken
+
+
+def defined_in(module: Path) -> set[str]:
+    """The names of a module's classes, functions, methods and constants."""
+    names = set()
+    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_symbol_that_a_page_names_beside_a_module_is_defined_there(page: Path) -> None:
+    missing = []
+    for link, symbols in _SYMBOLS.findall(prose(page)):
+        known = defined_in(page.parent / link)
+        missing += [it for it in _CODE.findall(symbols) if it.strip("`") not in known]
+
+    assert not missing
+
+
+def test_pages_name_symbols_at_all() -> None:
+    """So that the test before this one does not pass because the pages' form has changed."""
+    counts = {named(page): len(_SYMBOLS.findall(prose(page))) for page in PAGES}
+
+    assert counts["docs/architecture.md"] >= 10
+    assert counts["docs/protocol.md"] >= 1
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
