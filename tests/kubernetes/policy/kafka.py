@@ -13,7 +13,7 @@ from streams.settings import WorkerSettings
 from streams.weather.settings import WeatherConsumerSettings, WeatherWorkerSettings
 from tests.kubernetes.policy.rules import rule
 from tests.kubernetes.policy.settings import settings_of
-from tests.kubernetes.rendered import Cluster, Object, name_of, shown
+from tests.kubernetes.rendered import Cluster, Object, name_of, selects, shown
 
 
 @rule
@@ -50,6 +50,24 @@ def what_is_acknowledged_survives_a_broker(cluster: Cluster) -> Iterator[str]:
             yield f"{shown(it)}: {kept} of {replicas} replicas in sync; one may be away, no more"
         if replicas != min(3, brokers):
             yield f"{shown(it)}: {replicas} replicas although there are {brokers} brokers"
+
+
+@rule
+def no_node_has_two_of_a_pool(cluster: Cluster) -> Iterator[str]:
+    for pool in cluster.of("KafkaNodePool"):
+        affinity = pool["spec"].get("template", {}).get("pod", {}).get("affinity", {})
+        apart = affinity.get("podAntiAffinity", {}).get(
+            "requiredDuringSchedulingIgnoredDuringExecution", []
+        )
+        labels = {
+            "strimzi.io/cluster": pool["metadata"]["labels"]["strimzi.io/cluster"],
+            "strimzi.io/pool-name": name_of(pool),
+        }
+        if pool["spec"]["replicas"] > 1 and not any(
+            it["topologyKey"] == "kubernetes.io/hostname" and selects(it["labelSelector"], labels)
+            for it in apart
+        ):
+            yield f"{shown(pool)}: two may come to one node, and be lost together"
 
 
 @rule
