@@ -1,9 +1,10 @@
 """Inputs of `medallero send`: files of results, entries or weather reports, known by their content.
 
-A file is NDJSON (one object a line), a JSON array, or CSV (see ``olympics.importers``). Files are
-read piece by piece, so that their size does not matter. What is wrong with one record concerns that
-record alone (`Unreadable`); what is wrong with a file stops before anything is sent, where that can
-be seen from its head (`InputError`).
+A file is NDJSON (one object a line), a JSON array, CSV, a spreadsheet, or in the format of a meet
+program (see ``olympics.importers``). NDJSON, JSON and CSV are read piece by piece, so that their
+size does not matter. What is wrong with one record concerns that record alone (`Unreadable`); what
+is wrong with a file stops before anything is sent, where that can be seen from its head
+(`InputError`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final, Literal, NamedTuple, NoReturn, Protocol
 
@@ -25,11 +26,15 @@ import msgspec
 
 from medallero.showing import plain
 from medallero.sport_of_file import sport_in
-from olympics.catalogue import Catalogue
+from olympics.catalogue import Catalogue, UnknownName
 from olympics.importers import (
+    Choices,
     CsvTable,
     Imported,
+    NamedTable,
+    Names,
     NoHeader,
+    RecordTable,
     Remark,
     Table,
     TableError,
@@ -38,11 +43,15 @@ from olympics.importers import (
     find_format,
     import_rows,
 )
+from olympics.importers import Format as FileFormat
+from olympics.importers.archives import LARGEST
 from olympics.importers.encodings import TITLES, UTF_8
+from olympics.importers.headings import SPORT_FIELDS
+from olympics.importers.names import NO_NAMES
 from olympics.text import shown
 
 Kind = Literal["results", "entries", "reports"]
-Format = Literal["ndjson", "array", "objects", "csv"]
+Format = Literal["ndjson", "array", "objects", "table"]
 
 STDIN: Final = "-"
 #: Longest line, or element of an array, in bytes: a result has some hundred.
@@ -54,8 +63,8 @@ _REPORT_FIELDS: Final = frozenset({"country", "municipality"})
 _ENTRY_FIELDS: Final = frozenset({"student", "name", "nombre", "discipline", "disciplina"})
 _CHUNK: Final = 1 << 18
 _EXPECTED: Final = (
-    "expected NDJSON (an object a line), a JSON array, or CSV with headings; "
-    "`medallero send --help` shows them"
+    "expected a table with headings (CSV, Excel, OpenDocument), NDJSON, a JSON array, or a file of "
+    "a meet program; `medallero send --help` shows them"
 )
 
 
@@ -117,14 +126,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class TextOptions:
-    """What is said about texts: their encoding, and fields of columns by their headings.
+    """What is said about files: their encoding, the sheet of workbooks, what foreign names mean.
 
     ``sport``: of the rows of tables that name none; else a table without a column for it takes the
     one of ``catalogue`` that its title lines name, or the name of the file.
     """
 
     encoding: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
+    sheet: str = ""
+    names: Names = NO_NAMES
     sport: str = ""
     catalogue: Catalogue | None = None
 
@@ -507,16 +517,20 @@ def _look(
 ) -> Input:
     with open_() as stream:
         head = stream.read(_CHUNK)
-    foreign = find_format(head)
-    if foreign is not None:
-        raise InputError(source, f"{foreign}. {_READ}")
+    format_ = find_format(head)
+    if format_ is not None and format_.read is None:
+        raise InputError(source, f"{format_}. {_READ}")
     remarks: tuple[Remark, ...] = ()
-    if options.encoding is not None or _json_format(head) is None:
+    is_text = _json_format(head) is None if format_ is None else format_.text
+    if is_text or (format_ is None and options.encoding is not None):
         encoding, remarks = _encoding(source, open_, options.encoding)
         if encoding != UTF_8 or (b"\r" in head and b"\n" not in head):
             copy = _in_utf_8(source, open_, encoding)
             copies.callback(copy.close)
             open_, size = _from_start(copy), copy.tell()
+    if format_ is not None:
+        table = _read_whole(source, open_, format_, options)
+        return _of_a_table(source, size, open_, table, remarks, options)
     with open_() as stream:
         first, line = _head(source, stream)
     found = _json_format(first)
@@ -525,31 +539,84 @@ def _look(
     if b"\0" in first:
         raise InputError(source, f"{_EXPECTED}; this is binary", line)
     try:
-        table = CsvTable(lambda: _text_lines(source, open_), columns=options.columns)
+        csv = CsvTable(lambda: _text_lines(source, open_), columns=options.names.columns)
     except NoHeader as error:
         text = first.decode("utf-8", "replace").strip()
         raise InputError(source, _no_csv(error, text), error.line or line) from None
     except TableError as error:
         raise InputError(source, error.problem, error.line or None) from None
-    return Input(
-        source, "csv", size, open_, table=table, remarks=(*remarks, *_sport(source, table, options))
+    return _of_a_table(source, size, open_, csv, remarks, options)
+
+
+def _read_whole(
+    source: str, open_: Callable[[], IO[bytes]], format_: FileFormat, options: TextOptions
+) -> CsvTable | RecordTable:
+    """Read a file that is in one of the formats of ``olympics.importers.formats``."""
+    assert format_.read is not None
+    with open_() as stream:
+        data = stream.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise InputError(source, f"this is {format_.name}, of more than {LARGEST:,} bytes")
+    try:
+        return format_.read(data, Choices(options.sheet, options.names))
+    except NoHeader as error:
+        raise InputError(source, _no_csv(error, ""), error.line or None) from None
+    except TableError as error:
+        problem = f"this is {format_.name}: {error.problem}"
+        raise InputError(source, problem, error.line or None) from None
+
+
+def _of_a_table(
+    source: str,
+    size: int | None,
+    open_: Callable[[], IO[bytes]],
+    table: CsvTable | RecordTable,
+    remarks: tuple[Remark, ...],
+    options: TextOptions,
+) -> Input:
+    """Return the input of a table whose names are the catalogue's as far as can be said."""
+    sport, said_by = _sport(source, table, options)
+    if sport and said_by != "--sport":
+        words = f"is the sport of its rows, by the file's {said_by}"
+        remedy = "else say it with --sport"
+        remarks = (*remarks, Remark("sport by title", 0, "", sport, words, remedy, False))
+    told = not table.headings.keys().isdisjoint(SPORT_FIELDS)
+    if isinstance(table, RecordTable) and not (sport or told):
+        raise InputError(source, "this format does not tell the sport: say it with --sport NAME")
+    catalogue = options.catalogue
+    named = NamedTable(
+        table,
+        options.names,
+        sport=sport,
+        said_by=said_by,
+        knows_sport=_knows(catalogue.sport) if catalogue else None,
+        knows_faculty=_knows(catalogue.faculty) if catalogue else None,
     )
+    return Input(source, "table", size, open_, table=named, remarks=remarks)
 
 
-def _sport(source: str, table: CsvTable, options: TextOptions) -> Iterator[Remark]:
-    """Give a table the sport that its column does not tell, and tell which."""
+def _knows(find: Callable[[object], object]) -> Callable[[str], bool]:
+    def knows(text: str) -> bool:
+        try:
+            find(text)
+        except UnknownName:
+            return False
+        return True
+
+    return knows
+
+
+def _sport(source: str, table: CsvTable | RecordTable, options: TextOptions) -> tuple[str, str]:
+    """Return the sport of the rows of a table that name none, and what says it."""
     if options.sport:
-        table.take_sport(options.sport, "--sport")
-        return
-    if table.has_sport or options.catalogue is None:
-        return
+        return options.sport, "--sport"
+    if options.catalogue is None or not table.headings.keys().isdisjoint(SPORT_FIELDS):
+        return "", ""
     for texts, where in ((table.titles, "title"), ([Path(source).stem], "name")):
         found = sport_in(texts, options.catalogue)
         if found:
-            table.take_sport(found, where)
-            words = f"is the sport of its rows, by the file's {where}"
-            yield Remark("sport by title", 0, "", found, words, "else say it with --sport", False)
-            return
+            return found, where
+    return "", ""
 
 
 def _no_csv(error: NoHeader, first: str) -> str:
@@ -635,7 +702,10 @@ def _text_lines(source: str, open_: Callable[[], IO[bytes]]) -> Iterator[str]:
                 raise InputError(source, f"{problem}: {_SAY_ENCODING}", number) from None
 
 
-_READ: Final = "`medallero send` reads CSV, NDJSON and JSON"
+_READ: Final = (
+    "`medallero send` reads CSV, NDJSON, JSON, Excel (.xlsx), OpenDocument (.ods), Lenex, Hy-Tek, "
+    "SDIF, FinishLynx, and the feed's DT_RESULT"
+)
 _SAY_ENCODING: Final = "save it as UTF-8, or name its encoding with --encoding"
 
 

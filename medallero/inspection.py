@@ -7,8 +7,9 @@ like, with the first few places and a count.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
@@ -108,6 +109,8 @@ class Inspection:
         self._result_types: dict[UnitKey, str] = {}
         self.counts: Counter[Kind] = Counter()
         self.unreadable = 0
+        #: (faculty or sport, the name that the catalogue has not) → results
+        self.unknown: Counter[tuple[str, str]] = Counter()
 
     @property
     def notes(self) -> list[Note]:
@@ -140,8 +143,11 @@ class Inspection:
         if record.kind != "results" or self._catalogue is None:
             return
         try:
-            result = parse_result(msgspec.json.decode(record.body), self._catalogue)
+            raw = msgspec.json.decode(record.body)
+            result = parse_result(raw, self._catalogue)
         except ResultError as error:
+            if error.field in _NAMED and isinstance(raw.get(error.field), str):
+                self.unknown[error.field, raw[error.field]] += 1
             self.refuse(
                 record.source, record.line, error.field, error.error, "it would be rejected"
             )
@@ -193,6 +199,28 @@ class Inspection:
             if count > _SHOWN_NOTES:
                 text = f"and {count - _SHOWN_NOTES:,} more of this kind: {kind.replace('_', ' ')}"
                 console.print(Text(text, style="yellow"), soft_wrap=True)
+        self._show_unknown(console)
+
+    def _show_unknown(self, console: Console) -> None:
+        """Print the names that the catalogue does not have, as the beginning of a mapping file."""
+        assert self._catalogue is not None or not self.unknown
+        for kind, (plural, known) in _NAMED.items():
+            names = [(name, it) for (its, name), it in self.unknown.most_common() if its == kind]
+            if not names:
+                continue
+            console.print(
+                f"{plural.capitalize()} that the catalogue does not have: {len(names):,}. To do: "
+                f"give them as aliases in the catalogue, or write a file for --map, for example:\n"
+                f"[{plural}]",
+                style="yellow",
+                soft_wrap=True,
+            )
+            example = next(iter(known(self._catalogue)), "")
+            for name, count in names[:_SHOWN_UNITS]:
+                line = f'{json.dumps(name, ensure_ascii=False)} = "{example}"'
+                console.print(Text(f"{line}  # {_many(count, 'result')}"), soft_wrap=True)
+            if len(names) > _SHOWN_UNITS:
+                console.print(f"# and {len(names) - _SHOWN_UNITS:,} more")
 
     def show_units(self, console: Console) -> None:
         """Print the units, and who would take a medal if nothing else counted."""
@@ -208,6 +236,13 @@ class Inspection:
             medals = "; ".join(_medals(results, self._catalogue))
             text = f"{sport} · {unit} · {phase} · {_many(len(results), 'result')}"
             console.print(Text(plain(text + (f" · {medals}" if medals else ""))), soft_wrap=True)
+
+
+#: Fields whose text the catalogue must have, in the plural, and what it has.
+_NAMED: Final[Mapping[str, tuple[str, Callable[[Any], Iterable[str]]]]] = {
+    "sport": ("sports", lambda catalogue: catalogue.sports),
+    "faculty": ("faculties", lambda catalogue: catalogue.faculties),
+}
 
 
 def _medals(results: Iterable[Result], catalogue: Catalogue) -> Iterator[str]:

@@ -59,7 +59,8 @@ from medallero.terminal import (
     stdout,
 )
 from olympics.catalogue import Catalogue
-from olympics.importers.headings import HEADINGS
+from olympics.importers import Names, NamesError, read_names
+from olympics.importers.names import EXAMPLE, why_no_field
 
 SOME_REJECTED: Final = 1
 NOT_SENT: Final = 3
@@ -120,7 +121,20 @@ _NOTE_EVERY: Final = 5.0
     "columns",
     multiple=True,
     metavar="HEADING=FIELD",
-    help="What a column of a CSV file is; HEADING=- leaves it out. May be given several times.",
+    help="What a column of a table is; HEADING=- leaves it out. May be given several times.",
+)
+@click.option(
+    "--map",
+    "map_path",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file in TOML that says what foreign columns, stages, faculties and sports mean.",
+)
+@click.option(
+    "--sheet",
+    metavar="NAME",
+    default="",
+    help="The sheet of a workbook, by name or number; default: the first with headings of results.",
 )
 @sport_option
 @click.option(
@@ -164,6 +178,8 @@ def command(
     strict: bool,
     dry_run: bool,
     columns: tuple[str, ...],
+    map_path: Path | None,
+    sheet: str,
     sport: str,
     encoding: str | None,
     rejected_path: Path | None,
@@ -174,12 +190,14 @@ def command(
 ) -> None:
     """Send results, entries or weather reports from files; - is standard input.
 
-    The format is recognised by content: CSV, NDJSON (an object a line) or a JSON array. A record
-    with a student or name and a discipline, and no unit, is an entry; one with weather and a
-    country or municipality is a weather report; anything else a result.
+    The format is recognised by content: a table (CSV, Excel .xlsx, OpenDocument .ods), a file of a
+    meet program (Lenex .lef and .lxf, Hy-Tek .hy3, SDIF .cl2, FinishLynx .lif, the Olympic Data
+    Feed's DT_RESULT), NDJSON (an object a line) or a JSON array. A JSON record with a student or
+    name and a discipline, and no unit, is an entry; one with weather and a country or municipality
+    is a weather report; anything else a result.
 
     \b
-    A CSV file has a row for each competitor in each unit, and headings in its first line:
+    A table has a row for each competitor in each unit, and headings in its first line:
       sport          sport, discipline_name, deporte …
       unit           unit, stage_code; or event, prueba, with the phase
       phase          phase, stage, fase …: Final, Semifinal 2, Heat 3, Por el bronce …
@@ -192,10 +210,20 @@ def command(
     says what a heading of your own means. All of them: docs/guide/importing.md.
 
     \b
+    --map FILE says more, in TOML:
+      [columns]                 "Nombre y facultad" = "name"     (a field, or - to leave it out)
+      [stages]                  "Ronda de oro" = "final"         (or an event's name)
+      [faculties]               "FIUSAC" = "engineering"
+      [sports]                  "Nado" = "swimming"
+
+    \b
     Examples:
       medallero send results.ndjson
       medallero send results.csv --dry-run
       medallero send results.csv --strict --column Nombre=name --column Viento=-
+      medallero send resultados.xlsx --sheet Natación --map nombres.toml
+      medallero send meet.lxf
+      medallero send race.lif --sport athletics
       medallero send Swimming.csv --ignore-rank
       medallero send lunes.csv --sport natación
       medallero send entries.json --endpoint grpc://127.0.0.1:50051
@@ -228,7 +256,7 @@ def command(
     reading = Reading(kind=_chosen(kind), ignore_rank=ignore_rank, run=run_id or uuid.uuid4().hex)
     again = strict or dry_run or (duplicate > 1 and not shuffle)
     catalogue = _catalogue(needed=strict or dry_run)
-    text = TextOptions(encoding, _chosen_columns(columns), sport, catalogue)
+    text = TextOptions(encoding, sheet, _names(map_path, columns), sport, catalogue)
     try:
         inputs = [open_input(path, again=again, text=text) for path in files]
         inspection = inspect(inputs, reading, catalogue, whole=strict or dry_run)
@@ -284,18 +312,25 @@ def _catalogue(*, needed: bool) -> Catalogue | None:
         return None
 
 
-def _chosen_columns(columns: Sequence[str]) -> dict[str, str]:
-    chosen: dict[str, str] = {}
+def _names(path: Path | None, columns: Sequence[str]) -> Names:
+    """Return what foreign names mean: by a mapping file, and by --column, which overrides it."""
+    names = Names()
+    if path is not None:
+        try:
+            names = read_names(path.read_text(encoding="utf-8-sig"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise CannotDo(f"{path}: cannot be read: {error}") from None
+        except NamesError as error:
+            raise CannotDo(f"{path}: {error}", f"Such a file is, for example:\n{EXAMPLE}") from None
+    chosen = dict(names.columns)
     for it in columns:
         heading, equals, name = it.rpartition("=")
         if not equals or not heading:
             raise click.BadParameter(f"expected HEADING=FIELD, got {it!r}", param_hint="--column")
-        if name != "-" and name not in HEADINGS:
-            raise click.BadParameter(
-                f"expected - or one of {', '.join(HEADINGS)}; got {name!r}", param_hint="--column"
-            )
+        if problem := why_no_field(name):
+            raise click.BadParameter(problem, param_hint="--column")
         chosen[heading] = name
-    return chosen
+    return names._replace(columns=chosen)
 
 
 def _findings(inspection: Inspection) -> dict[str, Any]:

@@ -16,14 +16,12 @@ from olympics.importers.headings import (
     FIELDS_WITHOUT_USE,
     IDENTITY_FIELDS,
     MARK_FIELDS,
-    SPORT_FIELDS,
     field_of,
     missing,
 )
 from olympics.importers.irms import read_irm
 from olympics.importers.outcomes import is_letter, outcome_word
 from olympics.importers.table import Remark, Row, TableError
-from olympics.rsc import parse_rsc
 from olympics.text import shown
 
 SEPARATORS: Final = ",;\t|"
@@ -40,7 +38,8 @@ class CsvTable:
     """The rows of a CSV file. ``lines`` gives its lines, with their ends, at every call.
 
     ``columns``: fields of headings by their names in the file, which override what is known;
-    ``-`` leaves a column out. Raises NoHeader, or TableError for columns that contradict.
+    ``-`` leaves a column out. ``separator``: of the cells, if it is known. Raises NoHeader, or
+    TableError for columns that contradict.
     """
 
     def __init__(
@@ -48,14 +47,14 @@ class CsvTable:
         lines: Callable[[], Iterable[str]],
         *,
         columns: Mapping[str, str] | None = None,
+        separator: str = "",
     ) -> None:
         self._lines = lines
-        self._separator, self._header_line, self._names = _find_header(lines())
+        self._separator, self._header_line, self._names = _find_header(lines(), separator)
         self._chosen = _chosen_columns(columns or {}, self._names)
         self.remarks: list[Remark] = []
         #: the lines before the headings
         self.titles: list[str] = []
-        self._sport = ""
         #: columns of the same use as others, which is none
         self._spare: set[str] = set()
         counts, first_lines, outcomes = self._count_cells()
@@ -69,16 +68,6 @@ class CsvTable:
         lacking = missing(tuple(self.headings))
         if lacking:
             raise NoHeader(_lacking(lacking, self._names), self._header_line)
-
-    @property
-    def has_sport(self) -> bool:
-        """Whether there is a column for the sport."""
-        return not self.headings.keys().isdisjoint(SPORT_FIELDS)
-
-    def take_sport(self, name: str, heading: str) -> None:
-        """Take a sport for the rows that name none; *heading*: what says so."""
-        self._sport = name
-        self.headings.setdefault("sport", heading)
 
     def rows(self) -> Iterator[Row]:
         """Read all rows from the beginning. Raises TableError."""
@@ -102,9 +91,6 @@ class CsvTable:
             }
             if self._team and self._team in by_field:
                 by_field["competitor"] = by_field[self._team]
-            told = not by_field.keys().isdisjoint(SPORT_FIELDS)
-            if self._sport and not told and parse_rsc(by_field.get("unit", "")) is None:
-                by_field["sport"] = self._sport
             yield Row(line, by_field, text, size)
 
     def _raw_rows(self) -> Iterator[tuple[int, list[str], str, int]]:
@@ -304,16 +290,15 @@ class _Taken:
         return self._first, text, len(text.encode("utf-8", "surrogatepass"))
 
 
-def _find_header(lines: Iterable[str]) -> tuple[str, int, list[str]]:
+def _find_header(lines: Iterable[str], wanted: str) -> tuple[str, int, list[str]]:
     """Return the separator, the heading's line and its names. Raises NoHeader."""
-    wanted = ""
     first: tuple[int, list[str]] | None = None
     best: tuple[int, str, int, list[str]] | None = None
     for number, text in enumerate(lines, 1):
         text = text.removeprefix("\ufeff") if number == 1 else text
         if not text.strip():
             continue
-        if first is None and (said := _separator_line(text)):
+        if first is None and not wanted and (said := _separator_line(text)):
             wanted = said
             continue
         for separator in wanted or SEPARATORS:

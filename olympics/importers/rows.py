@@ -18,7 +18,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from olympics.importers.headings import (
     FACULTY_FIELDS,
@@ -190,7 +190,7 @@ class Survey:
                 "",
                 "",
                 "no column for the sport; only codes of the Olympic Data Feed say it",
-                "add a column sport",
+                "add a column sport, or say it with --sport",
                 grave=False,
             )
         identity = next((it for it in IDENTITY_FIELDS if it in headings), "")
@@ -513,6 +513,8 @@ class _RowImport:
     def _phase(self, unit: str, evidence: Mapping[str, Any]) -> Phase | None:
         """Return the phase, None for what the unit's code says; and tell what is not known."""
         cells = self._cells
+        if "phase" in cells:
+            return _said_phase(cells)
         stage = _stage_of(cells)
         phase = stage.phase
         text = _stage_text(cells)
@@ -663,11 +665,18 @@ def _stage_text(cells: Mapping[str, str]) -> str:
 
 
 def _stage_of(cells: Mapping[str, str]) -> Stage:
+    if "phase" in cells:
+        return Stage(_said_phase(cells), _whole(cells.get("heat", "")))
     text = _stage_text(cells)
     stage = read_stage(text) if text else _stage_in_name(cells)
     if stage.phase == "final" and not stage.heat and "heat" in cells:
         return stage._replace(heat=_whole(cells["heat"]))
     return stage
+
+
+def _said_phase(cells: Mapping[str, str]) -> Phase | None:
+    """Return the phase that a format, or a mapping file, tells in our own words."""
+    return cast("Phase | None", cells.get("phase"))
 
 
 def _stage_in_name(cells: Mapping[str, str]) -> Stage:

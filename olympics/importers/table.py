@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 
@@ -59,3 +60,42 @@ class Table(Protocol):
 
     def rows(self) -> Iterator[Row]:
         """Read all rows from the beginning. Raises TableError."""
+
+
+@dataclass
+class RecordTable:
+    """The rows that a reader has made of a whole file of records.
+
+    ``headings``: the fields that there are, with the format's words for them. ``titles``: texts
+    that may name the sport.
+    """
+
+    headings: dict[str, str]
+    records: list[Row] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    titles: list[str] = field(default_factory=list)
+
+    def rows(self) -> Iterator[Row]:
+        """Yield all rows."""
+        return iter(self.records)
+
+    def add(self, line: int, cells: Mapping[str, str], text: str = "", problem: str = "") -> None:
+        """Add a row; empty cells are left out, and blanks around and within texts."""
+        tidy = {name: " ".join(it.split()) for name, it in cells.items()}
+        tidy = {name: it for name, it in tidy.items() if it}
+        text = text or "; ".join(f"{name} {it}" for name, it in tidy.items())
+        size = len(text.encode("utf-8", "surrogatepass"))
+        self.records.append(Row(line, {} if problem else tidy, text, size, problem))
+
+    def tell(
+        self,
+        kind: str,
+        words: str,
+        remedy: str = "",
+        *,
+        line: int = 0,
+        value: str = "",
+        grave: bool = False,
+    ) -> None:
+        """Add a remark about the file."""
+        self.remarks.append(Remark(kind, line, "", value, words, remedy, grave))

@@ -303,3 +303,70 @@ def test_what_an_importer_says_of_the_rest_of_a_table_is_told_all_the_same(
         + "swimming,50 m,final,3,ENG,3,fast\n"
     )
     assert f"{path}, line 4: mark: 'fast' cannot be read" in send(gateway, str(path)).stderr
+
+
+UNKNOWN = """Deporte;Prueba;Fase;Carné;Facultad;Marca
+Nado;50 m;Ronda de oro;1;FIUSAC;58.40
+Nado;50 m;Ronda de oro;2;Agro;58.50
+Nado;50 m;Ronda de oro;3;Agro;58.60
+"""
+NAMES = """
+[columns]
+"Carné" = "competitor_id"
+[stages]
+"ronda de oro" = "final"
+[faculties]
+"fiusac" = "engineering"
+"AGRO" = "agronomy"
+[sports]
+"NADO" = "swimming"
+"""
+
+
+def test_names_that_the_catalogue_has_not_are_listed_as_a_mapping_file(
+    gateway: FakeGateway, tmp_path: Path
+) -> None:
+    path, names = tmp_path / "r.csv", tmp_path / "names.toml"
+    path.write_text(UNKNOWN)
+
+    ran = send(gateway, str(path), "--strict")
+    assert ran.exit_code == 3
+    assert 'for example:\n[sports]\n"Nado" = "swimming"  # 3 results' in ran.stderr
+
+    names.write_text('[sports]\n"Nado" = "swimming"')
+    ran = send(gateway, str(path), "--strict", "--map", str(names))
+    listed = (
+        '[faculties]\n"Agro" = "engineering"  # 2 results\n"FIUSAC" = "engineering"  # 1 result'
+    )
+    assert listed in ran.stderr
+
+    names.write_text(NAMES)
+    ran = send(gateway, str(path), "--strict", "--map", str(names))
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert [it["faculty"] for it in gateway.accepted] == ["engineering", "agronomy", "agronomy"]
+    assert {it["phase"] for it in gateway.accepted} == {"final"}
+    assert {it["unit"] for it in gateway.accepted} == {"50 m Ronda de oro"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[columns", "expected TOML"),
+        ("[kolumns]", "expected columns, stages, faculties or sports; got [kolumns]"),
+        ('[columns]\n"Nombre" = "nombre"', "[columns] 'Nombre': expected - or one of"),
+        ('[stages]\n"A" = "b"', "expected round, semifinal, final, bronze or other; got 'b'"),
+        ("[faculties]\nA = 1", '[faculties]: expected lines such as "name" = "name"'),
+        ("sports = 1", "[sports]: expected lines"),
+    ],
+)
+def test_a_mapping_file_that_is_wrong_is_refused_with_an_example(
+    gateway: FakeGateway, tmp_path: Path, text: str, said: str
+) -> None:
+    path, names = tmp_path / "r.csv", tmp_path / "names.toml"
+    path.write_text(UNKNOWN)
+    names.write_text(text)
+    ran = send(gateway, str(path), "--map", str(names))
+    assert ran.exit_code == 2
+    assert said in ran.stderr
+    assert '"Organisation in the file" = "engineering"' in ran.stderr
+    assert gateway.accepted == []

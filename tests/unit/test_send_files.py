@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from medallero.files import InputError, Reading, Record, TextOptions, Unreadable, open_input
-from olympics.importers import Remark
+from olympics.importers import Names, Remark
 
 RESULT = {"sport": "swimming", "unit": "100m", "competitor": {"id": "7"}, "mark": "58.40"}
 ENTRY = {"student": "Ana", "age": 20, "faculty": "Ingeniería", "discipline": 1}
@@ -243,13 +243,13 @@ def test_ranks_of_a_data_feed_can_be_left_out(tmp_path: Path) -> None:
         (b"PK\x03\x04...", "spreadsheet"),
         (b"\n\xff\xfe\x80abc", "line 2"),
         (b"\x89PNG\r\n", "PNG"),
-        (b"hello world", "expected NDJSON"),
+        (b"hello world", "expected a table"),
         (b"a,b,c\n1,2,3\n", "line 1: CSV with no column for the unit or event"),
         (b"unit,x,y\n1,2,3\n\x81,,,\n", "line 3: expected UTF-8 or Windows-1252"),
         (CSV.encode() + "López,2,3\n".encode("cp1252"), "line 5: this line is not in UTF-8"),
         (CSV.replace("participant_name", "Puesto").encode(), "two columns for the rank: 'Puesto'"),
         (b"<LENEX/>", "Lenex"),
-        (b"42", "expected NDJSON"),
+        (b"42", "expected a table"),
     ],
 )
 def test_what_is_no_input_is_refused_whole(tmp_path: Path, content: bytes, said: str) -> None:
@@ -334,5 +334,5 @@ def test_what_an_importer_says_is_told_and_columns_can_be_named(tmp_path: Path) 
     said: list[Remark] = []
     read(path, Reading(tell=said.append))
     assert [(it.kind, it.heading) for it in said if it.grave] == [("unknown column", "Viento")]
-    (record,) = read(path, columns={"viento": "rank"})
+    (record,) = read(path, names=Names(columns={"viento": "rank"}))
     assert json.loads(getattr(record, "body", b""))["rank"] == 1
