@@ -99,6 +99,14 @@ fuzz-gateway: $(STAMP) ## Send the gateway what nobody should; INPUTS=20000 SEED
 	@$(BIN)/python -m tests.fuzz --inputs $(INPUTS) \
 	    $(if $(filter-out file default,$(origin SEED)),--seed $(SEED)) $(ARGS)
 
+# FILES is apart from INPUTS, which are far more.
+FILES ?= 100000
+
+.PHONY: fuzz-files
+fuzz-files: $(STAMP) ## Read damaged files of every format; FILES=5000 SEED=7 repeats a run
+	@$(BIN)/python -m tests.fuzz.files --inputs $(FILES) \
+	    $(if $(filter-out file default,$(origin SEED)),--seed $(SEED)) $(ARGS)
+
 .PHONY: model
 model: $(STAMP) ## Search the protocol's model for long; ARGS="--seed 7 --histories 20000"
 	@$(BIN)/python -m tests.model $(ARGS)
