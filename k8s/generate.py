@@ -1,6 +1,6 @@
-"""Writes the rules of Prometheus as the resource that its operator reads.
+"""Writes what `k8s/` has of Prometheus' files in another form.
 
-``python -m k8s.generate``; a test compares the file with what this would write.
+``python -m k8s.generate``; a test compares the files with what this would write.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import yaml
 
 _ROOT: Final = Path(__file__).parents[1]
 RULES: Final = _ROOT / "k8s" / "components" / "monitoring-operator" / "rules.yaml"
+SELF_SIGNED: Final = _ROOT / "k8s" / "components" / "self-signed-kubelets" / "prometheus.yml"
 _HEAD: Final = "# Generated from prometheus/rules/ by `python -m k8s.generate`; do not edit it.\n"
 
 
@@ -37,5 +38,16 @@ def rules() -> str:
     return f"{_HEAD}{text}"
 
 
+def self_signed() -> str:
+    """Return Prometheus' configuration without the proof of who the kubelets are."""
+    text = (_ROOT / "prometheus" / "kubernetes.yml").read_text("utf-8")
+    line = "      ca_file: /var/run/secrets/kubernetes.io/serviceaccount/ca.crt\n"
+    head = (
+        "# Generated from prometheus/kubernetes.yml by `python -m k8s.generate`; do not edit it.\n"
+    )
+    return head + text.replace(line, "      insecure_skip_verify: true\n")
+
+
 if __name__ == "__main__":
     RULES.write_text(rules(), "utf-8")
+    SELF_SIGNED.write_text(self_signed(), "utf-8")

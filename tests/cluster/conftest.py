@@ -35,7 +35,7 @@ def applied(plane: ControlPlane, overlay: str) -> Iterator[tuple[Cluster, str]]:
         yield cluster, plane.apply(rendered_text(overlay))
     finally:
         spaces = [name_of(it) for it in cluster.of("Namespace")]
-        plane.kubectl("delete", "namespace", *spaces, "--wait=false")
+        plane.kubectl("delete", "namespace", *spaces, "--wait=false", "--ignore-not-found")
         wait_until(
             lambda: not {*spaces} & {name_of(it) for it in plane.get("namespaces")["items"]},
             timeout=PATIENCE,

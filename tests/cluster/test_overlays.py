@@ -38,6 +38,16 @@ def test_the_overlay_is_accepted_and_its_rollouts_complete(
             refused_only_with(plane, cluster, mistake)
 
 
+def test_both_of_the_course_stand_side_by_side(plane: ControlPlane) -> None:
+    with (
+        applied(plane, "course") as (games, _),
+        applied(plane, "course-weather") as (weather, warnings),
+    ):
+        assert warnings == ""
+        for cluster in (games, weather):
+            wait_for_rollouts(plane, cluster)
+
+
 def below_their_least(plane: ControlPlane, cluster: Cluster) -> list[str]:
     """Return the autoscalers whose target has fewer replicas than they want at least."""
     found = []

@@ -67,3 +67,15 @@ def test_the_documentation_says_how_to_make_each_secret() -> None:
     page = (ROOT / "docs" / "kubernetes.md").read_text("utf-8")
 
     assert {name for name in made_by_hand() if f"`{name}`" not in page} == set()
+
+
+@pytest.mark.parametrize("overlay", [it for it in overlays() if it != "laptop"])
+def test_prometheus_takes_no_kubelet_unproven(overlay: str) -> None:
+    assert "insecure_skip_verify" not in rendered_text(overlay)
+
+
+def test_grafana_is_reached_as_each_document_asks() -> None:
+    services = {it: rendered(it).get("Service", "grafana") for it in ("course", "course-weather")}
+
+    kinds = {name: it["spec"]["type"] for name, it in services.items() if it}
+    assert kinds == {"course": "LoadBalancer", "course-weather": "NodePort"}

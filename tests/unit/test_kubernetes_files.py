@@ -6,13 +6,33 @@ import re
 import subprocess
 from pathlib import Path
 
-from k8s.generate import RULES, rules
+import yaml
+
+from k8s.generate import RULES, SELF_SIGNED, rules, self_signed
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_operators_rules_are_those_of_prometheus() -> None:
     assert RULES.read_text("utf-8") == rules(), "python -m k8s.generate writes them"
+
+
+def test_only_the_proof_of_who_kubelets_are_differs_where_they_sign_for_themselves() -> None:
+    text = SELF_SIGNED.read_text("utf-8")
+
+    assert text == self_signed(), "python -m k8s.generate writes it"
+    proven, unproven = (
+        yaml.safe_load(it)
+        for it in ((ROOT / "prometheus" / "kubernetes.yml").read_text("utf-8"), text)
+    )
+    changed = []
+    for one, other in zip(proven["scrape_configs"], unproven["scrape_configs"], strict=True):
+        if one != other:
+            assert other.pop("tls_config") == {"insecure_skip_verify": True}
+            assert one.pop("tls_config").keys() == {"ca_file"}
+            assert one == other
+            changed.append(one["job_name"])
+    assert changed == ["cadvisor", "kubelet"]
 
 
 def test_the_users_of_the_stores_are_those_of_the_documentation_and_of_grafana() -> None:
