@@ -13,9 +13,13 @@ PATHS: Final = {
     "/page/style.css": ("style.css", "text/css"),
     "/page/app.js": ("app.js", "text/javascript"),
     "/page/events.js": ("events.js", "text/javascript"),
+    "/page/kiosk.js": ("kiosk.js", "text/javascript"),
     "/page/stream.js": ("stream.js", "text/javascript"),
     "/page/words.js": ("words.js", "text/javascript"),
     "/page/icon.svg": ("icon.svg", "image/svg+xml"),
+    # What browsers and search engines ask for whatever a page says.
+    "/favicon.ico": ("icon.svg", "image/svg+xml"),
+    "/robots.txt": ("robots.txt", "text/plain"),
 }
 
 # Nothing comes from elsewhere and nothing stands in the markup that could run: a name in a result

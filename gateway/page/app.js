@@ -1,6 +1,7 @@
 // The live page. It shows what /v1/stream tells, and says so when it tells nothing.
 // Texts from results only ever become text nodes.
 import { field, listing } from "./events.js";
+import { bigScreen } from "./kiosk.js";
 import { follow } from "./stream.js";
 import { WORDS } from "./words.js";
 
@@ -8,10 +9,13 @@ const COUNTS = ["entries", "winners", "losers", "ties", "did_not_start", "gold",
 const MEDALS = ["gold", "silver", "bronze"];
 const SPLITS = ["winners", "losers", "ties", "did_not_start"];
 const OLD = 5; // seconds: snapshots are written every second
-const MANY = 20; // faculties; of more than these, only those with medals are shown at first
+const MANY = 20; // faculties or sports; of more than these, not all are shown at first
+const FIRST = 50; // of many faculties, those that are shown at first
+const NAMED = 8; // sports in the head
+const BESIDE = 10; // of many sports, those that are listed beside the medal table
 const PLACES = 200; // of a unit that are shown at first
 const PAGE = 1000; // places that the gateway tells at a time
-const TURN = 12; // seconds for which the big screen shows one view
+const TURN = 10; // seconds until the big screen turns its pages
 
 const query = new URLSearchParams(location.search);
 const kiosk = query.has("kiosk");
@@ -34,7 +38,6 @@ let readable = true;
 let problem = null; // nothing is accepted or counted, and why
 let view = null; // what is shown: {update, kind}
 let all = false; // whether faculties without medals are listed
-let turn = 0; // of the big screen
 let lastUnit = { path: null, told: null }; // of which a view that is built anew has to show at once
 
 // ---------------------------------------------------------------- small tools
@@ -104,6 +107,15 @@ const facultyTitle = (name) => titleOf("faculties", name);
 const toSport = (sport) => `#/sports/${encodeURIComponent(sport)}`;
 const toFaculty = (faculty) => `#/faculties/${encodeURIComponent(faculty)}`;
 const toSearch = (text) => `#/search?q=${encodeURIComponent(text)}`;
+
+function whenAndWhere() {
+  const days = [games.begins, games.ends].filter(Boolean).map((it) => new Date(`${it}T12:00`));
+  const locale = navigator.languages.find((it) => it.startsWith(language)) ?? language;
+  const format = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
+  const when = days.length === 2 ? format.formatRange(...days) : days.map((it) => format.format(it))[0];
+  return [when, games.place].filter(Boolean).join(" · ");
+}
+
 const gamesTitle = () => games.titles[language] ?? games.title ?? "Medallero";
 const toUnit = (sport, unit) => `#/units/${encodeURIComponent(sport)}/${encodeURIComponent(unit)}`;
 
@@ -132,116 +144,116 @@ function facultiesIn(sport) {
 
 function sportsShown() {
   const used = standings.sports.filter((it) => it.entries > 0);
-  const shown = standings.sports.length > MANY && used.length ? used : standings.sports;
+  const shown = hasMany() && used.length ? used : standings.sports;
   return [...shown].sort((a, b) => b.entries - a.entries || (a.sport < b.sport ? -1 : 1));
 }
+
+// More sports than fit beside the medal table: then all of them have a page of their own.
+const hasMany = () => standings.sports.length > BESIDE;
+const allSports = () => word("allSports", { count: number(standings.sports.length) });
 
 const isEmpty = () => standings.state === "empty" || standings.meta.results === 0;
 
 // ---------------------------------------------------------------- the parts of a view
 
-// A table whose rows keep their identity, so that they can move to their new places.
-function medalTable(caption, sport) {
+// A table whose rows keep their identity, so that they can move to their new places. `lines()` are
+// all there are, `choose(lines)` those that are shown; `name(faculty)` makes what a faculty is called.
+function medalTable(caption, { lines, choose, name }) {
   const columns = ["rank", "faculty", ...MEDALS, "total"];
-  const head = columns.map((name) => make("th", { scope: "col", class: name },
-    MEDALS.includes(name) ? disc(name) : null, make("span", {}, word(name))));
+  const head = columns.map((it) => make("th", { scope: "col", class: it },
+    MEDALS.includes(it) ? disc(it) : null, make("span", {}, word(it))));
   const body = make("tbody");
-  const table = make("table", { class: "medals" }, make("caption", { class: "unseen" }, caption),
+  const node = make("table", { class: "medals" }, make("caption", { class: "unseen" }, caption),
     make("thead", {}, make("tr", {}, ...head)), body);
-  const more = make("button", { type: "button", class: "more", hidden: "" });
-  more.addEventListener("click", () => {
-    all = !all;
-    view.update();
-  });
-  const pages = make("p", { class: "pages" });
   const rows = new Map();
-  let high = 0; // a row of the big screen, in pixels
 
   function row(faculty) {
     const bar = make("span", { class: "bar", "aria-hidden": "true" },
-      ...MEDALS.map((name) => make("span", { class: name })));
-    const name = kiosk ? make("span", { class: "name" })
-      : make("a", { class: "name", href: toFaculty(faculty) });
+      ...MEDALS.map((it) => make("span", { class: it })));
     const cells = Object.fromEntries(columns.map((it) => [it,
       make(it === "faculty" ? "th" : "td", { class: it, scope: it === "faculty" ? "row" : null })]));
-    cells.faculty.append(name, bar);
-    return { node: make("tr", { "data-faculty": faculty }, ...Object.values(cells)), cells, name, bar };
+    const colour = titles.faculties.get(faculty)?.colour;
+    if (colour) {
+      cells.faculty.classList.add("coloured");
+      cells.faculty.style.setProperty("--colour", colour);
+    }
+    cells.faculty.append(name(faculty), bar);
+    return { node: make("tr", { "data-faculty": faculty }, ...Object.values(cells)), cells, bar };
   }
 
   function fill(it, line, most) {
-    say(it.name, facultyTitle(line.faculty));
-    for (const name of ["rank", ...MEDALS, "total"]) {
-      const cell = it.cells[name];
-      const text = number(line[name]);
+    for (const column of ["rank", ...MEDALS, "total"]) {
+      const cell = it.cells[column];
+      const text = number(line[column]);
       const changed = cell.textContent !== "" && cell.textContent !== text;
       say(cell, text);
-      cell.classList.toggle("none", line[name] === 0);
-      if (changed && name !== "rank" && !calm.matches) {
+      cell.classList.toggle("none", line[column] === 0);
+      if (changed && column !== "rank" && !calm.matches) {
         cell.animate([{ backgroundColor: "var(--glow)" }, { backgroundColor: "transparent" }], 1600);
       }
     }
     it.node.classList.toggle("leader", line.rank === 1 && line.total > 0);
-    MEDALS.forEach((name, place) => {
-      it.bar.children[place].style.width = `${most ? (100 * line[name]) / most : 0}%`;
+    MEDALS.forEach((medal, place) => {
+      it.bar.children[place].style.width = `${most ? (100 * line[medal]) / most : 0}%`;
     });
   }
 
-  function shown(lines) {
-    const some = lines.filter((it) => it.total > 0);
-    if (kiosk) {
-      const listed = some.length ? some : lines;
-      // As many rows as fit, and then as high that they fill the screen.
-      const height = table.closest(".first").getBoundingClientRect().bottom
-        - body.getBoundingClientRect().top;
-      const room = Math.max(2, Math.min(listed.length, Math.floor(height / rem(3.5))));
-      high = Math.min(height / room, rem(12));
-      table.style.setProperty("--row", `${high}px`);
-      const count = Math.min(3, Math.ceil(listed.length / room));
-      const page = turn % count;
-      say(pages, count > 1 ? word("page", { page: page + 1, pages: count }) : "");
-      return { listed: listed.slice(page * room, (page + 1) * room), turns: count };
-    }
-    const hides = lines.length > MANY && some.length > 0 && some.length < lines.length;
-    more.hidden = !hides;
-    say(more, all ? word("showFewer")
-      : word("showAll", { count: number(lines.length - some.length) }));
-    return { listed: hides && !all ? some : lines, turns: 1 };
-  }
-
   function update() {
-    const lines = facultiesIn(sport);
-    const { listed, turns } = shown(lines);
+    const there = lines();
+    const listed = choose(there);
     const before = new Map([...rows].map(([key, it]) => [key, it.node.offsetTop]));
-    const most = Math.max(0, ...lines.map((it) => it.total));
+    const most = Math.max(0, ...there.map((it) => it.total));
     for (const [key, it] of rows) {
       if (!listed.some((line) => line.faculty === key)) {
         it.node.remove();
         rows.delete(key);
       }
     }
-    table.classList.toggle("few", lines.length <= 6);
+    node.classList.toggle("few", there.length <= 6);
     listed.forEach((line, place) => {
       const it = rows.get(line.faculty) ?? row(line.faculty);
       rows.set(line.faculty, it);
       if (body.children[place] !== it.node) body.insertBefore(it.node, body.children[place] ?? null);
       fill(it, line, most);
     });
-    if (kiosk) enlarge();
     for (const [key, it] of rows) moved(it.node, before.get(key));
-    return turns;
+  }
+  return { node, update };
+}
+
+// The page's medal table: of many faculties, the first ones or those that are looked for.
+function listedTable(caption, sport) {
+  let text = "";
+  const more = make("button", { type: "button", class: "more", hidden: "" });
+  more.addEventListener("click", () => {
+    all = !all;
+    view.update();
+  });
+  const nothing = make("p", { class: "aside", role: "status" });
+  const find = field(lists, { id: "find-faculty", label: word("findFaculty"), text,
+    changed(news) {
+      text = news;
+      view.update();
+    },
+    enter: () => table.node.querySelector("tbody a")?.focus() });
+
+  function choose(lines) {
+    find.hidden = lines.length <= MANY;
+    const found = text.trim() === "" ? lines
+      : lines.filter((it) => isCalled(titles.faculties.get(it.faculty) ?? { name: it.faculty }, text));
+    say(nothing, found.length || !lines.length ? "" : word("noFacultyFound"));
+    const some = found.filter((it) => it.total > 0).slice(0, FIRST);
+    const hides = found === lines && lines.length > MANY && some.length > 0
+      && some.length < lines.length;
+    more.hidden = !hides;
+    say(more, all ? word("showFewer") : word("showAll", { count: number(lines.length) }));
+    return hides && !all ? some : found;
   }
 
-  // Few rows are written as large as their height allows and no name is cut off.
-  function enlarge() {
-    const cut = () => [...rows.values()].some((it) => it.name.scrollWidth > it.name.clientWidth);
-    let scale = Math.max(1, Math.min(2.2, high / rem(3.5)));
-    table.style.setProperty("--scale", scale);
-    while (scale > 1 && cut()) {
-      scale = Math.max(1, scale - 0.15);
-      table.style.setProperty("--scale", scale);
-    }
-  }
-  return { node: make("div", { class: "table" }, table, more, pages), update };
+  const table = medalTable(caption, { lines: () => facultiesIn(sport), choose,
+    name: (faculty) => make("a", { class: "name", href: toFaculty(faculty) }, facultyTitle(faculty)) });
+  return { node: make("div", { class: "table" }, find, table.node, nothing, more),
+    update: table.update };
 }
 
 function moved(node, before) {
@@ -251,8 +263,6 @@ function moved(node, before) {
   node.animate([{ transform: `translateY(${way}px)` }, { transform: "none" }],
     { duration: 700, easing: "cubic-bezier(.2,.7,.2,1)" });
 }
-
-const rem = (count) => count * parseFloat(getComputedStyle(root).fontSize);
 
 function splitBar() {
   const bar = make("div", { class: "split", "aria-hidden": "true" },
@@ -276,39 +286,52 @@ function splitBar() {
   };
 }
 
-function sportsList(current) {
-  const list = make("ul", { class: "sports" });
-  const items = new Map();
-  function update() {
-    for (const counts of sportsShown()) {
-      let it = items.get(counts.sport);
-      if (!it) {
-        const link = make("a", { href: toSport(counts.sport) });
-        const entries = make("span", { class: "entries" });
-        const split = splitBar();
-        const node = make("li", { "data-sport": counts.sport },
-          make("h3", {}, link, entries), ...split.nodes);
-        it = { link, entries, split, node };
-        items.set(counts.sport, it);
-      }
-      say(it.link, sportTitle(counts.sport));
-      say(it.entries, `${number(counts.entries)} ${word("entries").toLowerCase()}`);
-      it.node.classList.toggle("current", counts.sport === current());
-      it.split.update(counts);
-      list.append(it.node);
-    }
-    if (kiosk) leaveOutWhatDoesNotFit();
-  }
+function sportCard(sport) {
+  const entries = make("span", { class: "entries" });
+  const split = splitBar();
+  const node = make("li", { "data-sport": sport },
+    make("h3", {}, make(kiosk ? "span" : "a", { href: kiosk ? null : toSport(sport) },
+      sportTitle(sport)), entries), ...split.nodes);
+  return {
+    node,
+    update(counts) {
+      say(entries, counts.entries === 0 ? word("empty")
+        : `${number(counts.entries)} ${word("entries").toLowerCase()}`);
+      for (const it of split.nodes) it.hidden = counts.entries === 0;
+      split.update(counts);
+    },
+  };
+}
 
-  // Of the big screen; the smallest sports first, and never the one that is shown.
-  function leaveOutWhatDoesNotFit() {
-    const side = list.closest(".side");
-    const nodes = [...list.children];
-    nodes.forEach((it, place) => { it.hidden = place >= 8 && !it.classList.contains("current"); });
-    const others = nodes.filter((it) => !it.hidden && !it.classList.contains("current"));
-    while (others.length && side.scrollHeight > side.clientHeight) others.pop().hidden = true;
+// `shown()` gives the counts of the sports to list, in order.
+function sportsList(shown) {
+  const node = make("ul", { class: "sports" });
+  const cards = new Map();
+  function update() {
+    const counted = shown();
+    counted.forEach((counts, place) => {
+      const card = cards.get(counts.sport) ?? sportCard(counts.sport);
+      cards.set(counts.sport, card);
+      card.update(counts);
+      const there = node.children[place];
+      if (there !== card.node) node.insertBefore(card.node, there ?? null);
+    });
+    while (node.children.length > counted.length) node.lastElementChild.remove();
   }
-  return { node: make("section", {}, make("h2", {}, word("sports")), list), update };
+  return { node, update };
+}
+
+// What stands beside the medal table.
+function sportsBeside() {
+  const list = sportsList(() => sportsShown().slice(0, BESIDE));
+  const further = make("p", {}, make("a", { href: "#/sports" }, allSports()));
+  return {
+    node: make("section", {}, make("h2", {}, word("sports")), list.node, further),
+    update() {
+      further.hidden = !hasMany();
+      list.update();
+    },
+  };
 }
 
 function rateLine() {
@@ -363,12 +386,12 @@ function heading(text) {
 
 function tableView(sport) {
   const title = sport === null ? word("medalTable") : sportTitle(sport);
-  const table = medalTable(
+  const table = listedTable(
     sport === null ? title : word("medalTableOf", { sport: title }), sport);
   const parts = [table];
   const left = make("section", { class: "first" }, heading(title), table.node);
   const side = make("div", { class: "side" });
-  if (sport !== null && !kiosk) {
+  if (sport !== null) {
     const split = splitBar();
     const events = eventsOf(sport);
     left.firstChild.after(make("div", { class: "summary" }, ...split.nodes), events.node,
@@ -376,30 +399,48 @@ function tableView(sport) {
     parts.push({ update: () => split.update(standings.sports.find((it) => it.sport === sport)) },
       events);
   }
-  for (const part of [sportsList(() => sport), rateLine(), totals()]) {
+  for (const part of [sportsBeside(), rateLine(), totals()]) {
     parts.push(part);
     side.append(part.node);
   }
   main.replaceChildren(left, side);
   return {
-    title, turns: 1,
+    title,
     leave() {
       for (const part of parts) part.leave?.();
     },
     update() {
-      // In the end the sports: of the big screen's side they get what the others leave.
-      for (const part of parts.slice(1).reverse()) part.update();
-      this.turns = table.update();
+      for (const part of parts) part.update();
+    },
+  };
+}
+
+function sportsView() {
+  let text = "";
+  const find = field(lists, { id: "find-sport", label: word("findSport"), text,
+    changed(news) {
+      text = news;
+      view.update();
+    },
+    enter: () => list.node.querySelector("a")?.focus() });
+  const nothing = make("p", { class: "aside", role: "status" });
+  const list = sportsList(() => standings.sports
+    .filter((it) => text.trim() === "" || isCalled(titles.sports.get(it.sport) ?? { name: it.sport }, text))
+    .sort((a, b) => sportTitle(a.sport).localeCompare(sportTitle(b.sport), language)));
+  main.replaceChildren(make("section", { class: "first all-sports" }, heading(word("sports")), find,
+    make("h2", { class: "unseen" }, allSports()), list.node, nothing));
+  return {
+    title: word("sports"),
+    update() {
+      find.hidden = standings.sports.length <= MANY;
+      list.update();
+      say(nothing, list.node.children.length ? "" : word("noSportFound"));
     },
   };
 }
 
 function emptyView() {
-  const days = [games.begins, games.ends].filter(Boolean).map((it) => new Date(`${it}T12:00`));
-  const locale = navigator.languages.find((it) => it.startsWith(language)) ?? language;
-  const format = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
-  const when = days.length === 2 ? format.formatRange(...days) : days.map((it) => format.format(it))[0];
-  const about = [when, games.place].filter(Boolean).join(" · ");
+  const about = whenAndWhere();
   const sports = [...titles.sports.keys()].map(sportTitle).sort((a, b) => a.localeCompare(b));
   main.replaceChildren(make("section", { class: "empty" },
     heading(games.title ? gamesTitle() : word("empty")),
@@ -511,11 +552,8 @@ function searchView() {
   main.replaceChildren(make("section", { class: "first search" }, heading(word("search")), names,
     events.node));
   function tellNames() {
-    const words = folded(text).split(" ").filter(Boolean);
     const hits = (kind, to) => [...titles[kind].values()]
-      .filter((it) => words.length && words.every((one) =>
-        [it.name, it.title, ...Object.values(it.titles), ...it.aliases].some((named) =>
-          ` ${folded(named)}`.includes(` ${one}`))))
+      .filter((it) => folded(text) && isCalled(it, text))
       .slice(0, 6)
       .map((it) => make("li", {}, make("a", { href: to(it.name) }, titleOf(kind, it.name)), " ",
         make("span", { class: "aside" }, word(kind === "sports" ? "sport" : "faculty"))));
@@ -542,6 +580,13 @@ function searchView() {
 // No case, no accents: names are compared so.
 const folded = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase()
   .replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+
+// Whether each word of the text begins a word of one of the names.
+function isCalled({ name, title = "", short, titles: others = {}, aliases = [] }, text) {
+  const names = [name, title, short ?? "", ...Object.values(others), ...aliases]
+    .map((it) => ` ${folded(it)}`);
+  return folded(text).split(" ").every((one) => names.some((it) => it.includes(` ${one}`)));
+}
 
 function facultyView(faculty) {
   const title = facultyTitle(faculty);
@@ -747,6 +792,7 @@ function chosenView() {
   }
   if (standings === null) return ["loading", () => messageView(word("loading"))];
   if (isEmpty()) return ["empty", emptyView];
+  if (kind === "sports" && !names[0]) return ["sports", sportsView];
   if (kind === "sports" && names.length === 1) {
     const [sport] = names;
     if (standings.sports.some((it) => it.sport === sport)) {
@@ -767,7 +813,8 @@ function chosenView() {
 
 // Shows the chosen view, or what is new in it.
 function show({ anew = false, focus = false } = {}) {
-  const [kind, open] = kiosk ? kioskView() : chosenView();
+  const [kind, open] = kiosk && standings !== null && !isEmpty() ? ["screen", screen.view]
+    : kiosk && standings !== null ? ["empty", emptyView] : chosenView();
   if (anew || view === null || view.kind !== kind) {
     view?.leave?.();
     view = null;
@@ -788,32 +835,12 @@ function navigation() {
   const { kind, names } = route();
   const link = (href, text, here) =>
     make("a", { href, "aria-current": here ? "page" : null }, text);
+  const some = isEmpty() ? [] : sportsShown().slice(0, NAMED);
   nav.replaceChildren(link("#/", word("medalTable"), kind === ""),
-    ...(isEmpty() ? [] : sportsShown()).slice(0, 8).map((it) => link(toSport(it.sport),
-      sportTitle(it.sport), (kind === "sports" || kind === "units") && names[0] === it.sport)));
-}
-
-// ---------------------------------------------------------------- the big screen
-
-let stage = 0; // which of the views: 0 is the whole table, then the sports
-
-function kioskView() {
-  if (standings === null) return ["loading", () => messageView(word("loading"))];
-  if (isEmpty()) return ["empty", emptyView];
-  const stages = [null, ...sportsShown().filter((it) => it.entries > 0).map((it) => it.sport)];
-  stage %= stages.length;
-  const sport = stages[stage];
-  return [`stage ${sport}`, () => tableView(sport)];
-}
-
-function nextTurn() {
-  turn += 1;
-  if (turn >= (view?.turns ?? 1)) {
-    turn = 0;
-    stage += 1;
-  }
-  show();
-  if (!calm.matches) main.querySelector(".first")?.animate([{ opacity: 0 }, { opacity: 1 }], 500);
+    ...(isEmpty() || !hasMany() ? []
+      : [link("#/sports", allSports(), kind === "sports" && !names[0])]),
+    ...some.map((it) => link(toSport(it.sport), sportTitle(it.sport),
+      (kind === "sports" || kind === "units") && names[0] === it.sport)));
 }
 
 // ---------------------------------------------------------------- state of the data
@@ -830,7 +857,7 @@ function tellState() {
   root.dataset.state = state;
   say(document.getElementById("state"), word(names[state] ?? state));
   say(document.getElementById("age"),
-    seconds === null ? "" : word("age", { age: duration(seconds) }));
+    seconds === null || seconds <= OLD ? "" : word("age", { age: duration(seconds) }));
   const notices = { old: "oldNotice", lost: "lostNotice", delayed: "delayedNotice",
     unreadable: "unreadableNotice", stopped: "stoppedNotice" };
   const notice = document.getElementById("notice");
@@ -874,6 +901,8 @@ function applyLanguage() {
 
 function nameGames() {
   say(document.getElementById("games"), gamesTitle());
+  say(document.getElementById("about"), whenAndWhere());
+  document.getElementById("home").setAttribute("aria-label", word("home", { games: gamesTitle() }));
 }
 
 function applyTheme() {
@@ -929,10 +958,19 @@ document.getElementById("search").addEventListener("submit", (event) => {
   view.focusFirst?.();
 });
 
+// ---------------------------------------------------------------- the big screen
+
+const screen = bigScreen({ main, make, say, word, number, medalTable, sportCard, sportTitle,
+  facultyTitle, heading, disc, calm, facultiesIn,
+  shortName: (faculty) => titles.faculties.get(faculty)?.short ?? null,
+  sports: () => sportsShown().filter((it) => it.entries > 0) });
+
 if (kiosk) {
   root.classList.add("kiosk");
   const seconds = Number(query.get("kiosk")) || TURN;
-  setInterval(nextTurn, 1000 * Math.max(1, seconds));
+  setInterval(() => {
+    if (view?.kind === "screen") view.turn();
+  }, 1000 * Math.max(1, seconds));
   addEventListener("resize", () => show({ anew: true }));
   addEventListener("keydown", (event) => {
     if (event.key === "Escape") location.search = "";

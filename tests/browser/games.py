@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from medallero.catalogue_draft import KNOWN_SPORTS
+from olympics.catalogue import load_catalogue
+from olympics.result import parse_result
 from tests.paris2024 import CATALOGUE, SportName, odf_csv
+from tests.support.oracle import write_results
 from tests.support.stack import Stack, unique_settings
 
 SPORTS: tuple[SportName, ...] = ("swimming", "boxing")
@@ -59,5 +65,103 @@ def paris_games(
             check=True,
             timeout=120,
         )
+        games.settled()
+        yield games
+
+
+#: Fields of study and towns, each with a short name: two hundred faculties that are called alike.
+FIELDS: Final = {
+    "Agronomía": "AGRO",
+    "Arquitectura y Diseño Industrial": "ARQ",
+    "Bellas Artes": "ART",
+    "Ciencias de la Comunicación": "COM",
+    "Ciencias Económicas y Administrativas": "ECON",
+    "Ciencias Jurídicas y Sociales": "DER",
+    "Ciencias Políticas y Relaciones Internacionales": "POL",
+    "Ciencias Químicas y Farmacia": "QUÍM",
+    "Ciencias Veterinarias y Zootecnia": "VET",
+    "Ciencias Veterinarias": "CVET",
+    "Educación Física y Deporte": "EFD",
+    "Enfermería": "ENF",
+    "Humanidades": "HUM",
+    "Ingeniería": "ING",
+    "Ingeniería Civil y Ambiental": "ICA",
+    "Lenguas Modernas": "LEN",
+    "Matemática, Astronomía y Física": "FAMAF",
+    "Medicina": "MED",
+    "Odontología": "ODO",
+    "Psicología": "PSI",
+}
+TOWNS: Final = {
+    "Córdoba": "CBA",
+    "San Carlos": "SC",
+    "Quetzaltenango": "QUE",
+    "Occidente": "OCC",
+    "el Litoral": "LIT",
+    "la Patagonia Austral": "PAT",
+    "Chiquimula": "CHI",
+    "Petén": "",
+    "Jutiapa": "",
+    "Santiago del Estero": "",
+}
+_FIRST: Final = ("Ana", "Bruno", "Camila", "Diego", "Elena", "Facundo", "Inés", "Joaquín", "Lucía")
+_LAST: Final = ("Acosta", "Benítez", "Cabrera", "Domínguez", "Escobar", "Fernández", "Ibáñez")
+MANY_SPORTS: Final = 40
+
+
+def many_catalogue() -> str:
+    """Return a catalogue of fifty sports and two hundred faculties; a few have no short name."""
+    known = resources.files("olympics").joinpath(KNOWN_SPORTS).read_text("utf-8")
+    sports, _, _ = known.partition("[faculties.")
+    games = (
+        '[games]\ntitle = "Inter-University Games of the South"\n'
+        'titles = { es = "Juegos Interuniversitarios del Sur" }\n'
+        'begins = 2026-11-20\nends = 2026-11-29\nplace = "Córdoba"\n'
+    )
+    faculties = []
+    for number, (town, its_short) in enumerate(TOWNS.items()):
+        for field, (study, short) in enumerate(FIELDS.items()):
+            of = "del" if town.startswith("el ") else "de"
+            name = town.removeprefix("el ")
+            lines = [
+                f"[faculties.f{number}{field:02}]",
+                f'title = "Facultad de {study} {of} {name}"',
+                f'colour = "#{field * 12 + 10:02x}{number * 25:02x}{255 - field * 12:02x}"',
+            ]
+            if its_short:
+                lines.append(f'short = "{short} {its_short}"')
+            faculties.append("\n".join(lines))
+    return "\n\n".join((sports, games, *faculties, ""))
+
+
+@contextmanager
+def many_games(kafka: str, redis: str, directory: Path) -> Iterator[Stack]:
+    """Run a system with results of two hundred faculties in forty sports."""
+    path = directory / "catalogue.toml"
+    path.write_text(many_catalogue(), encoding="utf-8")
+    catalogue = load_catalogue(path)
+    faculties = list(catalogue.faculties)
+    chance = random.Random(2026)
+    weights = [1 / (1 + place / 20) for place in range(len(faculties))]
+    chance.shuffle(weights)
+    results = [
+        {
+            "sport": sport,
+            "unit": f"{whose} event {event}, final",
+            "phase": "final",
+            "competitor": {
+                "id": f"{whose}{event}{place}",
+                "name": f"{chance.choice(_FIRST)} {chance.choice(_LAST)}",
+            },
+            "faculty": chance.choices(faculties, weights)[0],
+            "rank": place,
+        }
+        for sport in list(catalogue.sports)[:MANY_SPORTS]
+        for whose in ("Women’s", "Men’s")
+        for event in range(1, 1 + chance.randint(4, 9))
+        for place in range(1, 9)
+    ]
+    with running_games(kafka, redis, directory, catalogue=path) as games:
+        write_results(games.settings, [parse_result(it, catalogue) for it in results])
         games.settled()
         yield games

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import re
 import time
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +14,7 @@ from redis import Redis
 
 from contracts.snapshot import Keys
 from contracts.topics import another_log
+from olympics.catalogue import load_catalogue
 from olympics.result import parse_result
 from tests.browser.games import SPORTS
 from tests.browser.screen import Chromium, Screen
@@ -517,22 +520,53 @@ def test_the_theme_is_the_systems_until_one_is_chosen(chromium: Chromium, paris:
         assert not dark()
 
 
-def test_the_big_screen_shows_one_thing_after_the_other_and_nothing_to_press(
-    chromium: Chromium, paris: Stack
+def test_the_big_screen_shows_all_faculties_and_sports_in_turn_and_nothing_to_press(
+    chromium: Chromium, many: Stack
 ) -> None:
-    url = f"{paris.gateway.url}/?kiosk=1"
+    snapshot = many.snapshot()
+    assert snapshot is not None
+    table = [it["faculty"] for it in snapshot.faculties]
+    url = f"{many.gateway.url}/?kiosk=1"
     with chromium.opened(url, width=1920, height=1080) as screen:
-        screen.until_text("h1", "Medal table")
-        assert not screen.visible(".controls")
-        assert not screen.visible("nav")
-        screen.until_text(".pages", "2 of 3")
-        screen.until_text("h1", "Swimming")
-        assert cut_off(screen) == []
-        screen.until_text("h1", "Boxing")
-        screen.until_text("h1", "Medal table")
+        screen.until_text("#about", "20 – 29 November 2026 · Córdoba")
+        assert screen.text("#games") == "Inter-University Games of the South"
+        assert screen.run("document.title") == "Medal table · Inter-University Games of the South"
+        # What comes in turn, and what is there whatever comes.
+        screen.run(
+            "(window.seen = new Set(), window.stay = new Set(), setInterval(() => {"
+            "const rows = [...document.querySelectorAll('tbody tr')];"
+            "for (const it of rows) seen.add(it.dataset.faculty);"
+            "stay.add(rows.slice(0, 3).map(it => it.dataset.faculty).join());"
+            "const sports = document.querySelectorAll('[data-sport]');"
+            "for (const it of sports) seen.add(it.dataset.sport);"
+            "}, 100))"
+        )
+        assert not any(
+            screen.visible(it) for it in (".controls", "nav", "footer", ".rate, .totals")
+        )
+        there = json.dumps(
+            [*(it for it, counts in snapshot.sports.items() if counts["entries"]), *table]
+        )
+        screen.until(f"{there}.every(it => seen.has(it))")
+        assert screen.run("[...stay]") == [",".join(table[:3])]
 
         screen.press("Escape")
         screen.until("!document.documentElement.classList.contains('kiosk')")
+
+
+def test_names_on_the_big_screen_can_be_told_apart(chromium: Chromium, many: Stack) -> None:
+    faculties = load_catalogue(many.settings.catalogue).faculties
+    with chromium.opened(f"{many.gateway.url}/?kiosk=600", width=1280, height=720) as screen:
+        screen.until("document.querySelectorAll('.whole').length > 3")
+        names = screen.run(
+            "[...document.querySelectorAll('tbody tr')].map(it => [it.dataset.faculty,"
+            " it.querySelector('.called').innerText, it.querySelector('.name').innerText])"
+        )
+    assert len(names) > 6
+    for faculty, called, name in names:
+        it = faculties[faculty]
+        assert called == (it.short or it.title)
+        assert name in (called, f"{called}\n{it.title}")
 
 
 def cut_off(screen: Screen) -> list[str]:
@@ -541,23 +575,72 @@ def cut_off(screen: Screen) -> list[str]:
         "[...document.querySelectorAll('main *')].filter(it => it.getClientRects().length)"
         ".filter(it => it.getBoundingClientRect().bottom > innerHeight"
         " || it.getBoundingClientRect().right > innerWidth"
-        " || (it.className === 'name' && it.scrollWidth > it.clientWidth))"
+        " || (it.matches('.name, .side, th, ul') && it.scrollWidth > it.clientWidth + 1)"
+        " || (it.matches('.side, main') && it.scrollHeight > it.clientHeight + 1))"
         ".map(it => it.outerHTML)"
     )
     return cut
 
 
-@pytest.mark.parametrize("size", [(1024, 768), (1080, 1920), (3840, 2160)])
+def test_of_many_faculties_each_is_found_in_the_table(chromium: Chromium, many: Stack) -> None:
+    with chromium.opened(many.gateway.url, width=390) as screen:
+        screen.until("document.querySelectorAll('main tbody tr').length === 50")
+        screen.until_text(".more", "Show all 200 faculties")
+        screen.click(".more")
+        screen.until("document.querySelectorAll('main tbody tr').length === 200")
+
+        # Further down the head is still there.
+        screen.run("scrollTo(0, 4000)")
+        assert screen.run("document.querySelector('thead th').getBoundingClientRect().top") == 0
+
+        for text, title in (
+            ("PATAGONIA veterinarias zoo", "Facultad de Ciencias Veterinarias y Zootecnia de la "),
+            ("quim que", "Facultad de Ciencias Químicas y Farmacia de Quetzaltenango"),
+        ):
+            screen.click("#find-faculty")
+            screen.press("Control+a")
+            screen.type(text)
+            screen.until("document.querySelectorAll('main tbody tr').length === 1")
+            assert screen.rows()[0][1].startswith(title)
+        assert screen.violations() == []
+        screen.type("zz")
+        screen.until_text(".table [role=status]", "No faculty is called so.")
+        screen.press("Backspace", "Backspace", "Enter")
+        assert screen.run("document.activeElement.className") == "name"
+
+
+def test_all_of_many_sports_are_reached_from_the_head(chromium: Chromium, many: Stack) -> None:
+    with chromium.opened(many.gateway.url, width=390) as screen:
+        screen.until("document.querySelectorAll('nav a').length > 3")
+        assert screen.text("nav a:nth-child(2)") == "All 51 sports"
+        screen.click("nav a:nth-child(2)")
+        screen.until_text("h1", "Sports")
+        sports = "document.querySelectorAll('.all-sports [data-sport]').length"
+        screen.until(f"{sports} === 51")
+        assert screen.text("[data-sport=karate]").startswith("Karate")
+        assert screen.run("document.documentElement.scrollWidth") == 390
+        assert screen.violations() == []
+
+        screen.click("#find-sport")
+        screen.type("voley play")
+        screen.until(f"{sports} === 1")
+        screen.press("Enter")
+        screen.press("Enter")
+        screen.until_text("h1", "Beach Volleyball")
+
+
+@pytest.mark.parametrize("size", [(1024, 768), (1080, 1920), (1280, 720), (3840, 2160)])
 def test_nothing_is_cut_off_on_whatever_big_screen(
-    chromium: Chromium, paris: Stack, size: tuple[int, int]
+    chromium: Chromium, paris: Stack, many: Stack, size: tuple[int, int]
 ) -> None:
     width, height = size
-    url = f"{paris.gateway.url}/?kiosk=600&lang=es"
-    with chromium.opened(url, width=width, height=height) as screen:
-        screen.until("document.querySelector('.rate .line').getAttribute('d')")
-        screen.until("document.querySelectorAll('main tbody tr').length > 5")
+    for games in (paris, many):
+        url = f"{games.gateway.url}/?kiosk=600&lang=es"
+        with chromium.opened(url, width=width, height=height) as screen:
+            screen.until("document.querySelectorAll('main tbody tr').length > 5")
+            screen.until("document.querySelectorAll('.side li').length > 0")
 
-        assert cut_off(screen) == []
+            assert cut_off(screen) == []
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
@@ -607,6 +690,59 @@ def test_axe_finds_nothing_that_shuts_anybody_out(
         assert screen.violations() == []
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_has_to_be_seen_stands_out_and_is_told_apart_without_colour(
+    chromium: Chromium, paris: Stack, theme: Any
+) -> None:
+    url = f"{paris.gateway.url}/#/sports/boxing"
+    with chromium.opened(url, color_scheme=theme) as screen:
+        screen.until("document.querySelector('.bar .gold')")
+        screen.run("document.getElementById('language').focus()")
+        screen.press("Tab")
+
+        def style(selector: str, name: str) -> str:
+            found = f"getComputedStyle(document.querySelector('{selector}'))['{name}']"
+            return str(screen.run(found))
+
+        paper = style("body", "background-color")
+        fills = {it: style(f".split .{it}", "background-image") for it in ("winners", "losers")}
+        colours = {
+            **{it: style(f".bar .{it}", "background-color") for it in ("gold", "silver", "bronze")},
+            **{
+                f"disc {it}": style(f".disc.{it}", "box-shadow")
+                for it in ("gold", "silver", "bronze")
+            },
+            "won": style(".split .winners", "background-color"),
+            "lost": fills["losers"].partition("deg, ")[2],
+            "did not start": style(".split .did_not_start", "border-top-color"),
+            "focus": style("#theme", "outline-color"),
+        }
+
+    assert {
+        it: round(contrast(of, paper), 1) for it, of in colours.items() if contrast(of, paper) < 3
+    } == {}
+    assert fills["winners"] == "none"
+    assert fills["losers"].startswith("repeating-linear-gradient")
+
+
+def contrast(one: str, other: str) -> float:
+    """Return how much brighter one colour is than the other, as WCAG 2 counts it."""
+    # https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of the first colour in a text, from 0 to 1."""
+    found = re.search(r"rgb\((\d+), (\d+), (\d+)\)", colour)
+    assert found, colour
+    parts = [int(it) / 255 for it in found.groups()]
+    red, green, blue = (
+        it / 12.92 if it <= 0.04045 else ((it + 0.055) / 1.055) ** 2.4 for it in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
 def test_who_wants_no_motion_gets_none(chromium: Chromium, paris: Stack) -> None:
     with chromium.opened(paris.gateway.url, reduced_motion="reduce") as screen:
         screen.until("document.querySelectorAll('main tbody tr').length > 30")
@@ -652,7 +788,10 @@ def test_before_the_first_result_it_says_what_will_be(
         assert "No results yet." in said
         assert "Sports: Boxing, Canoe Slalom, " in said
         assert "curl" not in said
-        assert screen.text(".brand") == "Olympic Games Paris 2024"
+        assert screen.text(".brand").split("\n") == [
+            "Olympic Games Paris 2024",
+            "26 July – 11 August 2024 · Paris",
+        ]
         assert screen.run("document.title") == "No results yet · Olympic Games Paris 2024"
         assert screen.run("document.documentElement.scrollWidth") == 320
         assert screen.violations() == []

@@ -349,6 +349,22 @@ def test_the_page_reads_the_standings(gateway: RunningGateway) -> None:
     assert b"Medallero" in answer.body
 
 
+@pytest.mark.parametrize(
+    ("path", "media_type", "content"),
+    [
+        ("/favicon.ico", "image/svg+xml; charset=utf-8", b"<svg "),
+        ("/robots.txt", "text/plain; charset=utf-8", b"User-agent: *\nDisallow: /v1/\n"),
+    ],
+)
+def test_what_is_asked_for_unbidden_is_there(
+    gateway: RunningGateway, path: str, media_type: str, content: bytes
+) -> None:
+    answer: Any = gateway.send("GET", path)
+
+    assert (answer.status, answer.headers["Content-Type"]) == (200, media_type)
+    assert answer.body.startswith(content)
+
+
 def test_head_is_get_without_a_body(gateway: RunningGateway) -> None:
     answer = gateway.send("HEAD", "/healthz")
 
