@@ -148,7 +148,12 @@ def _held(host: str, port: int, protocol: str) -> socket.socket:
         held = socket.socket(family, kind, number)
         try:
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            # Connections of a former gateway, which shared the port with nobody, hold it for a
+            # minute after they were closed. That is no reason to wait for them.
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             held.bind(address)
+            # Left as it is, any server might listen here until our processes do.
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         except BaseException:
             held.close()
             raise
