@@ -75,6 +75,10 @@ MINUTES ?= 60
 soak: $(STAMP) ## Hurt brokers, Redis, network, gateways, workers in turn; MINUTES=10 SEED=7
 	@$(BIN)/python -m tests.soak.whole --minutes $(MINUTES) --seed $(SEED) $(ARGS)
 
+.PHONY: soak-hostile
+soak-hostile: $(STAMP) deps-system $(VENV)/.browser ## The same beside greedy clients and browsers, and with what people do to it
+	@$(BIN)/python -m tests.soak.whole --hostile --minutes $(MINUTES) --seed $(SEED) $(ARGS)
+
 # One at a time: each has the machine for itself.
 .PHONY: soak-safeties
 soak-safeties: $(STAMP) ## Take each safety out in turn: a soak without it must fail

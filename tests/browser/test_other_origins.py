@@ -2,97 +2,35 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from tests.browser.elsewhere import (
+    SENDERS,
+    another_site,
+    result_from,
+    send_in_every_way,
+    unit_from,
+)
 from tests.browser.screen import Chromium
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("browser")]
 
-#: JavaScript that posts the text ``body`` to ``url`` in one of the ways that need no preflight.
-SENDERS = {
-    "a Blob": "fetch(url, {method: 'POST', mode: 'no-cors', body: new Blob([body])})",
-    "bytes": "fetch(url, {method: 'POST', mode: 'no-cors', body: new TextEncoder().encode(body)})",
-    "text": "fetch(url, {method: 'POST', mode: 'no-cors', body})",
-    "a beacon": "navigator.sendBeacon(url, new Blob([body]))",
-    "a beacon of text": "navigator.sendBeacon(url, body)",
-    "JSON with a preflight": (
-        "fetch(url, {method: 'POST', body, headers: {'Content-Type': 'application/json'}})"
-    ),
-    "a form": """(() => {
-        const form = document.createElement('form');
-        Object.assign(form, {action: url, method: 'POST', enctype: 'text/plain', target: 'frame'});
-        const input = document.createElement('input');
-        const cut = body.indexOf(':') + 1;
-        Object.assign(input, {name: body.slice(0, cut) + '"', value: '",' + body.slice(cut)});
-        form.append(input);
-        document.body.append(form);
-        form.submit();
-    })()""",
-}
-
-
-@contextmanager
-def another_site() -> Iterator[str]:
-    """Serve an empty page; yield its URL."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(
-                b"<title>elsewhere</title><link rel=icon href=data:,><iframe name=frame></iframe>"
-            )
-
-        def log_message(self, *_args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            # Another name too: a browser calls another port of one host the same site.
-            yield f"http://elsewhere.localhost:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def result(unit: str) -> dict[str, Any]:
-    competitor = {"id": "1"}
-    return {
-        **{"sport": "swimming", "unit": unit, "competitor": competitor, "faculty": "AFG"},
-        "rank": 1,
-    }
-
 
 def test_no_page_of_another_origin_can_send(chromium: Chromium, paris: Stack) -> None:
     url = f"{paris.gateway.url}/v1/results"
     with another_site() as site, chromium.opened(site, foreign=True) as screen:
-        for what, script in SENDERS.items():
-            body = json.dumps(result(f"from elsewhere: {what}"))
-            call = f"((url, body) => {script})({json.dumps(url)}, {json.dumps(body)})"
-            # Whatever the browser says of it, the request has left by then.
-            screen.run(f"Promise.resolve().then(() => {call}).then(() => 0, () => 0)")
+        send_in_every_way(screen, url)
         screen.run("new Promise(done => setTimeout(done, 500))")
 
     # The same result from a program: the gateway takes it, so nothing else kept the page's out.
-    status, answer = paris.gateway.request("POST", "/v1/results", result("from a program"))
+    status, answer = paris.gateway.request("POST", "/v1/results", result_from("a program"))
     assert (status, answer["accepted"]) == (202, 1)
     paris.settled()
     for what in SENDERS:
-        status, _ = paris.gateway.request(
-            "GET", f"/v1/units/swimming/{quote(f'from elsewhere: {what}')}"
-        )
+        status, _ = paris.gateway.request("GET", f"/v1/units/swimming/{quote(unit_from(what))}")
         assert status == 404, what
 
 

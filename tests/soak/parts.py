@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.soak.clocks import Clocks
 from tests.soak.compaction import make_compacted_soon
+from tests.soak.greedy import LIMITS
 from tests.soak.schedule import LATE, Plan
 from tests.soak.topic import REPLICAS
 from tests.support.cluster import Cluster, running_cluster
@@ -26,6 +28,8 @@ class System:
     redis_proxy: TcpProxy
     stack: Stack
     directory: Path
+    #: of its processes, where they may be wrong
+    clocks: Clocks | None = None
     #: workers that have left, and may join again
     away: list[Member] = field(default_factory=list)
 
@@ -33,6 +37,11 @@ class System:
     def workers(self) -> list[Member]:
         """The workers that have not left."""
         return [it for it in self.stack.workers if it not in self.away]
+
+    @property
+    def members(self) -> list[Member]:
+        """Gateways and workers that have not left."""
+        return [*self.stack.gateways, *self.workers]
 
     def gateway_ports(self) -> list[int]:
         return [it.port for it in self.stack.gateways]
@@ -60,12 +69,19 @@ def started_system(
             partitions=plan.partitions,
         )
         names.write_text(settings.topic_prefix.removesuffix("-"))
-        stack = Stack(settings, directory, {"session_timeout": "6", "kafka_timeout": "10"})
+        limits = LIMITS if plan.hostile else {}
+        stack = Stack(
+            settings, directory, {"session_timeout": "6", "kafka_timeout": "10", **limits}
+        )
         if plan.without is not None:
-            stack.worker_program = (sys.executable, "-m", "tests.soak.unsafe", plan.without)
+            unsafe = (sys.executable, "-m", "tests.soak.unsafe", plan.without)
+            stack.worker_program = stack.gateway_program = unsafe
         if others is not None:
             stack.worker_program = others
-        system = System(cluster, redis, redis_proxy, stack, directory)
+        clocks = Clocks(directory) if plan.hostile else None
+        if clocks is not None:
+            stack.beside = clocks.environment
+        system = System(cluster, redis, redis_proxy, stack, directory, clocks)
         try:
             if LATE in plan.kinds:
                 make_compacted_soon(settings)

@@ -25,6 +25,16 @@ NETWORK: Final = (
     "network-replicas",
 )
 
+#: Only where it is asked for: what Kafka refuses, clocks that are wrong, and a topic that somebody
+#: deletes and makes again.
+REFUSED: Final = ("refused-times", "refused-sizes", "refused-replicas")
+CLOCK: Final = (
+    *("clock-gateway-ahead", "clock-gateway-behind"),
+    *("clock-worker-ahead", "clock-worker-behind"),
+)
+REMADE: Final = "log-remade"
+HOSTILE: Final = (*REFUSED, *CLOCK, REMADE)
+
 KINDS: Final = (*WORKER, *GATEWAY, *BROKER, *REDIS, *NETWORK)
 
 #: Aimed at one safety, and only done where it is asked for: requests to the brokers come late,
@@ -56,6 +66,8 @@ class Plan:
     :param results: … and not before so many results are accepted.
     :param each: of so many results about one is the first of its identity.
     :param without: the workers lack this safety (see ``unsafe``).
+    :param hostile: greedy clients and browsers are there all the time, clocks can be set wrong, and
+        readiness is held against what a gateway takes.
     """
 
     seed: int
@@ -71,6 +83,7 @@ class Plan:
     results: int = 0
     each: int = RECORDS_AN_IDENTITY
     without: str | None = None
+    hostile: bool = False
 
 
 def schedule(seed: int, faults: int, kinds: Sequence[str] = KINDS) -> list[Fault]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.soak.games import Record
+from tests.support.waiting import wait_until
 
 #: Results in a request; with more than so many a second, requests are longer.
 _BATCH: Final = 100
@@ -46,7 +47,11 @@ class Senders:
         self._batch = max(_BATCH, rate // _REQUESTS)
         self._pause = self._batch * threads / rate
         self._over = threading.Event()
+        self._may_begin = threading.Event()
+        self._may_begin.set()
         self._given_up = False
+        #: where in its log each client's promises of this epoch begin
+        self._epoch_starts = [0] * threads
         self._lock = threading.Lock()
         self._logs = [directory / f"client-{number}.log" for number in range(threads)]
         self._threads = [
@@ -59,6 +64,7 @@ class Senders:
         self.refused: dict[str, int] = {}
         #: results in requests that have begun and have no answer yet
         self.waiting = 0
+        self._busy = 0
         self.problem: BaseException | None = None
 
     def __enter__(self) -> Senders:
@@ -77,11 +83,24 @@ class Senders:
         for thread in self._threads:
             thread.join()
 
+    def hold(self) -> None:
+        """Begin nothing until ``go_on``; return when all that was begun is accepted."""
+        self._may_begin.clear()
+        wait_until(lambda: not self._busy or self.problem, timeout=600, what="clients are idle")
+
+    def go_on(self) -> None:
+        self._may_begin.set()
+
+    def begin_epoch(self) -> None:
+        """Forget what was promised: it is gone with its log. Call it while nothing is accepted."""
+        self._epoch_starts = [log.stat().st_size for log in self._logs]
+
     def promised(self) -> array[int]:
-        """Return the digests of all accepted results, from the logs, in order."""
+        """Return the digests of all results accepted in this epoch, from the logs, in order."""
         found: array[int] = array("Q")
-        for log in self._logs:
+        for log, start in zip(self._logs, self._epoch_starts, strict=True):
             with log.open("rb") as file:
+                file.seek(start)
                 found.frombytes(file.read())
         return array("Q", sorted(found))
 
@@ -89,8 +108,11 @@ class Senders:
         try:
             with self._logs[number].open("ab") as log:
                 while not self._over.is_set():
+                    if not self._may_begin.wait(_PAUSE):
+                        continue
                     began = time.monotonic()
                     with self._lock:
+                        self._busy += 1
                         records = list(itertools.islice(self._records, self._batch))
                     # Those with a partition are garbage, which only a foreign producer can send.
                     values = [it.value for it in records if it.value and it.partition is None]
@@ -101,6 +123,7 @@ class Senders:
                     log.flush()
                     with self._lock:
                         self.accepted += len(values)
+                        self._busy -= 1
                     self._over.wait(max(0.0, began + self._pause - time.monotonic()))
         except BaseException as problem:
             self.problem = problem
@@ -115,7 +138,7 @@ class Senders:
             with self._lock:
                 self.waiting += len(values)
             try:
-                status, answer = _post(ports[attempt % len(ports)], body)
+                status, answer = post(ports[attempt % len(ports)], body)
             except (OSError, http.client.HTTPException) as error:
                 status, answer = 0, type(error).__name__.encode()
             finally:
@@ -136,7 +159,8 @@ def digest(value: bytes) -> bytes:
     return blake2b(value, digest_size=_DIGEST_SIZE).digest()
 
 
-def _post(port: int, body: bytes) -> tuple[int, bytes]:
+def post(port: int, body: bytes) -> tuple[int, bytes]:
+    """Send results; return the status and the body of the answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
     try:
         connection.request("POST", "/v1/results", body, _HEADERS)

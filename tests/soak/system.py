@@ -11,16 +11,20 @@ import asyncio
 import json
 import statistics
 import time
+from array import array
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from olympics.catalogue import load_catalogue
+from tests.soak.crowd import Crowd
 from tests.soak.faults import NotRight
 from tests.soak.games import Games
-from tests.soak.hurting import HurtingOurs
+from tests.soak.hostile import HurtingAll
+from tests.soak.hurting import Done
 from tests.soak.parts import System, started_system
-from tests.soak.schedule import LOSES_MIRROR, Fault, Plan, schedule
+from tests.soak.schedule import LOSES_MIRROR, REMADE, Fault, Plan, schedule
 from tests.soak.senders import Senders
 from tests.soak.topic import Foreigner, digests, in_sync, missing_of
 from tests.soak.verifier import View, Violation, Watcher, save
@@ -78,6 +82,7 @@ class Report(NamedTuple):
     refused: dict[str, int]
     ended: dict[str, int]
     strikes: tuple[Strike, ...]
+    crowd: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         strikes = [{**it._asdict(), "in_flight": it.in_flight} for it in self.strikes]
@@ -126,6 +131,13 @@ def summary(report: Report) -> str:
         "none went back.",
         f"Ended by themselves and were started again: {ended or 'none'}.",
     ]
+    if report.crowd is not None:
+        lines.append(
+            "Readiness was asked {looks:,} times, {ready:,} times it was yes, and {probes:,} "
+            "results were accepted; longest time of yes without one accepted: {untrue:.1f} s. "
+            "Pages of another site tried to send {tried:,} results: none counts. Greedy clients "
+            "were told {greedy}; no honest one was refused for their sake.".format(**report.crowd)
+        )
     for kind in sorted({it.kind for it in report.strikes}):
         right = [it.right for it in report.strikes if it.kind == kind]
         lines.append(
@@ -150,13 +162,18 @@ class _Run:
         own = stack.settings.model_copy(update={"redis": system.redis.address})
         self._watcher = Watcher(own, patient=True)
         self._senders = Senders(games.records(), system.gateway_ports, system.directory, plan.rate)
-        self._hurting = HurtingOurs(system, self._watcher, plan.patience, progress.says)
+        self._hurting = HurtingAll(system, self._watcher, plan.patience, progress.says)
+        self._crowd = Crowd(stack.gateways) if plan.hostile else None
+        #: records on the topic that was made again since
+        self._gone = 0
         self._began = 0.0
 
     def through(self, faults: Sequence[Fault]) -> Report:
         strikes: list[Strike] = []
-        with self._watcher, self._foreigner, self._senders as senders:
+        with self._watcher, self._foreigner, self._senders as senders, ExitStack() as others:
             self._began = time.monotonic()
+            if self._crowd is not None:
+                others.enter_context(self._crowd)
             begin = senders.accepted + self._plan.rate
             self._until(lambda: senders.accepted > begin, "results are accepted")
             for fault in faults:
@@ -171,15 +188,15 @@ class _Run:
             self._progress.says("Clients stop; the topic is compared with their logs.")
             senders.stop()
             self._foreigner.stop()
+            if self._crowd is not None:
+                self._crowd.check()
+                self._crowd.readiness.stop()
             self._check_senders()
+            promised = self._promised()
             ends = self._system.stack.topic_end()
             last = self._counted(ends)
             seconds = time.monotonic() - self._began
-        promised = senders.promised()
-        found = digests(self._system.stack.settings, ends)
-        lost = missing_of(promised, found)
-        if lost:
-            raise NotRight(f"{lost:,} accepted results are not on the topic")
+        lost = self._lost(promised, ends)
         numbers = audit(self._system.stack)
         hit = sum(strike.in_flight for strike in strikes)
         if hit * 2 < len(strikes):
@@ -188,7 +205,7 @@ class _Run:
             seed=self._plan.seed,
             seconds=seconds,
             accepted=senders.accepted,
-            records=sum(ends.values()),
+            records=self._gone + sum(ends.values()),
             foreign=self._foreigner.written,
             identities=last.totals["results"],
             lost=lost,
@@ -198,7 +215,22 @@ class _Run:
             refused=dict(senders.refused),
             ended=dict(self._hurting.ended),
             strikes=tuple(strikes),
+            crowd=None if self._crowd is None else self._crowd.figures(),
         )
+
+    def _promised(self) -> array[int]:
+        """Return the digests of all results accepted in this epoch, in order."""
+        promised = self._senders.promised()
+        if self._crowd is not None:
+            promised = array("Q", sorted(promised + self._crowd.readiness.promised()))
+        return promised
+
+    def _lost(self, promised: array[int], ends: dict[int, int]) -> int:
+        """Return how many accepted results are not on the topic; if it is not 0, raise."""
+        lost = missing_of(promised, digests(self._system.stack.settings, ends))
+        if lost:
+            raise NotRight(f"{lost:,} accepted results are not on the topic")
+        return lost
 
     # One fault.
 
@@ -210,7 +242,7 @@ class _Run:
         self._until(lambda: self._senders.waiting > 0, "requests wait for answers", pause=0.002)
         waiting = self._senders.waiting
         at = time.monotonic()
-        done = self._hurting.do(fault)
+        done = self._remake(fault) if fault.kind == REMADE else self._hurting.do(fault)
         if done is None:
             return None
         target, undone = done
@@ -231,6 +263,38 @@ class _Run:
             undone,
             max(right, at) - at,
         )
+
+    def _remake(self, fault: Fault) -> Done:
+        """Make the topic again: all that was promised goes with it, and the next epoch begins."""
+        stack, senders = self._system.stack, self._senders
+        senders.hold()
+        if self._crowd is not None:
+            self._crowd.check()
+        promised = self._promised()
+        ends = stack.topic_end()
+        self._counted(ends)
+        self._lost(promised, ends)
+        audit(stack)
+        self._gone += sum(ends.values())
+        senders.go_on()
+        self._until(lambda: senders.waiting > 0, "requests wait for answers", pause=0.002)
+        undone = self._hurting.undone()
+        self._hurting.remake()
+        accepted = self._accepted()
+        self._hurting.stays_still(fault.seconds)
+        if self._accepted() != accepted:
+            raise NotRight(
+                f"{self._accepted() - accepted:,} results were accepted into another log"
+            )
+        senders.begin_epoch()
+        if self._crowd is not None:
+            self._crowd.readiness.begin_epoch()
+        self._hurting.raise_epoch()
+        return "results", undone
+
+    def _accepted(self) -> int:
+        crowd = self._crowd
+        return self._senders.accepted + (crowd.readiness.accepted if crowd is not None else 0)
 
     def _long_enough(self) -> bool:
         limit = self._plan.seconds
@@ -258,6 +322,10 @@ class _Run:
     def _check_senders(self) -> None:
         if self._senders.problem is not None:
             raise NotRight(f"a client has failed: {self._senders.problem!r}")
+        if self._crowd is not None:
+            self._crowd.check_running()
+            if self._senders.refused.get("429"):
+                raise NotRight("an honest client was refused, as greedy ones had taken all")
 
     def _pause(self) -> None:
         """Let results flow for a while, at least one list of them."""

@@ -1,4 +1,4 @@
-"""A worker without one of its safeties: ``python -m tests.soak.unsafe SAFETY worker``.
+"""A process without one of its safeties: ``python -m tests.soak.unsafe SAFETY worker``.
 
 The verifier must see what each of them is for; who takes one out of the system itself is to be
 told so by a run.
@@ -12,17 +12,21 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
-from tests.soak.schedule import LATE
+from tests.soak.schedule import LATE, REMADE
 
 _DELAY: Final = 3.0
 
 
 class Safety(NamedTuple):
-    """What is left out, and the faults under which that shows."""
+    """What is left out, and the faults under which that shows.
+
+    A *hostile* one is left out of gateways too, and shows beside greedy clients and browsers.
+    """
 
     leave_out: Callable[[], None]
     kinds: tuple[str, ...]
     means: str
+    hostile: bool = False
 
 
 def _without_versions() -> None:
@@ -99,6 +103,43 @@ def _without_idempotence() -> None:
     vars(producer)["AIOKafkaProducer"] = make_without
 
 
+def _without_the_id() -> None:
+    from gateway.topic_watch import TopicWatch
+    from streams.bulk import logs, recovery, watch
+
+    TopicWatch._is_another = lambda _self, _log: False  # type: ignore[method-assign]
+    vars(watch)["_check"] = lambda *_args: None
+    vars(recovery)["read_note"] = vars(logs)["read_note"] = lambda _metadata: None
+
+
+def _without_the_answer() -> None:
+    from gateway.log_writer import LogWriter
+
+    refresh = LogWriter._refresh
+
+    def refresh_without(self: LogWriter) -> None:
+        refresh(self)
+        # What a look at the topic says, and nothing that Kafka answers to records.
+        self._problem = self._link.problem
+
+    LogWriter._refresh = refresh_without  # type: ignore[method-assign]
+
+
+def _without_shares() -> None:
+    from gateway.budget import Shares
+
+    def fit(self: Shares, _client: str, size: int = 1) -> bool:
+        return self.used + size <= self._limit
+
+    Shares.fit = fit  # type: ignore[method-assign]
+
+
+def _without_browser_rule() -> None:
+    from gateway.http_rules import HttpRules
+
+    HttpRules.check_sender = staticmethod(lambda _request: None)  # type: ignore[method-assign]
+
+
 def _change_script(old: str, new: str) -> None:
     from streams.mirror import Mirror
 
@@ -123,6 +164,18 @@ SAFETIES: Final = {
     ),
     "fence": Safety(_without_fence, ("worker-freeze",), "any snapshot replaces any other"),
     "atomicity": Safety(_without_atomicity, ("worker-term",), "a snapshot is written bit by bit"),
+    "id": Safety(
+        _without_the_id, (REMADE,), "a topic that was made again counts as the same", hostile=True
+    ),
+    "answer": Safety(
+        _without_the_answer, ("refused-times",), "ready without what Kafka answers", hostile=True
+    ),
+    "shares": Safety(
+        _without_shares, ("gateway-freeze",), "who comes first gets all", hostile=True
+    ),
+    "origin": Safety(
+        _without_browser_rule, (REMADE,), "any page may send without a type", hostile=True
+    ),
 }
 
 

@@ -211,6 +211,7 @@ class Watcher:
         self._reader = Reader(settings)
         self._patient = patient
         self._forgiving = False
+        self._next_epoch: int | None = None
         self._over = threading.Event()
         self._news = threading.Condition()
         self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
@@ -238,6 +239,11 @@ class Watcher:
         """Say whether the mirror may vanish and begin anew: Redis loses what it has."""
         with self._news:
             self._forgiving = forgiving
+
+    def expect(self, epoch: int) -> None:
+        """Say that the epoch is being raised: the first view of that one may begin anew."""
+        with self._news:
+            self._next_epoch = epoch
 
     def longest_still(self, partitions: Iterable[int], since: float, until: float) -> float:
         """Return for how many seconds at most nothing of *partitions* was newly counted."""
@@ -280,6 +286,8 @@ class Watcher:
                     continue
                 with self._news:
                     before = None if self._forgiving else self._latest
+                    if view and before and before.epoch < view.epoch == self._next_epoch:
+                        before = None
                 if view is None:
                     if before is not None:
                         raise Violation("the mirror has vanished", None, before)

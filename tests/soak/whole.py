@@ -11,7 +11,7 @@ from rich.console import Console
 
 from medallero.terminal import quiet_libraries
 from tests.soak.games import RECORDS_AN_IDENTITY
-from tests.soak.schedule import AIMED, KINDS, Plan
+from tests.soak.schedule import AIMED, HOSTILE, KINDS, Plan
 from tests.soak.scratch import scratch
 from tests.soak.system import run, summary
 from tests.soak.unsafe import SAFETIES
@@ -42,7 +42,7 @@ _WITHOUT: Final = 10.0
     "--kind",
     "kinds",
     multiple=True,
-    type=click.Choice((*KINDS, *AIMED)),
+    type=click.Choice((*KINDS, *HOSTILE, *AIMED)),
     metavar="KIND",
     help=f"Only these faults, repeatable: {', '.join(KINDS)}; and, which come only if asked for: "
     f"{', '.join(AIMED)}.",
@@ -60,6 +60,12 @@ _WITHOUT: Final = 10.0
     type=click.Choice(list(SAFETIES)),
     help="Take this safety out of the workers: the run must fail then, within ten minutes. Its own "
     "faults, if no other --kind is given; the topic is recounted after each of them.",
+)
+@click.option(
+    "--hostile",
+    is_flag=True,
+    help="Greedy clients and browsers are there too, readiness is held against what is accepted, "
+    f"and faults of people come as well: {', '.join(HOSTILE)}.",
 )
 @click.option(
     "--resume",
@@ -81,6 +87,7 @@ def command(
     faults: int,
     patience: float,
     without: str | None,
+    hostile: bool,
     resume: Path | None,
     json_file: str | None,
     keep: bool,
@@ -105,11 +112,16 @@ def command(
     Exit code: 0 all is right and faults struck work in flight, 1 not so; schedule, logs and data
     are kept then, and it is said where.
     """
+    if hostile and resume is not None:
+        raise click.UsageError("A hostile run leaves another epoch: it cannot be resumed.")
+    if not hostile and set(kinds) & set(HOSTILE):
+        raise click.UsageError(f"Only with --hostile: {', '.join(HOSTILE)}.")
     quiet_libraries()
     forget_settings()
     console = Console(stderr=True, highlight=False)
     if not kinds:
-        kinds = KINDS if without is None else SAFETIES[without].kinds
+        every = (*KINDS, *HOSTILE) if hostile else KINDS
+        kinds = every if without is None else SAFETIES[without].kinds
     plan = Plan(
         *(seed, faults, kinds, rate, pause),
         patience=patience,
@@ -117,6 +129,7 @@ def command(
         results=results,
         each=each,
         without=without,
+        hostile=hostile or (without is not None and SAFETIES[without].hostile),
     )
     with scratch(
         console, seed, "The schedule, logs and data", keep=keep, resumed=resume

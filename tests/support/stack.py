@@ -55,6 +55,11 @@ class Member:
         return self.service.name
 
     @property
+    def log_name(self) -> str:
+        """What tells it from all others of its stack."""
+        return self.process.command.log.stem
+
+    @property
     def url(self) -> str:
         """Its HTTP address."""
         return f"http://{_HOST}:{self.port}"
@@ -86,6 +91,12 @@ class Member:
         code = self.process.exit_code
         assert code is not None
         return code
+
+    def add_environment(self, environment: Mapping[str, str]) -> None:
+        """Let it have these variables too when it is started the next time."""
+        command = self.service.prepare()
+        command = replace(command, environment={**command.environment, **environment})
+        self.service = replace(self.service, prepare=lambda: command)
 
     def start(self) -> None:
         """Start it again; it gets its old name and port."""
@@ -173,6 +184,10 @@ class Stack:
     grpc: list[str] = field(default_factory=list)
     #: what runs `medallero worker` in the place of `python -m medallero`
     worker_program: tuple[str, ...] | None = None
+    #: … and `medallero gateway`
+    gateway_program: tuple[str, ...] | None = None
+    #: what a process with that log has in its environment beside settings
+    beside: Callable[[str], Mapping[str, str]] = lambda _log: {}
 
     @property
     def gateway(self) -> Member:
@@ -196,6 +211,7 @@ class Stack:
             grpc=(_HOST, grpc_port),
             log=self.directory / f"gateway-{len(self.gateways) + 1}.log",
         )
+        service = _run_by(self.gateway_program, "gateway", service)
         self.grpc.append(f"{_HOST}:{grpc_port}")
         return self._add(self.gateways, service, http_port)
 
@@ -209,11 +225,14 @@ class Stack:
             http=(_HOST, port),
             log=self.directory / f"worker-{number}.log",
         )
-        if self.worker_program is not None:
-            command = service.prepare()
-            command = replace(command, argv=(*self.worker_program, "worker"))
-            service = replace(service, prepare=lambda: command)
+        service = _run_by(self.worker_program, "worker", service)
         return self._add(self.workers, service, port)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let every process begin with that epoch when it is started the next time."""
+        self.settings = self.settings.model_copy(update={"epoch": epoch})
+        for member in self.members:
+            member.add_environment({variable("epoch"): str(epoch)})
 
     def wait_ready(self, timeout: float = 120.0) -> None:
         """Wait until every process that runs is ready."""
@@ -319,12 +338,20 @@ class Stack:
             **{variable(name): value for name, value in more.items()},
         }
 
-    @staticmethod
-    def _add(members: list[Member], service: Service, port: int) -> Member:
+    def _add(self, members: list[Member], service: Service, port: int) -> Member:
         command: Command = service.prepare()
-        member = Member(service, port, Process(command))
+        environment = {**command.environment, **self.beside(command.log.stem)}
+        command = replace(command, environment=environment)
+        member = Member(replace(service, prepare=lambda: command), port, Process(command))
         members.append(member)
         return member
+
+
+def _run_by(program: tuple[str, ...] | None, name: str, service: Service) -> Service:
+    if program is None:
+        return service
+    command = replace(service.prepare(), argv=(*program, name))
+    return replace(service, prepare=lambda: command)
 
 
 #: Starts a stack and waits until it is ready: see the fixture `stack`.
