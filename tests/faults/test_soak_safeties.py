@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.soak.faults import NotRight
 from tests.soak.schedule import LATE, Plan
 from tests.soak.system import run
 from tests.soak.unsafe import SAFETIES
@@ -20,10 +21,17 @@ RATE = 1_000
 
 @pytest.mark.parametrize("safety", SAFETIES)
 def test_a_run_without_a_safety_fails_within_ten_minutes(safety: str, tmp_path: Path) -> None:
-    plan = Plan(*(1, 1_000, SAFETIES[safety].kinds, RATE), seconds=60.0 * MINUTES, without=safety)
+    left_out = SAFETIES[safety]
+    plan = Plan(
+        *(1, 1_000, left_out.kinds, RATE),
+        seconds=60.0 * MINUTES,
+        without=safety,
+        hostile=left_out.hostile,
+    )
 
-    # Not any failure: the numbers are wrong, or a view of the mirror is.
-    with pytest.raises((Violation, WrongNumbers)):
+    # Not any failure: the numbers are wrong, or a view of the mirror is, or what the safety is for.
+    wrong = (NotRight,) if left_out.hostile else (Violation, WrongNumbers)
+    with pytest.raises(wrong, match=left_out.seen):
         run(plan, tmp_path, Progress())
 
 

@@ -299,7 +299,10 @@ class Hurting(ABC):
             self.revive()
             return condition()
 
-        wait_until(met, timeout=self._patience, pause=pause, what=what)
+        try:
+            wait_until(met, timeout=self._patience, pause=pause, what=what)
+        except AssertionError as failure:
+            raise NotRight(str(failure)) from None
 
 
 class HurtingOurs(Hurting):
