@@ -166,6 +166,13 @@ class BulkApp(faust.App):
         await self.durable.stop()
         await super().on_shutdown()
 
+    def _crash(self, reason: BaseException) -> None:
+        if not self.should_stop:
+            # Faust would mark all of it as failed and let the process be: it would do nothing, and
+            # all that watches it would have stopped too.
+            end_process(f"a part of the app failed: {reason!r}", reason)
+        super()._crash(reason)
+
     async def _on_agent_error(self, agent: Any, exc: BaseException) -> None:
         topics = getattr(agent.channel, "topics", ())
         if any(topic in self.bulk_topics for topic in topics):

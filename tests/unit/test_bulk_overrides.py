@@ -4,9 +4,10 @@ A failure here means: the library changed there. Read the change, decide whether
 still does what it promises, then record the new fingerprint.
 """
 
+import asyncio
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ import mode
 import mode.utils.queues
 import pytest
 from faust.exceptions import ImproperlyConfigured
+from faust.types import TP
 
 from streams.bulk import BulkApp, DictState, recovery, transport
 from streams.bulk.delivery import BulkSchema
@@ -71,6 +73,10 @@ READ: list[tuple[Callable[..., Any], str]] = [
     (APP.on_rebalance_start, "5c1e23de3067"),
     (APP._create_directories, "a9f571c3b04a"),
     (APP._on_agent_error, "bdd12f286de6"),
+    (CONSUMER.verify_all_partitions_active, "4e0e46f5c297"),
+    (CONSUMER._commit_livelock_detector.fun, "af196ff46fd4"),
+    (mode.Service.crash, "14980000465d"),
+    (mode.Service._crash, "7bc0c709a151"),
     (mode.Service.on_shutdown, "c00b1dbba64a"),
     # what these count on: delivery
     (CONSUMER._drain_messages, "44a2500309e8"),
@@ -222,6 +228,50 @@ def test_the_fetch_wait_that_is_shortened_exists() -> None:
     assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in consumer
     assert "self._fetch_min_bytes = fetch_min_bytes" in consumer
     assert "fetch_min_bytes=self._fetch_min_bytes" in consumer
+
+
+@pytest.fixture
+def consumer() -> Iterator[Any]:
+    """The consumer of an app that is not started."""
+
+    async def make() -> Any:
+        return BulkApp(
+            "any", kafka_settings={"bootstrap_servers": "127.0.0.1:1"}, broker="bulk://"
+        ).consumer
+
+    with asyncio.Runner() as runner:
+        made = runner.run(make())
+        yield made
+        made._thread.thread_loop.close()
+
+
+@pytest.mark.parametrize("stopping", [False, True])
+def test_the_process_ends_with_any_part_that_fails_but_not_while_it_stops(
+    monkeypatch: pytest.MonkeyPatch, consumer: Any, stopping: bool
+) -> None:
+    reasons: list[str] = []
+    monkeypatch.setattr(
+        "streams.bulk.app.end_process", lambda reason, _exception: reasons.append(reason)
+    )
+    if stopping:
+        consumer.app._stopped_set()
+
+    asyncio.run(consumer.crash(AssertionError("no position")))
+
+    told = "a part of the app failed: AssertionError('no position')"
+    assert reasons[:1] == ([] if stopping else [told])
+
+
+def test_no_partition_is_asked_for_a_position_that_it_may_not_have(
+    monkeypatch: pytest.MonkeyPatch, consumer: Any
+) -> None:
+    asked: list[TP] = []
+    monkeypatch.setattr(consumer, "verify_event_path", lambda _now, tp: asked.append(tp))
+    monkeypatch.setattr(consumer, "assignment", lambda: {TP("results", 0)})
+
+    asyncio.run(consumer.verify_all_partitions_active())
+
+    assert asked == []
 
 
 def test_another_version_of_faust_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
