@@ -26,6 +26,9 @@ _DIGEST_BYTES: Final = 32
 _HEAD, _BLOCK, _END = b"H", b"B", b"E"
 #: Bytes of records after which a block is full. A block of one record may be larger.
 _BLOCK_BYTES: Final = 1 << 20
+#: Bytes of a frame's content, decompressed, at most: a forged file asks for more than there is. It
+#: is hundreds of times what Kafka takes of a record unless told otherwise.
+_LARGEST_CONTENT: Final = 256 << 20
 #: Bytes of a record beside its texts, roughly.
 _RECORD_OVERHEAD: Final = 16
 
@@ -118,6 +121,8 @@ class BackupWriter:
             self._pending_bytes = 0
 
     def _write(self, kind: bytes, content: bytes) -> None:
+        if len(content) > _LARGEST_CONTENT:
+            raise ValueError(f"a record of {len(content):,} bytes is too large for a back-up")
         content = zlib.compress(content)
         frame = _FRAME.pack(kind, len(content))
         self._digest = _chained(self._digest, frame, content)
@@ -178,10 +183,16 @@ class BackupReader:
         self._digest = _chained(self._digest, frame, content)
         if self._digest != digest:
             raise Damaged(f"{self._place} is damaged: its digest is another")
+        stream = zlib.decompressobj()
         try:
-            return kind, zlib.decompress(content)
+            whole = stream.decompress(content, _LARGEST_CONTENT + 1)
         except zlib.error as error:
             raise Damaged(f"{self._place} cannot be decompressed ({error})") from None
+        if not stream.eof:
+            # All that could be read is there, or more than any back-up has.
+            what = "it is cut off" if not stream.unconsumed_tail else "it is too large"
+            raise Damaged(f"{self._place} cannot be decompressed ({what})")
+        return kind, whole
 
     def _exactly(self, size: int) -> bytes:
         left = os.fstat(self._file.fileno()).st_size - self._file.tell()

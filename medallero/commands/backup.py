@@ -175,10 +175,21 @@ def _appearing(path: Path) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(number, "wb") as file:
             yield file
-        Path(name).rename(path)
-    except BaseException:
+        _name(Path(name), path)
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
+
+
+def _name(file: Path, path: Path) -> None:
+    """Give the file that name too, if no other has it."""
+    try:
+        path.hardlink_to(file)
+    except FileExistsError:
+        raise CannotDo(
+            f"{path} was made meanwhile.", "A back-up overwrites no file: name another."
+        ) from None
+    except OSError:  # not every file system can give a file two names
+        file.rename(path)
 
 
 def back_ups(directory: Path, topic: str) -> list[Path]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import struct
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -169,6 +171,47 @@ def test_a_block_of_another_back_up_is_noticed(tmp_path: Path) -> None:
     begin, end = frames(content)[1]
 
     refusal(tmp_path / "bad", content[:begin] + other[slice(*frames(other)[1])] + content[end:])
+
+
+def test_what_swells_beyond_all_measure_is_refused_before_it_has_swollen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a forged file whose digests are right, and whose blocks are of 16 times 64 KiB
+    forged = written(tmp_path / "forged", [(0, StoredRecord(1, b"k", bytes(2**20), ()))])
+    monkeypatch.setattr(backup_file, "_LARGEST_CONTENT", 2**16)
+    given: list[int] = []
+    make = zlib.decompressobj
+
+    class Seen:
+        def __init__(self) -> None:
+            self._own = make()
+
+        def decompress(self, content: bytes, most: int = 0) -> bytes:
+            whole = self._own.decompress(content, most)
+            given.append(len(whole))
+            return whole
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._own, name)
+
+    monkeypatch.setattr("medallero.backup_file.zlib.decompressobj", Seen)
+
+    assert "too large" in refusal(tmp_path / "bad", forged)
+    assert max(given) <= 2**16 + 1
+    # and none is made that would be refused
+    with pytest.raises(ValueError, match="too large"):
+        written(tmp_path / "it", [(0, StoredRecord(1, b"k", bytes(2**16), ()))])
+
+
+def test_a_frame_without_its_end_is_refused(tmp_path: Path) -> None:
+    content = written(tmp_path / "it")
+    head = content[: content.index(b"\n") + 1]
+    squeezed = zlib.compress(b"{}")[:-2]
+    frame = struct.pack(">cI", b"H", len(squeezed))
+    digest = hashlib.blake2b(head, digest_size=32).digest()
+    digest = hashlib.blake2b(digest + frame + squeezed, digest_size=32).digest()
+
+    assert "cut off" in refusal(tmp_path / "bad", head + frame + digest + squeezed)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}\n", b"\x1f\x8b" + b"\0" * 100, b"x" * 100_000])
