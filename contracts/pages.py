@@ -1,15 +1,14 @@
 """Pages of a unit's ranking: what clients ask gateways for, and gateways ask workers for."""
 
-import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
+
+from contracts.numbers import whole_number
 
 #: The places of a page at most, and if nobody says how many.
 MOST_PLACES: Final = 1000
 #: The last place at which a page may begin, counted from 0.
 LAST_PLACE: Final = 10**9 - 1
-
-_NUMBER: Final = re.compile(r"[0-9]{1,10}", re.ASCII)
 
 
 class PageError(ValueError):
@@ -48,6 +47,7 @@ def _number(query: Query, name: str, if_absent: int, lowest: int, highest: int) 
     values = query.getall(name, [])
     if not values:
         return if_absent
-    if len(values) == 1 and _NUMBER.fullmatch(values[0]) and lowest <= int(values[0]) <= highest:
-        return int(values[0])
+    number = whole_number(values[0], lowest, highest) if len(values) == 1 else None
+    if number is not None:
+        return number
     raise PageError(name, f"expected one whole number from {lowest} to {highest}")

@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from contracts.events import place_of
+from contracts.numbers import whole_number
 from gateway.refusal import Reason, Refused
 from olympics.catalogue import UnknownName
 from olympics.text import canonical_text, shown
@@ -61,14 +62,12 @@ class Parameters:
         value = self._given.get(name)
         if not value:
             return default
-        # No sign, no blank, no digit of another script; and int() of very long ones costs much.
-        if len(value) < 20 and value.isascii() and value.isdigit():
-            number = int(value)
-            if lowest <= number <= highest:
-                return number
-        raise _wrong(
-            name, f"expected a whole number from {lowest} to {highest}, got {shown(value)}"
-        )
+        number = whole_number(value, lowest, highest)
+        if number is None:
+            raise _wrong(
+                name, f"expected a whole number from {lowest} to {highest}, got {shown(value)}"
+            )
+        return number
 
     def named(self, name: str, find: Callable[[str], _Named]) -> str | None:
         """Return the name of what *find* finds in the catalogue."""
