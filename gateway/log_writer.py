@@ -252,7 +252,7 @@ class LogWriter:
         if self._heart.forbidden and self._loop.time() < self._heart.ask_again_at:
             return
         acknowledged = self._acknowledged()
-        if not acknowledged or self._loop.time() - acknowledged >= self._settings.heartbeat:
+        if not acknowledged or self._loop.time() - acknowledged >= self._settings.kafka_heartbeat:
             commit = Commit(self._pumps, self._loop)
             self._heart.append(b"gateway", b"{}", NO_HEADERS, commit)
 

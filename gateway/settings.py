@@ -126,7 +126,7 @@ class GatewaySettings(WeatherSettings):
     kafka_check: float = Field(
         default=1.0, gt=0, description="pause between two looks at Kafka while nothing is wrong"
     )
-    heartbeat: float = Field(
+    kafka_heartbeat: float = Field(
         default=5.0,
         gt=0,
         description="a gateway whose last record was acknowledged so long ago writes one to the "

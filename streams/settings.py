@@ -38,7 +38,7 @@ class WorkerSettings(MemberSettings):
     publish_interval: float = Field(
         default=0.05, gt=0, description="seconds between two tallies of a changing partition"
     )
-    heartbeat_interval: float = Field(
+    republish_interval: float = Field(
         default=1.0, gt=0, description="seconds between two tallies of an unchanged partition"
     )
     mirror_interval: float = Field(

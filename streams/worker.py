@@ -126,7 +126,7 @@ class Worker:
                 due = (
                     known is None
                     or known[0] != state.offset
-                    or now - known[1] >= settings.heartbeat_interval
+                    or now - known[1] >= settings.republish_interval
                 )
                 if state.live and due:
                     self._published[partition] = (state.offset, now)

@@ -303,7 +303,7 @@ def test_an_idle_gateway_is_not_ready_while_kafka_refuses_its_heartbeats(
     tmp_path: Path, redis_url: str
 ) -> None:
     with running_kafka_behind_proxy(tmp_path) as (server, proxy):
-        settings = settings_for(server.address, redis_url, heartbeat=0.2)
+        settings = settings_for(server.address, redis_url, kafka_heartbeat=0.2)
         with running(settings) as gateway:
             gateway.wait_ready()
             # Every record is older than that when it arrives, as with a clock that is slow.

@@ -424,7 +424,7 @@ async def test_an_answer_about_the_producer_is_no_refusal_of_records() -> None:
 
 
 async def test_an_idle_gateway_is_ready_only_once_kafka_has_acknowledged_a_heartbeat() -> None:
-    writing = Writing(heartbeat=0.01)
+    writing = Writing(kafka_heartbeat=0.01)
     writing.link.heartbeats = True
 
     (first,) = await writing.sent(1)
@@ -443,7 +443,7 @@ async def test_a_refused_heartbeat_is_a_problem_until_kafka_takes_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(log_writer, "_OFFER_AGAIN", 0.01)
-    writing = Writing(heartbeat=0.01)
+    writing = Writing(kafka_heartbeat=0.01)
     writing.link.heartbeats = True
     (await writing.sent(1))[0].outcome.set_result(None)
     await until(lambda: writing.writer.problem is None)
@@ -461,7 +461,7 @@ async def test_what_became_of_heartbeats_is_no_problem_once_their_topic_is_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(log_writer, "_OFFER_AGAIN", 0.01)
-    writing = Writing(heartbeat=0.01, kafka_stall=0.01)
+    writing = Writing(kafka_heartbeat=0.01, kafka_stall=0.01)
     writing.link.heartbeats = True
     (await writing.sent(1))[0].outcome.set_result(None)
     # given one that was refused, and one that nobody acknowledges
@@ -476,7 +476,7 @@ async def test_what_became_of_heartbeats_is_no_problem_once_their_topic_is_gone(
 
 
 async def test_records_that_are_acknowledged_spare_the_heartbeats() -> None:
-    writing = Writing(heartbeat=3600.0)
+    writing = Writing(kafka_heartbeat=3600.0)
     request = writing.append((0, b"a"))
     (await writing.sent(1))[0].outcome.set_result(None)
     await request
@@ -493,7 +493,7 @@ async def test_a_user_who_may_write_no_heartbeats_takes_results_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(log_writer, "_ASK_AGAIN", 0.5)
-    writing = Writing(heartbeat=0.01)
+    writing = Writing(kafka_heartbeat=0.01)
     writing.link.heartbeats = True
     await until(lambda: writing.writer.problem is not None)
 
