@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
+import shutil
 import ssl
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 import aiohttp
@@ -24,6 +27,8 @@ from contracts.kafka import kafka_options
 from contracts.settings import CertificatesFile, CommonSettings
 from contracts.snapshot import Snapshot
 from contracts.topics import another_log, beginning_gone, check_topics
+from medallero.embedded.datadir import is_held, logs_of
+from medallero.embedded.last_words import last_words, remedy_of
 from medallero.mirror import Mirror, MirrorUnavailable, open_mirror
 from medallero.reasons import reason_of
 from medallero.showing import plain
@@ -47,6 +52,10 @@ _STALE_AFTER: Final = 10.0
 _LAG_THAT_IS_MUCH: Final = 10_000
 #: Notes of rejected records that are looked at, the latest ones.
 MOST_NOTES: Final = 50_000
+#: Bytes; with less than that left on its disk, Kafka cannot begin a file.
+_ROOM: Final = 16 * 2**20
+#: Bytes at the end of a log in which its last words are looked for.
+_TAIL: Final = 64 * 2**10
 _UP: Final = "start it with `medallero up`; if it runs elsewhere, `source DIR/env` (DIR: its data)"
 
 
@@ -59,6 +68,9 @@ class DoctorSettings(CommonSettings):
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 50051
 
+    data_dir: Path = Field(
+        default=Path(".medallero"), description="where `medallero up` has its data"
+    )
     endpoint: str | None = Field(default=None, description="the gateway, as `send` is told it")
     ca: CertificatesFile | None = Field(default=None, description="vouches for the gateway")
 
@@ -174,7 +186,25 @@ def check_catalogue(settings: CommonSettings) -> tuple[Catalogue | None, Finding
     return catalogue, Finding("catalogue", "ok", facts)
 
 
-async def check_kafka(settings: CommonSettings) -> Finding:
+def remedy_of_up(directory: Path) -> str | None:
+    """Return what helps where `up` runs in *directory*, and its Kafka does not answer.
+
+    None if no `up` runs there.
+    """
+    if not is_held(directory):
+        return None
+    log = logs_of(directory) / "kafka.log"
+    if shutil.disk_usage(directory).free < _ROOM:
+        return f"make room on the disk of {directory.absolute()}; `medallero up` starts Kafka again"
+    with suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+        words = last_words(file.read().decode("utf-8", "replace"))
+        if remedy := remedy_of(words):
+            return f"{remedy} ({words})"
+    return f"`medallero up` starts it again and again: its log, {log}, says why it does not run"
+
+
+async def check_kafka(settings: DoctorSettings) -> Finding:
     """Whether Kafka answers, and how many brokers it has."""
     try:
         async with _admin(settings) as admin:
@@ -184,7 +214,7 @@ async def check_kafka(settings: CommonSettings) -> Finding:
             "Kafka",
             "fail",
             f"does not answer at {settings.kafka} ({reason_of(error)})",
-            f"{_UP}, or set MEDALLERO_KAFKA",
+            remedy_of_up(settings.data_dir) or f"{_UP}, or set MEDALLERO_KAFKA",
         )
     brokers = len(cluster.get("brokers", ()))
     if brokers < settings.replication:

@@ -95,7 +95,7 @@ class DataDir:
     @property
     def logs(self) -> Path:
         """The output of each process."""
-        return self.path / "logs"
+        return logs_of(self.path)
 
     @property
     def seed(self) -> str | None:
@@ -152,7 +152,7 @@ def stop_holder(path: Path, timeout: float) -> None:
     """
     deadline = time.monotonic() + timeout
     asked: int | None = None
-    while (pid := _holder(path)) is not None or _is_held(path):
+    while (pid := _holder(path)) is not None or is_held(path):
         if pid is not None and asked != pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
@@ -164,13 +164,19 @@ def stop_holder(path: Path, timeout: float) -> None:
 
 def _holder(path: Path) -> int | None:
     """Return the process that holds the directory; a number left by a dead one does not count."""
-    if not _is_held(path):
+    if not is_held(path):
         return None
     text = (path / _LOCK).read_text(encoding="utf-8").strip()
     return int(text) if text.isdigit() else None
 
 
-def _is_held(path: Path) -> bool:
+def logs_of(path: Path) -> Path:
+    """Return where the logs of the `up` in that directory are."""
+    return path / "logs"
+
+
+def is_held(path: Path) -> bool:
+    """Whether an `up` works in that directory."""
     try:
         with (path / _LOCK).open("r") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
