@@ -306,7 +306,7 @@ def test_every_setting_that_a_page_mentions_exists() -> None:
     assert {it for it in mentioned if it[1] not in known} == set()
 
 
-@pytest.mark.parametrize("page", ["protocol.md", "bulk.md", "guide/security.md"])
+@pytest.mark.parametrize("page", ["protocol.md", "bulk.md", "faults.md", "guide/security.md"])
 def test_every_test_that_a_page_of_promises_names_exists(page: str) -> None:
     named_tests = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / page).read_text("utf-8")))
     existing = {
