@@ -3,19 +3,19 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from aiokafka.admin.config_resource import ConfigResourceType
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import for_code
 from aiokafka.protocol.admin import DescribeConfigsRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
 from contracts.kafka import kafka_options
 from contracts.topics import TopicSpec, another_log
 from gateway.settings import GatewaySettings
-from streams.bulk.topics import find
+from streams.bulk.topics import Partition, TopicFacts, ask, find
 
 _log = structlog.get_logger("gateway.topic_watch")
 
@@ -85,47 +85,45 @@ class TopicWatch:
     async def _look(self) -> str | None:
         client = await self._connected()
         topic = self._topic.name
-        brokers = [broker.nodeId for broker in client.cluster.brokers()]
-        if not brokers:
-            raise KafkaError("no broker in the cluster's metadata")
-        metadata = await self._ask(client, brokers[0])
-        problem = self._problem_of(metadata, topic)
-        if problem is not None:
+        found = (await find(client, (topic,))).get(topic)
+        problem = self._problem_of(found)
+        if found is None or problem is not None:
             # It may be created anew with another configuration.
             self._config = None
             return problem
-        found = (await find(client, [topic])).get(topic)
-        if found is not None and self._is_another(found.id):
+        if self._is_another(found.id):
             return another_log(topic, self._settings.epoch)
-        partitions = metadata["topics"][0]["partitions"]
-        leaders = {partition["leader"] for partition in partitions}
-        await asyncio.gather(*(self._ask(client, leader) for leader in leaders))
+        leaders = {partition.leader for partition in found.described}
+        if not leaders <= {broker.nodeId for broker in client.cluster.brokers()}:
+            await client.force_metadata_update()
+        others = leaders - found.told_by
+        await asyncio.gather(*(ask(client, leader, (topic,)) for leader in others))
         if self._config is None or time.monotonic() > self._config_until:
-            self._config = await self._describe(client, brokers[0])
-            self.heartbeats = await self._has_heartbeats(client, brokers[0])
+            node = min(leaders)
+            self._config = await self._describe(client, node)
+            self.heartbeats = await self._has_heartbeats(client, node)
             self._config_until = time.monotonic() + _CONFIG_AGE
         if "compact" in self._config.get("cleanup.policy", ""):
             return f"topic {topic!r} is compacted, which would delete records"
         wanted = int(self._config.get("min.insync.replicas", "1"))
-        for partition in partitions:
+        for partition in found.described:
             problem = replicas_missing(topic, partition, wanted)
             if problem is not None:
                 return problem
         return None
 
-    def _problem_of(self, metadata: dict[str, Any], topic: str) -> str | None:
-        (described,) = metadata["topics"]
-        if described["error_code"]:
-            return f"topic {topic!r}: {for_code(described['error_code']).__name__}"
-        found = len(described["partitions"])
-        if found != self._topic.partitions:
+    def _problem_of(self, found: TopicFacts | None) -> str | None:
+        topic = self._topic.name
+        if found is None:
+            return f"topic {topic!r} does not exist"
+        if found.partitions != self._topic.partitions:
             return (
-                f"topic {topic!r} has {found} partitions, the settings say "
+                f"topic {topic!r} has {found.partitions} partitions, the settings say "
                 f"{self._topic.partitions}; their number is fixed within an epoch"
             )
-        for partition in described["partitions"]:
-            if partition["leader"] < 0:
-                return f"topic {topic!r}: partition {partition['partition']} has no leader"
+        for partition in found.described:
+            if partition.leader < 0:
+                return f"topic {topic!r}: partition {partition.number} has no leader"
         return None
 
     def _is_another(self, log: str) -> bool:
@@ -149,13 +147,6 @@ class TopicWatch:
                 raise
             self._client = client
         return self._client
-
-    async def _ask(self, client: AIOKafkaClient, node: int) -> dict[str, Any]:
-        request = MetadataRequest([self._topic.name], allow_auto_topic_creation=False)
-        response = await client.send(node, request)
-        client.cluster.update_metadata(response)
-        answer: dict[str, Any] = response.to_object()
-        return answer
 
     async def _has_heartbeats(self, client: AIOKafkaClient, node: int) -> bool:
         topic = self._settings.heartbeats_topic
@@ -186,15 +177,15 @@ class TopicWatch:
         return {entry[0]: entry[1] for entry in entries}
 
 
-def replicas_missing(topic: str, partition: dict[str, Any], wanted: int) -> str | None:
+def replicas_missing(topic: str, partition: Partition, wanted: int) -> str | None:
     """Return why Kafka takes no record into *partition*, if too few of its replicas are in sync.
 
-    *wanted* is the topic's ``min.insync.replicas``; *partition* is as the metadata describe it.
+    *wanted* is the topic's ``min.insync.replicas``.
     """
-    replicas, in_sync = partition["replicas"], partition["isr"]
+    _number, _leader, replicas, in_sync = partition
     if len(in_sync) >= wanted:
         return None
-    name = f"topic {topic!r}: partition {partition['partition']}"
+    name = f"topic {topic!r}: partition {partition.number}"
     if len(replicas) < wanted:
         return (
             f"{name} can never have enough replicas in sync: min.insync.replicas is {wanted}, and "

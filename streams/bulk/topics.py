@@ -1,11 +1,14 @@
 """What the brokers say of topics: their partitions, and which log stands behind a name."""
 
-from collections.abc import Iterable
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
     AbstractType,
@@ -18,18 +21,39 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
+#: So many brokers are asked.
+_ASKED: Final = 3
+#: How often they are asked while they differ, and the pause before the next time, seconds.
+_LOOKS: Final = 5
+_PAUSE: Final = 0.2
+_ABSENT: Final = ""
+
+
+class Partition(NamedTuple):
+    """A partition as a broker knows it; ``leader`` is -1 if it has none."""
+
+    number: int
+    leader: int
+    replicas: Sequence[int]
+    in_sync: Sequence[int]
+
 
 class TopicFacts(NamedTuple):
     """A topic as the brokers know it.
 
     ``id`` names the log itself: a topic that was deleted and created again has another one.
-    ``log`` is the same, with the cluster's id before it.
+    ``log`` is the same, with the cluster's id before it. ``told_by``: the brokers that say so.
     """
 
     name: str
-    partitions: int
     id: str
     log: str
+    described: tuple[Partition, ...]
+    told_by: frozenset[int]
+
+    @property
+    def partitions(self) -> int:
+        return len(self.described)
 
 
 class TopicProblem(RuntimeError):
@@ -44,10 +68,59 @@ class TopicProblem(RuntimeError):
 async def find(client: AIOKafkaClient, names: Iterable[str]) -> dict[str, TopicFacts]:
     """Return the facts about those of the topics that exist; none is created by asking.
 
+    Three brokers are asked, and most of those who answer must agree. A broker tells what it has
+    read of the cluster's metadata. One that is behind, or has lost the controllers, goes on to
+    tell the id of a topic that was deleted and made again since.
+
     :raises TopicProblem: one of them may not be described.
+    :raises KafkaError: no broker answers, or they differ for a second.
     """
     wanted = tuple(names)
-    response = await client.send(client.get_random_node(), _MetadataRequest(wanted))
+    for look in range(_LOOKS):
+        if look:
+            await asyncio.sleep(_PAUSE)
+        answers = await _ask_some(client, wanted)
+        found = {}
+        for name in wanted:
+            told = [it[name] for it in answers if name in it]
+            ids = Counter(it.id for it in told)
+            ids[_ABSENT] = len(answers) - len(told)
+            of_most, count = ids.most_common(1)[0]
+            if 2 * count <= len(answers):
+                break
+            if of_most != _ABSENT:
+                same = [it for it in told if it.id == of_most]
+                found[name] = same[0]._replace(
+                    told_by=frozenset().union(*(it.told_by for it in same))
+                )
+        else:
+            return found
+    raise KafkaError(f"the brokers differ about topic {name!r}: one of them may be behind")
+
+
+async def _ask_some(
+    client: AIOKafkaClient, names: tuple[str, ...]
+) -> Sequence[dict[str, TopicFacts]]:
+    known = [broker.nodeId for broker in client.cluster.brokers()]
+    nodes = random.sample(known, min(_ASKED, len(known))) or [client.get_random_node()]
+    answers = await asyncio.gather(
+        *(ask(client, node, names) for node in nodes), return_exceptions=True
+    )
+    good = [it for it in answers if not isinstance(it, BaseException)]
+    for failure in answers:
+        if isinstance(failure, BaseException) and (
+            not good or not isinstance(failure, (KafkaError, OSError, TimeoutError))
+        ):
+            raise failure
+    return good
+
+
+async def ask(client: AIOKafkaClient, node: int, names: tuple[str, ...]) -> dict[str, TopicFacts]:
+    """Return what one broker says of the topics that exist.
+
+    :raises TopicProblem: one of them may not be described.
+    """
+    response = await client.send(node, _MetadataRequest(names))
     facts = {}
     for code, name, topic_id, _internal, partitions, *_rest in response.topics:
         if code == UnknownTopicOrPartitionError.errno:
@@ -55,7 +128,12 @@ async def find(client: AIOKafkaClient, names: Iterable[str]) -> dict[str, TopicF
         if code:
             raise TopicProblem(name, f"cannot be used: {for_code(code).__name__}")
         own = topic_id.hex()
-        facts[name] = TopicFacts(name, len(partitions), own, f"{response.cluster_id}/{own}")
+        described = tuple(
+            Partition(number, leader, replicas, in_sync)
+            for _code, number, leader, _epoch, replicas, in_sync, *_offline in partitions
+        )
+        log = f"{response.cluster_id}/{own}"
+        facts[name] = TopicFacts(name, own, log, described, frozenset((node,)))
     return facts
 
 

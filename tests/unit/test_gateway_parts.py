@@ -25,6 +25,7 @@ from gateway.settings import GatewaySettings
 from gateway.topic_watch import TopicWatch, replicas_missing
 from olympics.entry import ENTRY_ID_LENGTH
 from protos.generate import MESSAGES, ROOT, generate
+from streams.bulk.topics import Partition
 
 
 @given(st.binary(max_size=100), st.integers(1, 50))
@@ -165,7 +166,7 @@ def test_the_generated_modules_are_those_of_the_contract(tmp_path: Path) -> None
 def test_who_lacks_replicas_is_told_the_setting_and_the_remedy(
     replicas: list[int], in_sync: list[int], words: str | None
 ) -> None:
-    partition = {"partition": 4, "replicas": replicas, "isr": in_sync}
+    partition = Partition(4, leader=1, replicas=replicas, in_sync=in_sync)
 
     told = replicas_missing("results", partition, 2)
 

@@ -1,0 +1,112 @@
+"""Which log stands behind a name, where brokers tell different things of it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+from aiokafka.errors import KafkaConnectionError, KafkaError
+
+from streams.bulk import topics
+from streams.bulk.topics import TopicProblem, find
+
+OLD, NEW = bytes(15) + b"o", bytes(15) + b"n"
+#: A broker that does not answer, one that knows no topic, and one that may not tell.
+AWAY, NONE, FORBIDDEN = b"away", b"none", b"forbidden"
+
+
+class Response(NamedTuple):
+    cluster_id: str
+    topics: list[tuple[Any, ...]]
+
+
+class Brokers:
+    """A client of brokers, each of which tells one id of the topic `t`; they may learn more."""
+
+    def __init__(self, *told: bytes, later: tuple[bytes, ...] = ()) -> None:
+        self.told = list(told)
+        self.later = list(later)
+        self.asked: list[int] = []
+        self.cluster = self
+
+    def brokers(self) -> list[Any]:
+        class Broker(NamedTuple):
+            nodeId: int  # noqa: N815  # as aiokafka calls it
+
+        return [Broker(node) for node in range(len(self.told))]
+
+    def get_random_node(self) -> int:
+        return 0
+
+    async def send(self, node: int, _request: Any) -> Response:
+        self.asked.append(node)
+        told = self.told[node]
+        if len(self.asked) % len(self.told) == 0 and self.later:
+            self.told = self.later
+        if told == AWAY:
+            raise KafkaConnectionError
+        code = {NONE: 3, FORBIDDEN: 29}.get(told, 0)
+        partition: Any = (0, 0, node, 0, [0, 1, 2], [0, 1], [], {})
+        return Response("c", [(code, "t", told, False, [partition], 0, {})])
+
+
+async def id_of(*told: bytes, later: tuple[bytes, ...] = ()) -> str | None:
+    client: Any = Brokers(*told, later=later)
+    found = await find(client, ("t",))
+    return found["t"].id if found else None
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "_PAUSE", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("told", "right"),
+    [
+        ((NEW,), NEW),
+        ((OLD, NEW, NEW), NEW),
+        ((NEW, OLD, NEW), NEW),
+        ((NEW, NEW, OLD), NEW),
+        ((NONE, NEW, NEW), NEW),
+        ((NEW, NONE, NONE), None),
+        ((NONE, NONE, NONE), None),
+        # Who does not answer has no voice.
+        ((AWAY, NEW, NEW), NEW),
+        ((AWAY, AWAY, NEW), NEW),
+    ],
+)
+async def test_most_of_the_brokers_that_answer_are_believed(
+    told: tuple[bytes, ...], right: bytes | None
+) -> None:
+    assert await id_of(*told) == (right and right.hex())
+
+
+async def test_a_broker_that_is_behind_for_a_moment_is_asked_again() -> None:
+    assert await id_of(OLD, NEW, later=(NEW, NEW)) == NEW.hex()
+
+
+@pytest.mark.parametrize("told", [(OLD, NEW), (OLD, NEW, NONE), (NONE, NEW), (AWAY, OLD, NEW)])
+async def test_where_brokers_differ_nothing_is_said(told: tuple[bytes, ...]) -> None:
+    with pytest.raises(KafkaError, match="the brokers differ about topic 't'"):
+        await id_of(*told)
+
+
+async def test_what_no_broker_tells_is_raised() -> None:
+    with pytest.raises(KafkaConnectionError):
+        await id_of(AWAY, AWAY, AWAY)
+    with pytest.raises(TopicProblem, match="TopicAuthorizationFailedError"):
+        await id_of(NEW, FORBIDDEN, NEW)
+
+
+async def test_three_brokers_are_asked_and_named_if_they_say_so() -> None:
+    client: Any = Brokers(*[NEW] * 9)
+    found = await find(client, ("t",))
+    assert len(client.asked) == 3
+    assert found["t"].told_by == set(client.asked)
+    client = Brokers(OLD, NEW, NEW)
+    found = await find(client, ("t",))
+    assert found["t"].told_by == {1, 2}
+    (partition,) = found["t"].described
+    assert (partition.replicas, partition.in_sync) == ([0, 1, 2], [0, 1])
+    assert partition.leader in {1, 2}
