@@ -37,6 +37,11 @@ class RejectedFiles:
         return sorted({path.parent for path in self._elsewhere})
 
     @property
+    def seen(self) -> set[tuple[str, int]]:
+        """Sources and places of the records that were rejected."""
+        return self._seen
+
+    @property
     def paths(self) -> list[Path]:
         """The files written so far."""
         return list(self._open)

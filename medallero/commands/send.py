@@ -9,6 +9,7 @@ import signal
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -44,9 +45,11 @@ from medallero.files import (
     open_input,
 )
 from medallero.files_options import sport_option
+from medallero.following import STATE, Delivered, Follower, SentState, StateError, Totals
 from medallero.inspection import Inspection, inspect
 from medallero.rejected import RejectedFiles
 from medallero.showing import plain
+from medallero.stop_flag import StopFlag
 from medallero.terminal import (
     CANNOT,
     CannotDo,
@@ -70,7 +73,7 @@ _NOTE_EVERY: Final = 5.0
 
 
 @click.command(name="send")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, metavar="FILE...")
 @gateway_options
 @click.option(
     "--kind",
@@ -162,6 +165,19 @@ _NOTE_EVERY: Final = 5.0
     help="Seed of the ids given to entries that have none: the same run id, file and order "
     "give the same ids, so that an interrupted run can be sent again safely.",
 )
+@click.option(
+    "--follow",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Send each file of a folder once, and its changes as corrections, until interrupted.",
+)
+@click.option(
+    "--state",
+    "state_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help=f"Where --follow keeps what was sent. [default: DIR/{STATE}]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as a JSON object.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress, and a summary only if not all in.")
 def command(
@@ -185,6 +201,8 @@ def command(
     rejected_path: Path | None,
     give_up_after: float,
     run_id: str | None,
+    follow: Path | None,
+    state_path: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -240,6 +258,10 @@ def command(
     and entries and reports with an id, count once however often they are sent; entries and reports
     without one get one here, before the first attempt.
 
+    --follow DIR sends a folder's files when they have stopped growing, in a second or so: of a file
+    that changes, what is new, what changed as a higher version, and what is gone as withdrawn. What
+    was sent is kept in the folder, so that a restart sends nothing twice. Ctrl-C ends it.
+
     Rejected records are written to FILE.rejected.ndjson with their reasons (in the current
     directory, where FILE's cannot be written to); correct them there and send that file.
 
@@ -247,6 +269,12 @@ def command(
     Exit code: 0 all in, 1 some rejected, 2 not all delivered, 3 doubtful and --strict, so nothing
     was sent, 130 interrupted.
     """
+    if bool(files) == (follow is not None):
+        raise click.UsageError("Name the files to send, or a folder with --follow.")
+    if follow is not None and (dry_run or shuffle or duplicate > 1):
+        raise click.UsageError("--follow goes without --dry-run, --shuffle and --duplicate.")
+    if follow is None and state_path is not None:
+        raise click.UsageError("--state needs --follow.")
     if seed is not None and not shuffle:
         raise click.UsageError("--seed needs --shuffle.")
     if files.count(STDIN) > 1:
@@ -255,8 +283,22 @@ def command(
     quiet_libraries()
     reading = Reading(kind=_chosen(kind), ignore_rank=ignore_rank, run=run_id or uuid.uuid4().hex)
     again = strict or dry_run or (duplicate > 1 and not shuffle)
-    catalogue = _catalogue(needed=strict or dry_run)
+    catalogue = _catalogue(needed=strict or dry_run or follow is not None)
     text = TextOptions(encoding, sheet, _names(map_path, columns), sport, catalogue)
+    if follow is not None:
+        assert catalogue is not None
+        run = run_id or f"folder {follow.resolve()}"
+        folder = _Folder(
+            replace(reading, run=run),
+            text,
+            strict,
+            gateway,
+            Plan(batch=batch, connections=connections, rate=rate, give_up_after=give_up_after),
+            rejected_path,
+            as_json,
+            quiet,
+        )
+        raise SystemExit(folder.follow(follow, state_path or follow / STATE, catalogue))
     try:
         inputs = [open_input(path, again=again, text=text) for path in files]
         inspection = inspect(inputs, reading, catalogue, whole=strict or dry_run)
@@ -430,8 +472,105 @@ class _Source:
         return itertools.chain.from_iterable(it.records(self._reading) for it in self._inputs)
 
 
+class _Folder:
+    """Follows a folder: reads and sends each of its files as the options say."""
+
+    def __init__(
+        self,
+        reading: Reading,
+        text: TextOptions,
+        strict: bool,
+        gateway: GatewayAddress,
+        plan: Plan,
+        rejected_path: Path | None,
+        as_json: bool,
+        quiet: bool,
+    ) -> None:
+        self._reading = reading
+        self._text = text
+        self._strict = strict
+        self._gateway = gateway
+        self._plan = plan
+        self._rejected_path = rejected_path
+        self._as_json = as_json
+        self._quiet = quiet
+        self._stop = StopFlag()
+
+    def follow(self, directory: Path, state_path: Path, catalogue: Catalogue) -> int:
+        """Follow the folder until a signal ends it; return the exit code."""
+        self._catch_signals()
+        if not self._quiet:
+            text = f"Following {directory}; Ctrl-C ends it."
+            stderr().print(Text(plain(text), style="dim"), soft_wrap=True)
+        try:
+            state = SentState(state_path, catalogue)
+            follower = Follower(directory, state, self._read, self._send, self._say)
+            totals = follower.run(self._stop)
+        except StateError as error:
+            remedy = "It must be readable and writable; --state FILE keeps it elsewhere."
+            raise CannotDo(f"What was sent cannot be kept: {error}", remedy) from None
+        except OSError as error:
+            raise CannotDo(f"{directory}: cannot be read: {error.strerror or error}") from None
+        except EndpointError as error:
+            raise CannotDo(str(error)) from None
+        self._say(f"in all, {totals.files:,} files", totals, "")
+        return SOME_REJECTED if totals.rejected or totals.not_sent else 0
+
+    def _catch_signals(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: self._stop.set())
+
+    def _read(self, path: Path) -> list[Record | Unreadable] | None:
+        source = open_input(str(path), again=True, text=self._text)
+        try:
+            inspection = inspect([source], self._reading, self._text.catalogue, whole=True)
+            inspection.show(stderr(), only_grave=self._quiet)
+            if self._strict and inspection.grave:
+                return None
+            return list(source.records(self._reading))
+        finally:
+            source.close()
+
+    def _send(self, records: Sequence[Record | Unreadable]) -> Delivered:
+        if not records:
+            return Delivered(True, set())
+        rejected = RejectedFiles(self._rejected_path)
+        try:
+            held, progress = _Held(records), _progress(None, self._quiet)
+            report, _ = asyncio.run(_deliver(held, self._gateway, self._plan, rejected, progress))
+        finally:
+            rejected.close()
+            self._catch_signals()  # the delivery had its own
+        if report.stopped:
+            self._stop.set()
+        if report.failure:
+            stderr().print(Text(f"Not delivered: {report.failure}", style="red"), soft_wrap=True)
+        complete = report.complete and not report.undelivered
+        return Delivered(complete, {place for _, place in rejected.seen})
+
+    def _say(self, name: str, totals: Totals, problem: str) -> None:
+        if self._as_json:
+            echo_json({"file": name, **asdict(totals), "problem": problem})
+        elif problem or not self._quiet:
+            text = f"{name}: {problem or totals.as_words()}"
+            style = "red" if problem else ""
+            stderr().print(Text(plain(text), style=style), soft_wrap=True)
+
+
+class _Held:
+    """Records that are there already."""
+
+    size = None
+
+    def __init__(self, records: Sequence[Record | Unreadable]) -> None:
+        self._records = records
+
+    def records(self) -> Iterator[Record | Unreadable]:
+        return iter(self._records)
+
+
 async def _deliver(
-    source: _Source,
+    source: _Source | _Held,
     gateway: GatewayAddress,
     plan: Plan,
     rejected: RejectedFiles,
@@ -675,8 +814,11 @@ class _Rate(ProgressColumn):
         return Text(f"{task.fields['rate']:,.0f}/s", style="cyan")
 
 
-def _progress(source: _Source, quiet: bool) -> _Showing:
+def _progress(source: _Source | None, quiet: bool) -> _Showing:
+    """Return what shows the progress; *source*: what a bar would be of."""
     console = stderr()
     if quiet:
         return _Showing(None)
-    return _Bar(console, source.size) if console.is_terminal else _Showing(console)
+    if source is None or not console.is_terminal:
+        return _Showing(console)
+    return _Bar(console, source.size)

@@ -1,0 +1,298 @@
+"""A folder that is followed: each of its files is sent once, and what changes in it as corrections.
+
+A file is read when it has stayed the same between two looks. What was sent is kept in a file, so
+that a restart sends nothing as new: by competitor and unit, the last result. A result that changed
+gets the next version; one that is no longer in its file is withdrawn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from medallero.files import InputError, Record, Unreadable
+from medallero.rejected import SUFFIX
+from medallero.stop_flag import StopFlag
+from olympics.catalogue import Catalogue
+from olympics.result import Result, ResultError, encode, parse_result
+
+#: Where what was sent is kept, in the folder itself.
+STATE: Final = ".medallero-sent.json"
+#: Seconds between two looks at the folder: a file is sent after two of them at most.
+LOOK_EVERY: Final = 0.4
+#: Looks to leave a file alone that could not be delivered.
+_PAUSE: Final = 12
+# Of programs that are still writing, and of our own.
+_PASSED_OVER: Final = (".tmp", ".temp", ".part", ".crdownload", "~", SUFFIX)
+
+
+class _Sent(msgspec.Struct):
+    """A result that was sent: from which file, and its canonical JSON."""
+
+    file: str
+    result: msgspec.Raw
+
+
+class _Stored(msgspec.Struct):
+    """What the state's file holds."""
+
+    files: dict[str, str] = {}
+    results: dict[str, _Sent] = {}
+
+
+class StateError(Exception):
+    """What was sent cannot be read or kept."""
+
+
+class SentState:
+    """What was sent from a folder: digests of files, and the last version of each result."""
+
+    def __init__(self, path: Path, catalogue: Catalogue) -> None:
+        self._path = path
+        self._catalogue = catalogue
+        self._stored = _Stored()
+        try:
+            self._stored = msgspec.json.decode(path.read_bytes(), type=_Stored)
+        except FileNotFoundError:
+            self.save()
+        except (OSError, msgspec.MsgspecError) as error:
+            raise StateError(f"{path}: {error}") from None
+
+    def save(self) -> None:
+        """Keep it, whole or not at all. Raises StateError."""
+        new = self._path.with_name(f"{self._path.name}.new")
+        try:
+            with new.open("wb") as file:
+                file.write(msgspec.json.encode(self._stored))
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self._path)
+        except OSError as error:
+            raise StateError(f"{new}: {error}") from None
+
+    def has(self, file: str, digest: str) -> bool:
+        """Whether this content of a file was sent."""
+        return self._stored.files.get(file) == digest
+
+    def plan(self, file: str, records: Iterable[Record | Unreadable]) -> Plan:
+        """Return what is to be sent of a file, given what was."""
+        plan = Plan()
+        seen: set[str] = set()
+        for it in records:
+            result = self._result(it)
+            if isinstance(it, Unreadable) or result is None:
+                plan.records.append(it)  # the gateway, or we, say what is wrong with it
+                continue
+            key = _key(result)
+            seen.add(key)
+            known = self._known(key)
+            told = b'"version"' in it.body
+            if known is None or (told and result.version > known.version):
+                plan.new += 1
+                plan.add(it, key, result)
+            elif told and result.version < known.version:
+                plan.older += 1
+            elif msgspec.structs.replace(result, version=known.version) == known:
+                plan.unchanged.append(key)
+            else:
+                plan.corrections += 1
+                plan.add(it, key, msgspec.structs.replace(result, version=known.version + 1))
+        for key, sent in self._stored.results.items():
+            known = self._known(key)
+            if sent.file != file or key in seen or known is None or known.status == "withdrawn":
+                continue
+            if seen:  # of a file without any result nothing is known
+                plan.withdrawn += 1
+                gone = msgspec.structs.replace(known, version=known.version + 1, status="withdrawn")
+                place = -1 - plan.withdrawn
+                record = Record("results", b"", gone.unit.casefold(), file, place, 0, 0, False)
+                plan.add(record, key, gone)
+        return plan
+
+    def note(self, file: str, digest: str, plan: Plan, rejected: set[int]) -> None:
+        """Take up that a plan was carried out, but for the records at the places *rejected*."""
+        self._stored.files[file] = digest
+        for key in plan.unchanged:
+            self._stored.results[key].file = file
+        for place, key, result in plan.results:
+            if place not in rejected:
+                self._stored.results[key] = _Sent(file, msgspec.Raw(encode(result)))
+        self.save()
+
+    def _result(self, record: Record | Unreadable) -> Result | None:
+        if isinstance(record, Unreadable) or record.kind != "results":
+            return None
+        try:
+            return parse_result(msgspec.json.decode(record.body), self._catalogue)
+        except (ResultError, msgspec.MsgspecError):
+            return None
+
+    def _known(self, key: str) -> Result | None:
+        sent = self._stored.results.get(key)
+        if sent is None:
+            return None
+        try:
+            return parse_result(msgspec.json.decode(sent.result), self._catalogue)
+        except ResultError:  # another catalogue
+            return None
+
+
+@dataclass
+class Plan:
+    """What is to be sent of a file; ``results``: of each its place, identity and content."""
+
+    records: list[Record | Unreadable] = field(default_factory=list)
+    results: list[tuple[int, str, Result]] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    new: int = 0
+    corrections: int = 0
+    withdrawn: int = 0
+    older: int = 0
+
+    def add(self, record: Record, key: str, result: Result) -> None:
+        """Add a result that is to be sent in the place of a record."""
+        self.records.append(record._replace(body=encode(result)))
+        self.results.append((record.place, key, result))
+
+
+def _key(result: Result) -> str:
+    return f"{result.sport}\n{result.unit}\n{result.competitor.id}"
+
+
+@dataclass
+class Totals:
+    """What was done with a file, or with all of them."""
+
+    files: int = 0
+    new: int = 0
+    corrections: int = 0
+    withdrawn: int = 0
+    unchanged: int = 0
+    older: int = 0
+    rejected: int = 0
+    not_sent: int = 0
+
+    def add(self, other: Totals) -> None:
+        """Add what was done with one more file."""
+        for it in fields(self):
+            setattr(self, it.name, getattr(self, it.name) + getattr(other, it.name))
+
+    def as_words(self) -> str:
+        """Return what was done, for people."""
+        said = [
+            f"{count:,} {name.replace('_', ' ')}"
+            for name, count in asdict(self).items()
+            if count and name != "files"
+        ]
+        return ", ".join(said) or "nothing new"
+
+
+class Delivered(NamedTuple):
+    """What came of a delivery: whether each record has its answer, and the places rejected."""
+
+    complete: bool
+    rejected: set[int]
+
+
+#: Reads a file; None: it is doubtful and not to be sent. Raises InputError.
+Read = Callable[[Path], list[Record | Unreadable] | None]
+Deliver = Callable[[Sequence[Record | Unreadable]], Delivered]
+#: Called with a file's name, what was done with it, and what is wrong with it ("" for nothing).
+Say = Callable[[str, Totals, str], None]
+
+
+class Follower:
+    """Follows a folder: `run` until the flag is set, or one `look` after the other."""
+
+    def __init__(
+        self, directory: Path, state: SentState, read: Read, deliver: Deliver, say: Say
+    ) -> None:
+        self._directory = directory
+        self._state = state
+        self._read = read
+        self._deliver = deliver
+        self._say = say
+        self._seen: dict[Path, tuple[int, int]] = {}
+        self._done: dict[Path, tuple[int, int]] = {}
+        self._pause: dict[Path, int] = {}
+        self.totals = Totals()
+
+    def run(self, stop: StopFlag) -> Totals:
+        """Look at the folder again and again; return what was done in all."""
+        while not stop.is_set():
+            self.look(stop)
+            stop.wait(LOOK_EVERY)
+        return self.totals
+
+    def look(self, stop: StopFlag | None = None) -> None:
+        """Send what is ready. Raises StateError; OSError if the folder cannot be read."""
+        now = dict(self._files())
+        ready = [
+            path
+            for path, stat in now.items()
+            if self._seen.get(path) == stat and self._done.get(path) != stat
+        ]
+        self._seen = now
+        for path in sorted(ready, key=lambda it: (now[it][1], it.name)):
+            if stop is not None and stop.is_set():
+                return
+            left = self._pause.pop(path, 0)
+            if left > 1:
+                self._pause[path] = left - 1
+            elif self._send(path):
+                self._done[path] = now[path]
+            else:
+                self._pause[path] = _PAUSE
+
+    def _files(self) -> Iterator[tuple[Path, tuple[int, int]]]:
+        for entry in os.scandir(self._directory):
+            if entry.name.startswith((".", "~")) or entry.name.lower().endswith(_PASSED_OVER):
+                continue
+            with contextlib.suppress(OSError):  # it may be gone by now
+                stat = entry.stat()
+                if entry.is_file() and stat.st_size:
+                    yield Path(entry.path), (stat.st_size, stat.st_mtime_ns)
+
+    def _send(self, path: Path) -> bool:
+        """Send a file; return whether it is done with, until it changes."""
+        name = path.name
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            if self._state.has(name, digest):
+                return True
+            records = self._read(path)
+        except InputError as error:
+            return self._tell(name, Totals(not_sent=1), error.problem)
+        except OSError as error:
+            self._tell(name, Totals(not_sent=1), error.strerror or str(error))
+            return False
+        if records is None:
+            return self._tell(name, Totals(not_sent=1), "doubtful, and --strict")
+        plan = self._state.plan(name, records)
+        delivered = self._deliver(plan.records)
+        if not delivered.complete:
+            self._tell(name, Totals(), "not all was delivered; it is tried again")
+            return False
+        self._state.note(name, digest, plan, delivered.rejected)
+        totals = Totals(
+            files=1,
+            new=plan.new,
+            corrections=plan.corrections,
+            withdrawn=plan.withdrawn,
+            unchanged=len(plan.unchanged),
+            older=plan.older,
+            rejected=len(delivered.rejected),
+        )
+        return self._tell(name, totals, "")
+
+    def _tell(self, name: str, totals: Totals, problem: str) -> bool:
+        self.totals.add(totals)
+        self._say(name, totals, problem)
+        return True
