@@ -35,7 +35,7 @@ def answer_of(outcome: Outcome, status: int) -> Answer:
 def answer_to(refused: Refused, request_id: str) -> Answer:
     """``{"error": words, "code", "retryable", "request_id"}``, and what else is known.
 
-    That is the ``field`` that is wrong, and what became of the records.
+    That is the ``field`` that is wrong, what others have changed, what became of the records.
     """
     reason = refused.reason
     body: dict[str, Any] = {
@@ -46,6 +46,8 @@ def answer_to(refused: Refused, request_id: str) -> Answer:
     }
     if refused.field is not None:
         body["field"] = refused.field
+    if refused.changed:
+        body["changed"] = refused.changed
     if refused.outcome is not None:
         body |= msgspec.structs.asdict(refused.outcome)
     headers = []

@@ -29,6 +29,7 @@ from gateway.http_rules import HttpRules
 from gateway.in_flight import InFlight
 from gateway.live import Live
 from gateway.metrics import CONTENT_TYPE, Metrics
+from gateway.outcome import Outcome
 from gateway.page import Asset, load_page
 from gateway.paths import COURSE, SETTING, PathsError, canonical_path, nearest_paths
 from gateway.record_intake import RecordIntake
@@ -38,10 +39,14 @@ from gateway.request_log import RequestLog
 from gateway.settings import GatewaySettings
 from gateway.standings import Standings
 from gateway.tokens import Caller
+from gateway.unit_requests import HISTORY, UnitRequests
 
 #: Where the live stream is.
 STREAM: Final = "/v1/stream"
 _UNITS: Final = "/v1/units/"
+#: What changes results that the sender knows of, and what shows beforehand what results would do.
+CHANGES: Final = "/v1/changes"
+PREVIEW: Final = "/v1/preview"
 _READING: Final = ("GET", "HEAD")
 
 #: Where ``handle`` keeps a request's id for those who begin to answer by themselves.
@@ -62,12 +67,14 @@ class HttpApi:
         openapi: bytes,
         standings: Standings,
         events: Events,
+        units: UnitRequests,
         live: Live,
         catalogue: bytes,
         metrics: Metrics,
     ) -> None:
         self._intake = intake
         self._standings = standings
+        self._units = units
         self._live = live
         self._catalogue = catalogue
         self._metrics = metrics
@@ -83,6 +90,8 @@ class HttpApi:
             "/v1/standings": {"GET": self._get_standings},
             "/v1/events": {"GET": _told_by(events.events)},
             "/v1/medallists": {"GET": _told_by(events.medallists)},
+            PREVIEW: {"POST": self._previewer(units)},
+            CHANGES: {"POST": self._changer(units)},
             STREAM: {"GET": self._get_stream},
             "/v1/catalogue": {"GET": self._get_catalogue},
             "/healthz": {"GET": self._healthz},
@@ -154,6 +163,8 @@ class HttpApi:
             path = request.path
             if path.startswith(_UNITS):
                 methods = {"GET": self._get_unit}
+            elif path.startswith(HISTORY):
+                methods = {"GET": self._get_history}
             else:
                 methods = self._routes.get(canonical_path(path))
                 if methods is None:
@@ -183,24 +194,53 @@ class HttpApi:
     def _poster(self, route: Route) -> Handler:
         kinds, records, status, path = route
 
+        async def take(request: BaseRequest, callers: list[Caller]) -> Outcome:
+            callers.append(records.caller(request.headers.get("Authorization")))
+            kind_of = kinds(request.headers.get("Idempotency-Key"))
+            return await records.take(request, callers[0], kind_of)
+
+        return self._taking(take, status, path)
+
+    def _changer(self, units: UnitRequests) -> Handler:
+        async def take(request: BaseRequest, callers: list[Caller]) -> Outcome:
+            caller, client = units.admit(request)
+            callers.append(caller)
+            return await units.change(request, caller, client)
+
+        return self._taking(take, 202, CHANGES)
+
+    def _previewer(self, units: UnitRequests) -> Handler:
+        async def post(request: BaseRequest) -> Response:
+            self.rules.check_sender(request)
+            return Response(body=await units.preview(request), content_type=JSON)
+
+        return post
+
+    def _taking(
+        self,
+        take: Callable[[BaseRequest, list[Caller]], Awaitable[Outcome]],
+        status: int,
+        path: str,
+    ) -> Handler:
+        """Return what answers with the outcome that *take* returns, once it has added who asks."""
+
         async def post(request: BaseRequest) -> Response:
             started = time.perf_counter()
             request_id: str = request[_ID]
-            caller: Caller | None = None
+            callers: list[Caller] = []
             try:
                 try:
                     self.rules.check_sender(request)
-                    caller = records.caller(request.headers.get("Authorization"))
-                    kind_of = kinds(request.headers.get("Idempotency-Key"))
-                    outcome = await records.take(request, caller, kind_of)
+                    outcome = await take(request, callers)
                 except (Refused, asyncio.CancelledError):
                     raise
                 except Exception as error:
                     raise self.fault(request_id, error) from None
             except Refused as refused:
+                caller = callers[0] if callers else None
                 self.log.refused(request_id, caller, refused, time.perf_counter() - started, path)
                 raise
-            self.log.answered(request_id, caller, outcome, time.perf_counter() - started, path)
+            self.log.answered(request_id, callers[0], outcome, time.perf_counter() - started, path)
             return response_of(answer_of(outcome, status))
 
         return post
@@ -225,6 +265,9 @@ class HttpApi:
             raise Refused(Reason.BAD_REQUEST, str(error), field=error.field) from None
         body = await self._standings.unit(unquote(sport), unquote(unit), page)
         return Response(body=body, content_type=JSON)
+
+    async def _get_history(self, request: BaseRequest) -> Response:
+        return Response(body=await self._units.history(request), content_type=JSON)
 
     async def _healthz(self, request: BaseRequest) -> Response:
         return json_answer({"status": "alive"})

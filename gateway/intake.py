@@ -27,7 +27,17 @@ from gateway.tokens import NO_RESULTS_BY_FACULTY, Caller
 from olympics.catalogue import Catalogue
 from olympics.entry import ENTRY_ID_LENGTH, NAMES, parse_entry
 from olympics.plain import encode_plain, read_plain
-from olympics.result import Competitor, Result, ResultError, encode, key_of, parse_result, text_of
+from olympics.result import (
+    MAX_VERSION,
+    Competitor,
+    Result,
+    ResultError,
+    encode,
+    key_of,
+    parse_result,
+    text_of,
+    whole_number,
+)
 
 #: Makes a result of an item, given its index in the request and what arrived.
 _Parser = Callable[[int, object], Result]
@@ -133,6 +143,39 @@ class Intake(RecordIntake):
         read = len(records) - before
         draft.by_kind[kind.kind] = draft.by_kind.get(kind.kind, 0) + read
 
+    def read_changes(
+        self, draft: Draft, items: Iterable[tuple[int, object]], *, conditional: bool = True
+    ) -> dict[int, tuple[int | None, Result]]:
+        """Parse results that name the version which they replace into *draft*.
+
+        Unless this is *conditional* they need not. Returns (that version, the result) by the
+        item's index, of those that are good.
+        """
+        parse = self._parser(draft, Results())
+        changes: dict[int, tuple[int | None, Result]] = {}
+        seen: set[tuple[str, str, str]] = set()
+        for index, raw in items:
+            try:
+                replaced, wanted = _replacing(raw, conditional=conditional)
+                result = parse(index, wanted)
+                if replaced == result.version and result.status != "withdrawn":
+                    raise ResultError("replaces", "expected less: that is the highest version")
+                identity = result.sport, result.unit, result.competitor.id
+                if identity in seen:
+                    raise ResultError("competitor.id", "the request has this result twice")
+                seen.add(identity)
+                key, value = key_of(result.sport, result.unit), encode(result)
+                if (room := self._log.largest_record) is not None:
+                    self._check_size(room, key, value, draft.headers)
+            except ResultError as error:
+                self._reject(draft, Results(), index, raw, error)
+                continue
+            changes[index] = replaced, result
+            partition = partition_of(key, self._partitions)
+            draft.records.append((partition, key, value, draft.headers))
+        draft.by_kind[Results.kind] = len(changes)
+        return changes
+
     def _parser(self, draft: Draft, kind: Kind) -> _Parser:
         """Return what makes a result of an item, or raises ResultError."""
         caller = draft.caller
@@ -167,6 +210,25 @@ class Intake(RecordIntake):
             return result
 
         return parse
+
+
+def _replacing(raw: object, *, conditional: bool) -> tuple[int | None, object]:
+    """Return the version that an item replaces, 0 for none, and the item with its own version."""
+    if not isinstance(raw, dict):
+        return None, raw  # which nobody can read
+    replaced = whole_number(raw.get("replaces"), "replaces", 0, MAX_VERSION)
+    if replaced is None and not conditional:
+        return None, raw
+    if replaced is None:
+        raise ResultError(
+            "replaces", "expected the version that this one replaces; 0: there is no result yet"
+        )
+    # Of the highest version there is no next one, but a withdrawal replaces it all the same.
+    after = min(replaced + 1, MAX_VERSION)
+    if (whole_number(raw.get("version"), "version", 1, MAX_VERSION) or after) != after:
+        raise ResultError("version", f"expected {after}, since it replaces {replaced}")
+    known = min(replaced, MAX_VERSION - 1) or None
+    return replaced, {**raw, "version": after, "replaces": known}
 
 
 def _may_not_send(reason: str) -> _Parser:

@@ -8,7 +8,7 @@ import msgspec
 
 from contracts.pages import LAST_PLACE, MOST_PLACES
 from contracts.snapshot import COUNTS
-from gateway import openapi_events
+from gateway import openapi_events, openapi_units
 from gateway.events import EVENTS_PARAMETERS, MEDALLISTS_PARAMETERS
 from gateway.outcome import LISTED
 from gateway.paths import OWN, RecordPath
@@ -167,6 +167,7 @@ def _paths(settings: GatewaySettings, record_paths: Mapping[str, RecordPath]) ->
                 ]
             }
         },
+        **openapi_units.paths(_get, _answer),
         "/healthz": {"get": _get("getHealth", "The process is alive", "Status", away=False)},
         "/readyz": {
             "get": _get(
@@ -510,6 +511,7 @@ def _schemas() -> Schema:
             }
         ),
         **openapi_events.schemas(_object),
+        **openapi_units.schemas(_object),
         "Unit": _object(
             {
                 "sport": text,

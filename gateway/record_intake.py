@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 from msgspec import Raw
 
+from contracts.unit_log import SENDER
 from gateway.access import ANYONE
 from gateway.log_writer import Commit, LogUnavailable, Record, record_bytes
 from gateway.metrics import Metrics
@@ -72,9 +73,11 @@ class Draft:
     __slots__ = ("by_kind", "caller", "headers", "outcome", "records")
 
     def __init__(self, caller: Caller = ANYONE, headers: Sequence[Header] = ()) -> None:
-        """*headers* go onto each of the records."""
+        """*headers* go onto each of the records, and the caller's name, if it has one."""
         self.caller = caller
         self.headers = list(headers)  # what aiokafka expects
+        if caller.name:
+            self.headers.append((SENDER, caller.name.encode()))
         self.records: list[Record] = []
         self.outcome = Outcome()
         self.by_kind: dict[str, int] = {}

@@ -1,8 +1,23 @@
 """Requests that are refused as a whole, in the terms of both protocols."""
 
+from collections.abc import Sequence
 from enum import Enum
 
+import msgspec
+
+from contracts.unit_log import Version
 from gateway.outcome import Outcome
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A change, by its place in the request, whose result somebody else has changed.
+
+    ``replaces``: the version that it meant to replace; ``now``: what is there, if anything is.
+    """
+
+    index: int
+    replaces: int
+    now: Version | None
 
 
 class Reason(Enum):
@@ -14,6 +29,7 @@ class Reason(Enum):
     WRONG_TOKEN = ("wrong_token", 403, "PERMISSION_DENIED")
     NOT_FOUND = ("not_found", 404, "NOT_FOUND")
     METHOD_NOT_ALLOWED = ("method_not_allowed", 405, "UNIMPLEMENTED")
+    CHANGED = ("changed", 409, "ABORTED")
     TOO_SLOW = ("too_slow", 408, "DEADLINE_EXCEEDED")
     TOO_LARGE = ("too_large", 413, "INVALID_ARGUMENT")
     WRONG_TYPE = ("wrong_type", 415, "INVALID_ARGUMENT")
@@ -44,8 +60,8 @@ class Refused(Exception):
 
     ``outcome`` is what is certain of a request that was taken in parts (NDJSON, client streams):
     the records that Kafka had acknowledged, and those that were rejected, before the refusal.
-    ``field`` is the parameter that is wrong, if it is one. ``retry_after`` is after how many
-    seconds a retry makes sense, if the reason is retryable.
+    ``changed`` is what others have changed. ``field`` is the parameter that is wrong, if it is one.
+    ``retry_after`` is after how many seconds a retry makes sense, if the reason is retryable.
     """
 
     def __init__(
@@ -55,6 +71,7 @@ class Refused(Exception):
         *,
         allow: str | None = None,
         outcome: Outcome | None = None,
+        changed: Sequence[Change] = (),
         field: str | None = None,
         retry_after: int = RETRY_AFTER,
     ) -> None:
@@ -63,5 +80,6 @@ class Refused(Exception):
         self.message = message
         self.allow = allow
         self.outcome = outcome
+        self.changed = changed
         self.field = field
         self.retry_after = retry_after

@@ -29,6 +29,7 @@ from gateway.settings import GatewaySettings
 from gateway.siblings import Siblings
 from gateway.standings import Standings
 from gateway.tls import Tls
+from gateway.unit_requests import UnitRequests
 from olympics.catalogue import load_catalogue
 
 _log = structlog.get_logger("gateway.service")
@@ -74,6 +75,7 @@ class Gateway:
         budget = Budget(settings.max_in_flight, self.metrics, largest=settings.max_body)
         rate = Rate(settings)
         records = RecordRequests(settings, self.intake, budget, self._access, rate)
+        self._units = UnitRequests(settings, catalogue, self.intake, budget, self._access, rate)
         takers = {"result": records, "entry": records}
         # Weather reports are taken where a writer for them is named.
         self._report_log: ReportLog | None = None
@@ -97,6 +99,7 @@ class Gateway:
             openapi_document(settings, paths),
             self._standings,
             self._events,
+            self._units,
             self._live,
             catalogue_document(catalogue),
             self.metrics,
@@ -174,6 +177,7 @@ class Gateway:
         if self._report_log is not None:
             await self._report_log.close()
         await self._live.close()
+        await self._units.close()
         await self._events.close()
         await self._standings.close()
         _log.info("stopped")

@@ -1,28 +1,27 @@
 """Changing results that are on the topic already: what `correct` and `withdraw` share.
 
 One correction or a file of them goes the same way: read the units, make the next version of each
-result, show what changes, ask, see that nobody else has written meanwhile, send everything.
+result, show what changes, ask, send everything. The gateway takes a version only while the one that
+it replaces still counts.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import click
 
-from contracts.settings import CommonSettings
-from medallero.client.connect import EndpointError, GatewayAddress, connect
-from medallero.client.delivery import Delivery, Plan
+from contracts.unit_log import UnitLog, UnitName
+from medallero.client.connect import GatewayAddress
+from medallero.client.units import Change as Sent
+from medallero.client.units import read_units, send_changes, units_of
 from medallero.closing_up import what_stays_open
-from medallero.files import Record, Unreadable
 from medallero.finding import find_competitor, find_unit, no_unit, unit_name
 from medallero.preview import Preview, UnitChange
 from medallero.terminal import CannotDo, read_catalogue, read_settings, reading_bar, stdout
-from medallero.topic import RawTopic, TopicUnavailable, open_topic
-from medallero.unit_log import UnitLog, UnitName, changed_since, read_units, units_of_sports
 from olympics.catalogue import Catalogue
 from olympics.latest import STATUS_ORDER
 from olympics.result import (
@@ -69,11 +68,10 @@ _Changes = dict[str, Result]
 
 async def change_result(wanted: Wanted, gateway: GatewayAddress, manner: Manner) -> None:
     """Find one surviving result, show what the change does, ask, and send the next version."""
-    settings = read_settings()
-    catalogue = read_catalogue(settings)
+    catalogue = read_catalogue(read_settings())
 
-    async def plan(topic: RawTopic) -> list[UnitChange]:
-        log = await find_unit(topic, catalogue, wanted.sport, wanted.unit)
+    async def plan() -> list[UnitChange]:
+        log = await find_unit(gateway, catalogue, wanted.sport, wanted.unit)
         competitor = find_competitor(log, wanted.competitor)
         now = log.competitors[competitor][0].result
         try:
@@ -87,55 +85,46 @@ async def change_result(wanted: Wanted, gateway: GatewayAddress, manner: Manner)
             raise NothingToChange("Nothing would change: the result says that already.")
         return [unit]
 
-    await _change(plan, settings, catalogue, gateway, manner)
+    await _change(plan, catalogue, gateway, manner)
 
 
 async def change_results(wanted: Sequence[Wanted], gateway: GatewayAddress, manner: Manner) -> None:
     """Do what `change_result` does with many: all are looked up before anything is shown."""
-    settings = read_settings()
-    catalogue = read_catalogue(settings)
+    catalogue = read_catalogue(read_settings())
 
-    async def plan(topic: RawTopic) -> list[UnitChange]:
-        return await _plan_all(topic, wanted, catalogue, close_up=manner.close_up)
+    async def plan() -> list[UnitChange]:
+        return await _plan_all(gateway, wanted, catalogue, close_up=manner.close_up)
 
-    await _change(plan, settings, catalogue, gateway, manner)
+    await _change(plan, catalogue, gateway, manner)
 
 
 async def _change(
-    plan: Callable[[RawTopic], Any],
-    settings: CommonSettings,
+    plan: Callable[[], Awaitable[list[UnitChange]]],
     catalogue: Catalogue,
     gateway: GatewayAddress,
     manner: Manner,
 ) -> None:
-    try:
-        async with open_topic(settings) as topic:
-            units: list[UnitChange] = await plan(topic)
-            if not units:
-                stdout().print("Nothing to change: the results say all of that already.")
-                return
-            preview = Preview(settings, catalogue, stdout(wide=True))
-            await preview.show(units)
-            if _wants_to_close_up(units, manner):
-                units = [_unit_change(it.log, it.changes, catalogue, close_up=True) for it in units]
-                await preview.show(units)
-            if manner.dry_run:
-                stdout().print("Nothing was sent (--dry-run).")
-                return
-            if not manner.sure:
-                click.confirm("Send this?", abort=True)
-            if changed := await changed_since(topic, [unit.log for unit in units]):
-                # Two officials with the same version would leave a conflict.
-                first = changed[0]
-                told = "The unit has" if len(units) == 1 else f"{first.sport}: {first.unit!r} has"
-                raise CannotDo(
-                    f"{told} got new results meanwhile; nothing was sent.",
-                    "Run the command again to see them.",
-                )
-    except TopicUnavailable as error:
-        raise CannotDo(error.problem, error.remedy) from None
-    await _send([result for unit in units for result in unit.corrected.values()], gateway)
-    _done(units, settings)
+    units = await plan()
+    if not units:
+        stdout().print("Nothing to change: the results say all of that already.")
+        return
+    preview = Preview(gateway, catalogue, stdout(wide=True))
+    await preview.show(units)
+    if _wants_to_close_up(units, manner):
+        units = [_unit_change(it.log, it.changes, catalogue, close_up=True) for it in units]
+        await preview.show(units)
+    if manner.dry_run:
+        stdout().print("Nothing was sent (--dry-run).")
+        return
+    if not manner.sure:
+        click.confirm("Send this?", abort=True)
+    sent = [
+        Sent(unit.now(competitor).version, result)
+        for unit in units
+        for competitor, result in unit.corrected.items()
+    ]
+    await send_changes(gateway, sent)
+    _done([it.result for it in sent])
 
 
 def _wants_to_close_up(units: Sequence[UnitChange], manner: Manner) -> bool:
@@ -147,7 +136,7 @@ def _wants_to_close_up(units: Sequence[UnitChange], manner: Manner) -> bool:
 
 
 async def _plan_all(
-    topic: RawTopic, wanted: Sequence[Wanted], catalogue: Catalogue, *, close_up: bool
+    gateway: GatewayAddress, wanted: Sequence[Wanted], catalogue: Catalogue, *, close_up: bool
 ) -> list[UnitChange]:
     problems: list[str] = []
     names: dict[int, UnitName] = {}
@@ -156,17 +145,17 @@ async def _plan_all(
             names[number] = unit_name(catalogue, it.sport, it.unit)
         except CannotDo as error:
             problems.append(_located(it, error))
-    with reading_bar("reading the topic") as progress:
-        logs = await read_units(topic, catalogue, set(names.values()), progress)
-        missing = [it for it, log in logs.items() if not (log.competitors or log.refused)]
-        looked_up = await _all_units(topic, missing, progress) if missing else {}
+    with reading_bar("reading the units") as progress:
+        logs = await read_units(gateway, set(names.values()), progress)
+    missing = [it for it, log in logs.items() if not (log.competitors or log.refused)]
+    looked_up = await _all_units(gateway, missing) if missing else {}
     changes: defaultdict[UnitName, _Changes] = defaultdict(dict)
     first: dict[tuple[UnitName, str], Wanted] = {}
     for number, name in names.items():
         it, log = wanted[number], logs[name]
         try:
             if name in missing:
-                raise no_unit(topic, *name, looked_up.get(name, ()))
+                raise no_unit(*name, looked_up.get(name, ()))
             competitor = find_competitor(log, it.competitor)
             earlier = first.setdefault((name, competitor), it)
             if earlier is not it:
@@ -188,11 +177,11 @@ async def _plan_all(
 
 
 async def _all_units(
-    topic: RawTopic, missing: Sequence[UnitName], progress: Callable[[int, int], None]
+    gateway: GatewayAddress, missing: Sequence[UnitName]
 ) -> dict[UnitName, Sequence[str]]:
     # To compare one name with all others takes a while, so only for the first few.
     asked = missing[:_LOOKED_UP]
-    units = await units_of_sports(topic, sorted({sport for sport, _ in asked}), progress)
+    units = {sport: await units_of(gateway, sport) for sport in sorted({it for it, _ in asked})}
     return {(sport, unit): units[sport] for sport, unit in asked}
 
 
@@ -247,14 +236,6 @@ def _at_version(wanted: dict[str, Any], now: Result) -> dict[str, Any]:
     return {**wanted, "version": now.version, "replaces": min(now.version, MAX_VERSION - 1)}
 
 
-def _sent(result: Result) -> bytes:
-    """Return what the gateway is sent: a version above those of others says what it replaces."""
-    body = encode(result)
-    if result.version <= MAX_FIRST_VERSION:
-        return body
-    return b'%b,"replaces":%d}' % (body[:-1], result.version - 1)
-
-
 def _no_result(error: ResultError) -> CannotDo:
     return CannotDo(f"That would not be a result. {error.field or 'It'}: {error.error}.")
 
@@ -284,60 +265,6 @@ def _unit_change(
     return UnitChange(log, after, still_open, moved)
 
 
-async def _send(results: Sequence[Result], gateway: GatewayAddress) -> None:
-    rejected: list[str] = []
-
-    def on_rejected(record: Record | Unreadable, field: str, error: str) -> None:
-        reason = f"{field}: {error}" if field else error
-        if len(results) == 1:
-            rejected.append(reason)
-            return
-        it = results[record.place]
-        rejected.append(f"{it.sport}: {it.unit!r}, {it.competitor.id!r}: {reason}")
-
-    many = len(results) > 1
-    connections = 4 if many else 1
-    try:
-        client = connect(gateway, connections=connections)
-    except EndpointError as error:
-        raise CannotDo(str(error)) from None
-    try:
-        plan = Plan(connections=connections, give_up_after=60.0 if many else 15.0, linger=0.0)
-        report = await Delivery(client, plan, on_rejected).run(_records(results))
-    finally:
-        await client.close()
-    if report.failure:
-        arrived = f" {report.accepted:,} of {len(results):,} arrived." if many else ""
-        again = "Run the command again: it will see whether the change arrived."
-        raise CannotDo(
-            f"Not delivered: {report.failure}.{arrived}",
-            f"{report.remedy}\n{again}" if report.remedy else again,
-        )
-    if rejected and not many:
-        raise CannotDo(f"The gateway rejected it. {rejected[0]}.")
-    if rejected:
-        listed = [f"  {it}" for it in rejected[:_LISTED]]
-        if len(rejected) > _LISTED:
-            listed.append(f"  and {len(rejected) - _LISTED:,} more")
-        raise CannotDo(
-            f"The gateway rejected {len(rejected):,} of {len(results):,}; the others are accepted.",
-            "\n".join(listed),
-        )
-
-
-async def _records(results: Sequence[Result]) -> AsyncIterator[Sequence[Record]]:
-    pieces = []
-    for place, result in enumerate(results):
-        body = _sent(result)
-        pieces.append(
-            Record("results", body, result.unit, "this command", place, place + 1, len(body), False)
-        )
-    yield pieces
-
-
-def _done(units: Sequence[UnitChange], settings: CommonSettings) -> None:
-    sent = [result for unit in units for result in unit.corrected.values()]
+def _done(sent: Sequence[Result]) -> None:
     told = f"version {sent[0].version} is" if len(sent) == 1 else f"{len(sent):,} corrections are"
-    stdout().print(
-        f"Accepted: {told} on topic {settings.results_topic!r}.", style="green", soft_wrap=True
-    )
+    stdout().print(f"Accepted: {told} written.", style="green", soft_wrap=True)

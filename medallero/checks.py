@@ -24,17 +24,16 @@ from pydantic import Field
 from redis.exceptions import ReadOnlyError, RedisError
 
 from contracts.kafka import kafka_options
+from contracts.raw_topic import RawRecord, TopicUnavailable, open_topic
+from contracts.reasons import reason_of
 from contracts.settings import CertificatesFile, CommonSettings
 from contracts.snapshot import Snapshot
 from contracts.topics import another_log, beginning_gone, check_topics
 from medallero.embedded.datadir import is_held, logs_of
 from medallero.embedded.last_words import last_words, remedy_of
 from medallero.mirror import Mirror, MirrorUnavailable, open_mirror
-from medallero.reasons import reason_of
 from medallero.showing import plain
-from medallero.topic import RawRecord, TopicUnavailable, open_topic
-from medallero.topic_scan import LISTED, Gathered, Note, Notes, Scan, scan, weight
-from medallero.unit_log import Progress
+from medallero.topic_scan import LISTED, Gathered, Note, Notes, Progress, Scan, scan, weight
 from olympics.catalogue import (
     Catalogue,
     CatalogueError,

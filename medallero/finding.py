@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
+from collections import defaultdict
 from collections.abc import Iterable
+from typing import Final
 
+from contracts.unit_log import UnitLog, UnitName
+from medallero.client.connect import GatewayAddress
+from medallero.client.units import read_units, units_of
 from medallero.showing import who
-from medallero.terminal import CannotDo, reading_bar
-from medallero.topic import RawTopic
-from medallero.unit_log import UnitLog, UnitName, nearest, read_unit, units_of_sports
+from medallero.terminal import CannotDo
 from olympics.catalogue import Catalogue, UnknownName
 from olympics.result import UNIT_LENGTH
-from olympics.text import canonical_text
+from olympics.text import canonical_text, folded
+
+_NEAR: Final = 5
 
 #: One sentence for each command that takes them.
 HELP_OF_ARGUMENTS = (
@@ -19,15 +25,15 @@ HELP_OF_ARGUMENTS = (
 )
 
 
-async def find_unit(topic: RawTopic, catalogue: Catalogue, sport: str, unit: str) -> UnitLog:
+async def find_unit(
+    gateway: GatewayAddress, catalogue: Catalogue, sport: str, unit: str
+) -> UnitLog:
     """Read the unit; end the command, with units of similar names, if there are no records."""
-    name, wanted = unit_name(catalogue, sport, unit)
-    with reading_bar("reading the topic") as progress:
-        log = await read_unit(topic, catalogue, name, wanted, progress)
-        if log.competitors or log.refused:
-            return log
-        units = await units_of_sports(topic, [name], progress)
-    raise no_unit(topic, name, wanted, units[name])
+    name = unit_name(catalogue, sport, unit)
+    log = (await read_units(gateway, [name], lambda *_: None))[name]
+    if log.competitors or log.refused:
+        return log
+    raise no_unit(*name, await units_of(gateway, name[0]))
 
 
 def unit_name(catalogue: Catalogue, sport: str, unit: str) -> UnitName:
@@ -48,10 +54,10 @@ def unit_name(catalogue: Catalogue, sport: str, unit: str) -> UnitName:
     return name, wanted
 
 
-def no_unit(topic: RawTopic, sport: str, unit: str, known: Iterable[str]) -> CannotDo:
+def no_unit(sport: str, unit: str, known: Iterable[str]) -> CannotDo:
     """Return the error for a unit that is not there; *known* are the sport's units."""
     return CannotDo(
-        f"There is no unit {unit!r} of {sport} in topic {topic.name!r}.",
+        f"There is no unit {unit!r} of {sport}.",
         _suggestions(nearest(unit, known)),
     )
 
@@ -80,3 +86,16 @@ def _suggestions(near: list[str]) -> str:
     if not near:
         return "Nothing there is called anything like it."
     return "Did you mean one of these?\n" + "\n".join(f"  {name}" for name in near)
+
+
+def nearest(text: str, names: Iterable[str]) -> list[str]:
+    """Return some of *names* that are like *text*, the likest first; case does not matter."""
+    by_folded: defaultdict[str, list[str]] = defaultdict(list)
+    for name in sorted(set(names)):
+        by_folded[folded(name)].append(name)
+    wanted = folded(text)
+    # Somebody who knows a part of the name finds the whole.
+    parts = [it for it in by_folded if wanted and wanted in it]
+    close = difflib.get_close_matches(wanted, by_folded, n=_NEAR, cutoff=0.5)
+    likest = dict.fromkeys([*close, *parts])
+    return [name for it in likest for name in by_folded[it]][:_NEAR]

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, RedisError
 
+from contracts.reasons import reason_of
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot, read_snapshot
 from contracts.urls import shown_url
-from medallero.reasons import reason_of
 
 
 class MirrorUnavailable(Exception):

@@ -5,18 +5,19 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from contracts.settings import CommonSettings
-from contracts.snapshot import COUNTS, Snapshot
+from contracts.snapshot import COUNTS
+from contracts.unit_log import UnitLog
+from medallero.client.connect import GatewayAddress
+from medallero.client.reading import read_medal_table
 from medallero.closing_up import Open, Standings, is_out, standings
-from medallero.mirror import MirrorUnavailable, open_mirror
 from medallero.showing import who
-from medallero.unit_log import UnitLog
+from medallero.terminal import CannotDo
 from olympics.catalogue import Catalogue
 from olympics.counts import Counts
 from olympics.medal_table import medal_table
@@ -54,8 +55,8 @@ class UnitChange(NamedTuple):
 class Preview:
     """Shows what corrections change."""
 
-    def __init__(self, settings: CommonSettings, catalogue: Catalogue, out: Console) -> None:
-        self._settings = settings
+    def __init__(self, gateway: GatewayAddress, catalogue: Catalogue, out: Console) -> None:
+        self._gateway = gateway
         self._catalogue = catalogue
         self._out = out
 
@@ -133,17 +134,16 @@ class Preview:
             self._out.print("The medal table stays as it is.")
             return
         try:
-            async with open_mirror(self._settings) as mirror:
-                snapshot = await mirror.read()
-        except MirrorUnavailable as error:
-            self._out.print(f"The medal table cannot be shown: {error.problem}.", style="yellow")
-            snapshot = None
-        if snapshot is None:
+            rows = await read_medal_table(self._gateway)
+        except CannotDo as error:
+            self._out.print(f"The medal table cannot be shown. {error.message}", style="yellow")
+            rows = []
+        if not rows:
             for (faculty, medal), count in sorted(moved.items()):
                 self._out.print(f"{faculty}: {count:+} {medal}")
             return
         self._out.print("What changes in the medal table:")
-        self._out.print(_medal_table(snapshot, moved))
+        self._out.print(_medal_table(rows, moved))
 
 
 def _fields(now: Result, after: Result) -> Table:
@@ -266,10 +266,8 @@ def _medals(rows: Mapping[str, UnitRow]) -> Counter[tuple[str, str]]:
     return Counter((row.result.faculty, row.medal) for row in rows.values() if row.medal in _MEDALS)
 
 
-def _medal_table(snapshot: Snapshot, moved: Mapping[tuple[str, str], int]) -> Table:
-    before = {
-        row["faculty"]: Counts(**{name: row[name] for name in COUNTS}) for row in snapshot.faculties
-    }
+def _medal_table(rows: Sequence[Mapping[str, Any]], moved: Mapping[tuple[str, str], int]) -> Table:
+    before = {row["faculty"]: Counts(**{name: row[name] for name in COUNTS}) for row in rows}
     after = dict(before)
     for (faculty, medal), count in moved.items():
         counts = after.get(faculty, Counts())

@@ -22,11 +22,11 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooL
 
 from contracts.kafka import kafka_options
 from contracts.partitioning import partition_of
+from contracts.raw_topic import Bounds, RawTopic, TopicUnavailable
+from contracts.reasons import reason_of
 from contracts.settings import CommonSettings
 from medallero.backup_file import Head, StoredRecord, lies_right, open_backup, size_of
 from medallero.forgetting import Forgetter
-from medallero.reasons import reason_of
-from medallero.topic import Bounds, RawTopic, TopicUnavailable
 
 Progress = Callable[[int, int], None]
 

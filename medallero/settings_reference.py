@@ -53,11 +53,12 @@ _CLIENTS: Final = """\
 | variable | flag | default | meaning |
 | --- | --- | --- | --- |
 | `MEDALLERO_ENDPOINT` | `--endpoint` | `http://127.0.0.1:8080` | the gateway, \
-`http://HOST:PORT` or `grpc://HOST:PORT`, with TLS `https://` or `grpcs://` (`send`, `correct`, \
-`withdraw`; `doctor` reads the variable) |
-| `MEDALLERO_TOKEN` | `--token` | – | sent as a bearer token (`send`, `correct`, `withdraw`) |
+`http://HOST:PORT` or `grpc://HOST:PORT`, with TLS `https://` or `grpcs://` (`send`; over HTTP \
+alone `correct`, `withdraw`, `history`; `doctor` reads the variable) |
+| `MEDALLERO_TOKEN` | `--token` | – | sent as a bearer token (`send`, `correct`, \
+`withdraw`, `history`) |
 | `MEDALLERO_CA` | `--ca` | – | file of certificates (PEM) that vouch for the gateway's; default: \
-the public ones (`send`, `correct`, `withdraw`; `doctor` reads the variable) |
+the public ones (`send`, `correct`, `withdraw`, `history`; `doctor` reads the variable) |
 """
 
 

@@ -13,8 +13,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
+from contracts.raw_topic import RawRecord, RawTopic
 from contracts.records import read_record
-from medallero.topic import RawRecord, RawTopic
 from olympics.catalogue import Catalogue
 from olympics.latest import STATUS_ORDER
 from olympics.plausibility import Finding, Kind, examine, without_medals

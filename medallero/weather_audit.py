@@ -11,18 +11,18 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from contracts.partitioning import partition_of
+from contracts.raw_topic import Bounds, RawRecord, TopicUnavailable, open_topic
+from contracts.reasons import reason_of
 from contracts.urls import shown_url
 from contracts.weather import writers_in
 from contracts.weather_store import Path, StoredCounts, WeatherStoreSettings, read_counts
 from medallero.mirror import MirrorUnavailable
-from medallero.reasons import reason_of
-from medallero.topic import Bounds, RawRecord, TopicUnavailable, open_topic
 from weather.recount import recount
 from weather.report import ReportError, decode
 from weather.summary import Summary
 
 if TYPE_CHECKING:
-    from medallero.topic import RawTopic
+    from contracts.raw_topic import RawTopic
 
 _NAMES: dict[Path, str] = {"kafka": "Redis", "rabbitmq": "Valkey"}
 

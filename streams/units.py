@@ -2,14 +2,9 @@
 
 import asyncio
 import time
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
-from contracts.pages import Page
-from olympics.catalogue import Sport
-from olympics.latest import STATUS_NAMES
-from olympics.mark import format_mark, shown_mark
-from olympics.ranking import Ranking, Steps, UnitPlace
-from olympics.spelling import title_of
+from olympics.ranking import Ranking, Steps
 from streams.standings import Standings
 
 #: How long steps may follow one another before others have their turn, seconds.
@@ -21,8 +16,6 @@ FRESH: Final = 1.0
 KEPT: Final = 60.0
 #: How many are kept at most.
 MANY: Final = 8
-#: How many places are written in a step.
-_PLACES: Final = 100
 
 _Value = TypeVar("_Value")
 
@@ -127,53 +120,3 @@ def _in_one_turn(steps: Steps[_Value], turn: float) -> _Value | None:
                 return None
     except StopIteration as done:
         return done.value  # type: ignore[no-any-return]
-
-
-def told(ranked: Ranked, sport: Sport, unit: str, page: Page) -> Steps[dict[str, Any]]:
-    """Return a page of a ranking as gateways tell it."""
-    ranking, offset = ranked
-    times = sport.times_of(unit)
-    title = title_of(sport, unit)
-    end = min(page.begin + page.limit, len(ranking))
-    rows: list[dict[str, Any]] = []
-    for begin in range(page.begin, end, _PLACES):
-        places = ranking.places(begin, min(begin + _PLACES, end))
-        rows += [_row(place, times=times) for place in places]
-        yield
-    return {
-        "sport": sport.name,
-        "unit": unit,
-        "title": title.title,
-        "titles": dict(title.titles),
-        "event": title.event,
-        "stage": title.stage,
-        "stages": dict(title.stages),
-        "phase": ranking.phase,
-        "order": sport.order_of(unit),
-        "recognised": sport.recognises(unit),
-        "offset": offset,
-        "digest": ranking.digest,
-        "total": len(ranking),
-        "from": page.begin,
-        "next": end if page.begin < end < len(ranking) else None,
-        "rows": rows,
-    }
-
-
-def _row(place: UnitPlace, *, times: bool) -> dict[str, Any]:
-    latest = place.latest
-    mark = latest.exact_mark()
-    return {
-        "rank": place.rank,
-        "competitor": place.competitor,
-        "name": latest.name,
-        "faculty": latest.faculty,
-        "mark": None if mark is None else format_mark(mark),
-        "mark_text": None if mark is None else shown_mark(mark, time=times),
-        "outcome": latest.outcome,
-        "irm": latest.irm,
-        "medal": place.medal,
-        "split": place.split,
-        "status": STATUS_NAMES[latest.status],
-        "version": latest.version,
-    }

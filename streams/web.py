@@ -11,10 +11,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from contracts.events import EVENTS_PATH, MEDALLISTS_PATH, EventsQuestion, MedallistsQuestion
 from contracts.pages import PageError, page_of
 from contracts.partitioning import partition_of
+from contracts.units import told
 from olympics.result import key_of
 from streams import metrics
 from streams.events import Events
-from streams.units import Rankings, in_turns, told
+from streams.units import Rankings, in_turns
 
 if TYPE_CHECKING:
     from streams.worker import Worker
@@ -115,7 +116,8 @@ class PrivateWeb(Service):
         ranked = await self._rankings.ranking(state, key)
         if ranked is None:
             return web.json_response({"error": "no such unit"}, status=404)
-        body = await in_turns(told(ranked, worker.catalogue.sports[sport], name, page))
+        body = await in_turns(told(ranked.ranking, worker.catalogue.sports[sport], name, page))
+        body["offset"] = ranked.offset
         return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
 

@@ -11,6 +11,7 @@ from typing import Final
 import aiohttp
 import msgspec
 
+from contracts.reasons import reason_of
 from medallero.client.answers import (
     NOBODY_THERE,
     Answer,
@@ -21,7 +22,6 @@ from medallero.client.answers import (
     checked,
 )
 from medallero.files import Kind
-from medallero.reasons import reason_of
 
 _PATHS: Final[Mapping[Kind, str]] = {
     kind: f"/v1/{kind}" for kind in ("results", "entries", "reports")

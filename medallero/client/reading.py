@@ -1,4 +1,4 @@
-"""Reading lists from the gateway, page by page."""
+"""Asking the gateway, and reading its lists page by page."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import Any, Final
 
 import aiohttp
 import msgspec
+from yarl import URL
 
+from contracts.reasons import reason_of
 from medallero.client.answers import NOBODY_THERE
 from medallero.client.connect import EndpointError, GatewayAddress, certificates_of
-from medallero.reasons import reason_of
 from medallero.terminal import CannotDo
 
 _MOST: Final = 500
 _TIMEOUT: Final = 30.0
+_TRY_AGAIN: Final = "Try again in a moment."
+_GIVE_TOKEN: Final = "Give a token with MEDALLERO_TOKEN or --token."
 
 
 async def read_list(
@@ -26,10 +29,12 @@ async def read_list(
     :raises CannotDo: the gateway cannot be asked, or refuses.
     """
     query = {name: value for name, value in parameters.items() if value}
-    async with _session(gateway) as session:
+    async with session(gateway) as client:
         while True:
             query["limit"] = str(min(limit, _MOST))
-            answer = await _get(session, gateway.endpoint.rstrip("/") + path, query)
+            status, answer = await answer_of(client, gateway, "GET", path, query=query)
+            if status != 200 or not isinstance(answer, dict) or "next" not in answer:
+                raise problem_of(gateway, status, answer)
             yield answer
             limit -= len(answer[items])
             if answer["next"] is None or limit <= 0:
@@ -37,40 +42,79 @@ async def read_list(
             query["cursor"] = answer["next"]
 
 
-def _session(gateway: GatewayAddress) -> aiohttp.ClientSession:
+async def read_medal_table(gateway: GatewayAddress) -> list[dict[str, Any]]:
+    """Return the rows of the medal table, which are none before the first result.
+
+    :raises CannotDo: the gateway cannot be asked, or refuses.
+    """
+    async with session(gateway) as client:
+        status, answer = await answer_of(client, gateway, "GET", "/v1/standings")
+    if status != 200 or not isinstance(answer, dict):
+        raise problem_of(gateway, status, answer)
+    table: list[dict[str, Any]] = answer["medal_table"]
+    return table
+
+
+def session(gateway: GatewayAddress) -> aiohttp.ClientSession:
+    """Return what asks the gateway, with its token.
+
+    :raises CannotDo: nothing can be asked at such an address.
+    """
     try:
         scheme, trusted = certificates_of(gateway)
     except EndpointError as error:
         raise CannotDo(str(error)) from None
     if scheme.startswith("grpc"):
         raise CannotDo(
-            f"{gateway.endpoint}: lists are read over HTTP only.",
+            f"{gateway.endpoint}: this goes over HTTP only.",
             "Give the gateway's http:// or https:// address with --endpoint or MEDALLERO_ENDPOINT.",
         )
     context = True if trusted is None else ssl.create_default_context(cadata=trusted)
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=context),
+        headers={} if gateway.token is None else {"Authorization": f"Bearer {gateway.token}"},
         timeout=aiohttp.ClientTimeout(total=_TIMEOUT),
     )
 
 
-async def _get(session: aiohttp.ClientSession, url: str, query: Mapping[str, str]) -> Any:
+async def answer_of(
+    client: aiohttp.ClientSession,
+    gateway: GatewayAddress,
+    method: str,
+    path: str,
+    body: object = None,
+    query: Mapping[str, str] | None = None,
+) -> tuple[int, Any]:
+    """Return status and JSON of the gateway's answer; None where it is no JSON.
+
+    :raises CannotDo: there is no answer.
+    """
+    url = URL(gateway.endpoint.rstrip("/") + path, encoded=True)
     try:
-        async with session.get(url, params=query, allow_redirects=False) as response:
-            body = await response.read()
+        async with client.request(
+            method,
+            url.update_query(query or {}),
+            json=body,
+            allow_redirects=False,
+        ) as response:
+            data = await response.read()
             status = response.status
     except TimeoutError:
         raise CannotDo(f"{url} did not answer in {_TIMEOUT:g} s.") from None
     except (aiohttp.ClientError, OSError) as error:
         raise CannotDo(f"Cannot read {url}: {reason_of(error)}.", NOBODY_THERE) from None
     try:
-        answer = msgspec.json.decode(body)
-    except msgspec.MsgspecError:
-        answer = None
-    if status == 200 and isinstance(answer, dict) and "next" in answer:
-        return answer
+        return status, msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return status, None
+
+
+def problem_of(gateway: GatewayAddress, status: int, answer: Any) -> CannotDo:
+    """Return the error for an answer that is none that was asked for."""
     problem = answer.get("error") if isinstance(answer, dict) else None
     if problem is None:
-        raise CannotDo(f"{url} answered {status}; is this a Medallero gateway of this version?")
-    remedy = "Try again in a moment." if status in (429, 503) else ""
-    raise CannotDo(f"The gateway answered {status}: {problem}.", remedy)
+        return CannotDo(
+            f"{gateway.endpoint} answered {status}; is this a Medallero gateway of this version?"
+        )
+    remedies = {401: _GIVE_TOKEN, 429: _TRY_AGAIN, 503: _TRY_AGAIN}
+    return CannotDo(f"The gateway answered {status}: {problem}.", remedies.get(status, ""))

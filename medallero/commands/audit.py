@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from contracts.raw_topic import Bounds, RawRecord, RawTopic, TopicUnavailable, open_topic
 from contracts.records import read_record
 from contracts.settings import CommonSettings
 from contracts.snapshot import COUNTS, Snapshot
@@ -30,7 +31,6 @@ from medallero.terminal import (
     stderr,
     stdout,
 )
-from medallero.topic import Bounds, RawRecord, RawTopic, TopicUnavailable, open_topic
 from medallero.weather_audit import WeatherOutcome, audit_weather
 from olympics.catalogue import Catalogue, rules_revision
 from olympics.counts import NO_COUNTS, Counts

@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 
 import click
 
+from contracts.raw_topic import RawTopic, TopicUnavailable, open_topic
 from contracts.settings import DEFAULT_SEED, CommonSettings
 from medallero.backup_file import BackupWriter, Head, StoredRecord, lies_right
 from medallero.terminal import (
@@ -25,7 +26,6 @@ from medallero.terminal import (
     reading_bar,
     stderr,
 )
-from medallero.topic import RawTopic, TopicUnavailable, open_topic
 from olympics.catalogue import catalogue_text
 
 INCOMPLETE: Final = 1

@@ -12,6 +12,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from contracts.raw_topic import TopicUnavailable
 from medallero.checks import (
     MOST_NOTES,
     DoctorSettings,
@@ -31,7 +32,6 @@ from medallero.terminal import (
     reading_bar,
     stdout,
 )
-from medallero.topic import TopicUnavailable
 
 FAILED: Final = 1
 

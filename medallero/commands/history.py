@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any, Final
 
 import click
@@ -13,18 +12,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from contracts.unit_log import UnitLog, Version
+from medallero.client.connect import GatewayAddress
+from medallero.client.options import gateway_options
 from medallero.finding import HELP_OF_ARGUMENTS, find_competitor, find_unit
 from medallero.showing import evidence, when, who
 from medallero.terminal import (
-    CannotDo,
     echo_json,
     quiet_libraries,
     read_catalogue,
     read_settings,
     stdout,
 )
-from medallero.topic import TopicUnavailable, open_topic
-from medallero.unit_log import UnitLog, Version
 
 _STYLES: Final = {"counts": "green", "conflict": "red", "replaced": "dim"}
 
@@ -38,8 +37,8 @@ _TO_THE_SECOND: Final = len("2024-08-04 21:55:00")
 
 @click.command(
     name="history",
-    help=f"""List every version of each result of a unit: what it said, when it arrived, at which
-    place of the topic (partition/offset), and which one survives.
+    help=f"""List every version of each result of a unit: what it said, when it arrived, who sent it
+    (the name of the token), at which place of the topic (partition/offset), and which one survives.
 
     {HELP_OF_ARGUMENTS}
 
@@ -53,12 +52,12 @@ _TO_THE_SECOND: Final = len("2024-08-04 21:55:00")
 @click.argument("unit")
 @click.option("--competitor", metavar="ID", help="Only this competitor.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a version, a line each.")
-def command(sport: str, unit: str, competitor: str | None, as_json: bool) -> None:
+@gateway_options
+def command(
+    sport: str, unit: str, competitor: str | None, as_json: bool, gateway: GatewayAddress
+) -> None:
     quiet_libraries()
-    try:
-        log = asyncio.run(_read(sport, unit))
-    except TopicUnavailable as error:
-        raise CannotDo(error.problem, error.remedy) from None
+    log = asyncio.run(find_unit(gateway, read_catalogue(read_settings()), sport, unit))
     chosen = list(log.competitors) if competitor is None else [find_competitor(log, competitor)]
     if as_json:
         for row in _rows(log, chosen):
@@ -67,35 +66,23 @@ def command(sport: str, unit: str, competitor: str | None, as_json: bool) -> Non
     _show(log, chosen, with_refused=competitor is None)
 
 
-async def _read(sport: str, unit: str) -> UnitLog:
-    settings = read_settings()
-    catalogue = read_catalogue(settings)
-    async with open_topic(settings) as topic:
-        return await find_unit(topic, catalogue, sport, unit)
-
-
 def _rows(log: UnitLog, competitors: list[str]) -> list[dict[str, Any]]:
     return [
         {
-            "result": json.loads(msgspec.json.encode(version.result)),
-            "fate": _fate(log, competitor, version),
-            "records": [
-                {"partition": it.partition, "offset": it.offset, "timestamp": it.timestamp}
-                for it in version.records
-            ],
+            "result": msgspec.to_builtins(version.result),
+            "fate": _fate(version),
+            "records": msgspec.to_builtins(version.records),
         }
         for competitor in competitors
         for version in reversed(log.competitors[competitor])
     ]
 
 
-def _fate(log: UnitLog, competitor: str, version: Version) -> str:
+def _fate(version: Version) -> str:
     """Return what became of a version, in a word or two."""
-    if version is log.competitors[competitor][0]:
-        status = version.result.status
-        fate = {"official": "counts", "unofficial": "provisional", "withdrawn": "withdrawn"}[status]
-        return f"{fate}, conflict" if log.conflicting(competitor) else fate
-    return "conflict, gave way" if version in log.conflicting(competitor) else "replaced"
+    if not version.conflict:
+        return version.fate
+    return "conflict, gave way" if version.fate == "replaced" else f"{version.fate}, conflict"
 
 
 def _show(log: UnitLog, competitors: list[str], *, with_refused: bool) -> None:
@@ -106,9 +93,9 @@ def _show(log: UnitLog, competitors: list[str], *, with_refused: bool) -> None:
     else:
         out.print(_table(log, competitors, wide=out.width >= _WIDE))
     refused = log.refused if with_refused else ()
-    for record, error in refused:
-        place = f"{record.partition}/{record.offset}"
-        out.print(Text(f"not a result: {place} at {when(record.timestamp)}: {error}", style="red"))
+    for it in refused:
+        at = f"{it.place.partition}/{it.place.offset} at {when(it.place.timestamp)}"
+        out.print(Text(f"not a result: {at}: {it.error}", style="red"))
     if any(log.conflicting(it) for it in competitors):
         out.print(
             "Conflict: one version with different contents. The greater digest counts; a new "
@@ -130,30 +117,30 @@ def _table(log: UnitLog, competitors: list[str], *, wide: bool) -> Table:
         # In the order in which they replaced one another; the one that survives is the last.
         versions = list(reversed(log.competitors[competitor]))
         for number, version in enumerate(versions):
-            table.add_row(*_cells(log, competitor, version, first=number == 0, wide=wide))
+            table.add_row(*_cells(version, first=number == 0, wide=wide))
+            if sender := version.records[0].sender:
+                table.add_row("", "", Text(f"by {sender}", style="dim"))
         table.add_section()
     return table
 
 
 def _show_lines(out: Console, log: UnitLog, competitors: list[str]) -> None:
-    """Show three short lines a version, where a table has no room."""
+    """Show a few short lines a version, where a table has no room."""
     for competitor in competitors:
         versions = list(reversed(log.competitors[competitor]))
         out.print(f"\n{who(versions[-1].result.competitor)}", style="bold")
         for version in versions:
-            _, number, said, moment, place, note = _cells(
-                log, competitor, version, first=False, wide=False
-            )
+            _, number, said, moment, place, note = _cells(version, first=False, wide=False)
             out.print(Text.assemble(f" {number}: ", said))
             out.print(f"    {moment}, {place}", style="dim")
+            if sender := version.records[0].sender:
+                out.print(Text(f"    by {sender}", style="dim"))
             out.print(Text.assemble("    ", note))
 
 
-def _cells(
-    log: UnitLog, competitor: str, version: Version, *, first: bool, wide: bool
-) -> list[str | Text]:
+def _cells(version: Version, *, first: bool, wide: bool) -> list[str | Text]:
     result = version.result
-    fate = _fate(log, competitor, version)
+    fate = _fate(version)
     style = next((style for word, style in _STYLES.items() if word in fate), "yellow")
     if "conflict" in fate:
         style = _STYLES["conflict"]
@@ -163,12 +150,13 @@ def _cells(
         offsets = ", ".join(str(it.offset) for it in others[:3])
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         note.append(f", again at {offsets}{more}", style="dim")
+    moment = when(earliest.timestamp)
     return [
         Text(who(result.competitor) if first else ""),
         str(result.version),
         Text(evidence(result)),
         *((result.status, result.phase, Text(result.faculty)) if wide else ()),
-        when(earliest.timestamp) if wide else when(earliest.timestamp)[:_TO_THE_SECOND],
+        moment if wide else moment[:_TO_THE_SECOND],
         f"{earliest.partition}/{earliest.offset}",
         note,
     ]

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import click
 
+from contracts.raw_topic import TopicUnavailable, open_topic
 from contracts.settings import CommonSettings
 from medallero.backup_file import Damaged
 from medallero.commands.backup import back_ups, seed_bytes
@@ -24,7 +25,6 @@ from medallero.terminal import (
     reading_bar,
     stderr,
 )
-from medallero.topic import TopicUnavailable, open_topic
 from olympics.catalogue import catalogue_text
 from olympics.text import canonical_text
 

@@ -21,12 +21,12 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from click.testing import CliRunner, Result
 
 from contracts.partitioning import partition_of
+from contracts.raw_topic import open_topic
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot
 from contracts.topics import ensure_topics
 from medallero.cli import main
 from medallero.restoring import CannotRestore, examine, restore
-from medallero.topic import open_topic
 from medallero.whereabouts import as_environment
 from tests.support.oracle import assert_standings_equal_the_oracle, garbage
 from tests.support.stack import Stack, StackFactory, unique_settings

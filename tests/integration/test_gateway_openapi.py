@@ -11,9 +11,12 @@ import pytest
 
 from gateway.paths import record_paths
 from gateway.tokens import digest_of, line_of
+from gateway.unit_logs import MOST
+from gateway.unit_requests import LARGEST
 from olympics.catalogue import load_catalogue
 from tests.integration.gateway_support import (
     JSON,
+    LINES,
     Answer,
     RunningGateway,
     a_result,
@@ -68,7 +71,14 @@ def gateways(kafka: str, redis_url: str) -> Iterator[Gateways]:
     nowhere = ("127.0.0.1:1", "redis://127.0.0.1:1/0")
     lonely = settings_for(*nowhere, max_viewers=0, weather_writers="kafka", paths=FURTHER)
     tokens = line_of("a", digest_of("right"))
-    guarded = settings_for(*nowhere, tokens=tokens, weather_writers="kafka", paths=FURTHER)
+    guarded = settings_for(
+        *nowhere,
+        tokens=tokens,
+        weather_writers="kafka",
+        paths=FURTHER,
+        rate_requests=0.001,
+        body_timeout=0.3,
+    )
     with (
         a_worker() as (address, asked),
         running(good) as good_gateway,
@@ -126,6 +136,37 @@ def _crowded(all_: Gateways, path: str) -> Answer:
         return all_.good.send("GET", path)
 
 
+def _hurried(all_: Gateways, method: str, path: str) -> Answer:
+    """Ask twice, where that is too often."""
+    for _ in range(2):
+        answer = all_.guarded.send(method, path, b"{}", JSON | {"Authorization": "Bearer right"})
+    return answer
+
+
+def _huge_unit(all_: Gateways) -> Answer:
+    lines = (json.dumps(a_result(unit="huge", version=it)) for it in range(1, MOST + 2))
+    assert all_.good.send("POST", "/v1/results", "\n".join(lines), LINES).status == 202
+    return all_.good.send("GET", "/v1/history/swimming/huge")
+
+
+def _official(path: str, good: Any, away: Any) -> dict[str, Callable[[Gateways], Answer]]:
+    """Return requests for the answers that previews and changes share; *away* needs Kafka."""
+    return {
+        "400": lambda all_: all_.good.post(path, b"{"),
+        "401": lambda all_: all_.guarded.post(path, good),
+        "403": lambda all_: all_.guarded.post(path, good, Authorization="Bearer wrong"),
+        "408": lambda all_: _stalled(all_.good, path),
+        "413": lambda all_: all_.good.post(path, b" " * (LARGEST + 1)),
+        "415": lambda all_: all_.good.send("POST", path, b"x", {"Content-Type": "text/plain"}),
+        "429": lambda all_: _hurried(all_, "POST", path),
+        "503": lambda all_: all_.lonely.post(path, away),
+    }
+
+
+_WRONG = {"Authorization": "Bearer wrong"}
+_HISTORY = "/v1/history/swimming/100m%20final"
+_NEW = a_result(unit="of an official", replaces=0)
+
 REQUESTS: dict[tuple[str, str], dict[str, Callable[[Gateways], Answer]]] = {
     **{(path, "post"): _record_requests(path) for path in RECORD_PATHS},
     ("/v1/standings", "get"): {
@@ -154,6 +195,28 @@ REQUESTS: dict[tuple[str, str], dict[str, Callable[[Gateways], Answer]]] = {
         "400": _get("/v1/units/swimming/any?limit=0"),
         "404": _get("/v1/units/swimming/unheard"),
         "503": _get_lonely("/v1/units/swimming/any"),
+    },
+    ("/v1/history/{sport}/{unit}", "get"): {
+        "200": lambda all_: (
+            all_.good.post("/v1/results", a_result()),
+            all_.good.send("GET", _HISTORY),
+        )[1],
+        "401": lambda all_: all_.guarded.send("GET", _HISTORY),
+        "403": lambda all_: all_.guarded.send("GET", _HISTORY, headers=_WRONG),
+        "404": _get("/v1/history/swimming/unheard"),
+        "413": _huge_unit,
+        "429": lambda all_: _hurried(all_, "GET", _HISTORY),
+        "503": _get_lonely(_HISTORY),
+    },
+    ("/v1/preview", "post"): {
+        "200": lambda all_: all_.good.post("/v1/preview", {"results": [a_result()]}),
+        **_official("/v1/preview", {"results": []}, {"results": [a_result()], "beside": True}),
+    },
+    ("/v1/changes", "post"): {
+        "202": lambda all_: all_.good.post("/v1/changes", [_NEW]),
+        "409": lambda all_: all_.good.post("/v1/changes", [_NEW | {"replaces": 9}]),
+        "422": lambda all_: all_.good.post("/v1/changes", [_NEW | {"mark": "fast"}]),
+        **_official("/v1/changes", [_NEW], [_NEW]),
     },
     ("/healthz", "get"): {"200": _get("/healthz")},
     ("/readyz", "get"): {"200": _get("/readyz"), "503": _get_lonely("/readyz")},

@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.pages import Page
+from contracts.units import told
 from olympics.latest import STATUS_NAMES, encode_latest, latest_of
 from olympics.ranking import Ranking
 from olympics.recount import unit_standings
 from olympics.result import Competitor, Result, encode, key_of
 from olympics.tally import COMPILED, Tally
 from streams.standings import Standings
-from streams.units import Rankings, in_turns, told
+from streams.units import Rankings, in_turns
 from tests.properties.games import CATALOGUE, SPORTS, ranking_of, results
 
 both_ways = pytest.mark.parametrize("compiled", [True, False] if COMPILED else [False])
@@ -108,7 +109,8 @@ def test_pages_of_one_digest_make_up_the_oracles_ranking(
             ranked = await rankings.ranking(state, key)
             assert ranked is not None
             page = Page(begin, limit)
-            pages.append(await in_turns(told(ranked, CATALOGUE.sports[sport], unit, page), 0))
+            steps = told(ranked.ranking, CATALOGUE.sports[sport], unit, page)
+            pages.append(await in_turns(steps, 0) | {"offset": ranked.offset})
             begin = pages[-1]["next"]
             await asyncio.sleep(0)
 

@@ -12,11 +12,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from contracts.kafka import kafka_options
+from contracts.reasons import reason_of
 from contracts.settings import CommonSettings
-from medallero.reasons import reason_of
 
 _STALLED_AFTER: Final = 30.0
-_RECORDS_A_CALL: Final = 10_000
+_AT_ONCE: Final = 10_000
 
 
 class TopicUnavailable(Exception):
@@ -49,8 +49,16 @@ class Bounds(NamedTuple):
 class RawTopic:
     """An open topic; see `open_topic`."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, name: str, partitions: Collection[int]) -> None:
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        name: str,
+        partitions: Collection[int],
+        at_once: int = _AT_ONCE,
+    ) -> None:
+        """*at_once*: so many records are taken before others have their turn."""
         self._consumer = consumer
+        self._at_once = at_once
         self.name = name
         self.partitions = sorted(partitions)
 
@@ -100,9 +108,7 @@ class RawTopic:
                     self._consumer.pause(place)
             if not ends:
                 return
-            batches = await self._consumer.getmany(
-                *ends, timeout_ms=500, max_records=_RECORDS_A_CALL
-            )
+            batches = await self._consumer.getmany(*ends, timeout_ms=500, max_records=self._at_once)
             if batches:
                 progress = time.monotonic()
             elif time.monotonic() - progress > _STALLED_AFTER:
@@ -134,8 +140,10 @@ class RawTopic:
 
 
 @asynccontextmanager
-async def open_topic(settings: CommonSettings, name: str | None = None) -> AsyncIterator[RawTopic]:
-    """Open the results topic, or another, for reading.
+async def open_topic(
+    settings: CommonSettings, name: str | None = None, *, at_once: int = _AT_ONCE
+) -> AsyncIterator[RawTopic]:
+    """Open the results topic, or another, for reading, *at_once* records at a time.
 
     :raises TopicUnavailable: Kafka does not answer, or has no such topic.
     """
@@ -167,7 +175,7 @@ async def open_topic(settings: CommonSettings, name: str | None = None) -> Async
                 f"topic {name!r} does not exist",
                 "`medallero up` creates it",
             )
-        yield RawTopic(consumer, name, await _partitions(consumer, name))
+        yield RawTopic(consumer, name, await _partitions(consumer, name), at_once)
     finally:
         await _stop(consumer)
 
