@@ -35,6 +35,7 @@ class EventsQuestion(msgspec.Struct, frozen=True, omit_defaults=True):
     phase: Phase | None = None
     state: State | None = None
     text: str = ""
+    conflicts: bool = False
     after: tuple[Phase, str, str] | None = None
 
     def follows(self) -> EventOrder | None:
@@ -87,6 +88,7 @@ class ShownEvent(msgspec.Struct, frozen=True):
     state: State
     results: int
     leaders: list[Placed]
+    conflicts: int = 0
 
     def place(self) -> tuple[Phase, str, str]:
         """Return the value of ``after`` with which the next page begins behind this event."""
@@ -177,6 +179,7 @@ def shown_event(event: Event, sport: Sport) -> ShownEvent:
         event.state,
         event.results,
         [_placed(it, sport, event.unit) for it in event.leaders[:LEADERS]],
+        event.conflicts,
     )
 
 

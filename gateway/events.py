@@ -42,7 +42,7 @@ DEFAULT: Final = 100
 LONGEST_TEXT: Final = 100
 STATES: Final[tuple[State, ...]] = get_args(State)
 
-EVENTS_PARAMETERS: Final = ("sport", "phase", "state", "text", "limit", "cursor")
+EVENTS_PARAMETERS: Final = ("sport", "phase", "state", "text", "conflicts", "limit", "cursor")
 MEDALLISTS_PARAMETERS: Final = ("sport", "faculty", "limit", "cursor")
 
 #: Different questions at once of one process: each is work for all workers.
@@ -114,6 +114,7 @@ class Events:
             parameters.word("phase", PHASES),
             parameters.word("state", STATES),
             parameters.text("text", LONGEST_TEXT) or "",
+            parameters.word("conflicts", ("true",)) is not None,
             parameters.place("cursor", tuple[Phase, str, str]),
         )
         return await self._shared(question, self._events)

@@ -66,6 +66,9 @@ def schemas(an_object: Callable[[Schema], Schema]) -> Schema:
         "enum": list(STATES),
         "description": "official: all results are; provisional: none is; running: some are",
     }
+    conflicts = _COUNT | {
+        "description": "results of which two contents have the surviving version and status"
+    }
     leaders = {
         "type": "array",
         "maxItems": LEADERS,
@@ -78,7 +81,13 @@ def schemas(an_object: Callable[[Schema], Schema]) -> Schema:
                 "events": {
                     "type": "array",
                     "items": an_object(
-                        {**event, "state": state, "results": _COUNT, "leaders": leaders}
+                        {
+                            **event,
+                            "state": state,
+                            "results": _COUNT,
+                            "conflicts": conflicts,
+                            "leaders": leaders,
+                        }
                     ),
                 },
                 "total": _COUNT | {"description": "all that match, not those of this answer alone"},
@@ -109,6 +118,10 @@ _PARAMETERS: Final[dict[str, Schema]] = {
         "description": "words, each of which begins a word of the event's title, code or sport, "
         "or of a competitor's name; case, accents and order do not matter",
         "schema": {"type": "string", "maxLength": LONGEST_TEXT},
+    },
+    "conflicts": {
+        "description": "true: only events with results in conflict",
+        "schema": {"enum": ["true"]},
     },
     "limit": {
         "description": "items of the answer",

@@ -35,8 +35,9 @@ EventOrder = tuple[int, str, Natural]
 class Event(msgspec.Struct, frozen=True, gc=False):
     """A line in a list of units; withdrawn results are no part of it.
 
-    ``results``: how many there are; ``counted``: how many of them count. ``leaders``: who has a
-    medal, gold first; else who won; else who is first. ``searched``: what a search looks through.
+    ``results``: how many there are; ``counted``: how many of them count; ``conflicts``: of how many
+    two contents have the surviving version. ``leaders``: who has a medal, gold first; else who won;
+    else who is first. ``searched``: what a search looks through.
     """
 
     sport: str
@@ -45,13 +46,14 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     state: State
     results: int
     counted: int
+    conflicts: int
     leaders: tuple[UnitPlace, ...]
     searched: str
 
 
 def event_of(ranking: Ranking, sport: Sport, unit: str) -> Steps[Event | None]:
     """Return the line of a unit with this ranking; None if nothing is left of it."""
-    provisional = counted = 0
+    provisional = counted = conflicts = 0
     names: list[str] = []
     medallists: list[UnitPlace] = []
     winners: list[UnitPlace] = []  # among what counts
@@ -62,6 +64,7 @@ def event_of(ranking: Ranking, sport: Sport, unit: str) -> Steps[Event | None]:
             latest = place.latest
             provisional += latest.status == UNOFFICIAL
             counted += place.split is not None
+            conflicts += latest.conflict
             if len(names) < _NAMES:
                 names.append(latest.name or place.competitor)
             if place.medal:
@@ -84,7 +87,17 @@ def event_of(ranking: Ranking, sport: Sport, unit: str) -> Steps[Event | None]:
     # What is not official has no outcome but the one that is written.
     leaders = medallists or (said if provisional else winners) or first
     searched = _searched(unit, sport, ranking.phase, names)
-    return Event(sport.name, unit, ranking.phase, state, results, counted, tuple(leaders), searched)
+    return Event(
+        sport.name,
+        unit,
+        ranking.phase,
+        state,
+        results,
+        counted,
+        conflicts,
+        tuple(leaders),
+        searched,
+    )
 
 
 def order_of(sport: str, unit: str, phase: Phase) -> EventOrder:

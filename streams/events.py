@@ -198,6 +198,7 @@ class Events:
                     if question.sport in (None, it.sport)
                     and question.phase in (None, it.phase)
                     and question.state in (None, it.state)
+                    and (it.conflicts or not question.conflicts)
                     and search.matches(it.searched)
                 ]
                 total += len(found)

@@ -63,7 +63,7 @@ _WINNER: dict[str, Any] = {
     "irm": None,
     "medal": "gold",
 }
-_EVENT = {**_RACE, "state": "official", "results": 1, "leaders": [_WINNER]}
+_EVENT = {**_RACE, "state": "official", "results": 1, "leaders": [_WINNER], "conflicts": 0}
 #: so many different ones a gateway asks at once
 _QUESTIONS = 32
 _GOLD = {"sport": "swimming", "faculty": "engineering", "gold": 1, "silver": 0, "bronze": 0}

@@ -240,6 +240,18 @@ def test_events_are_chosen_by_sport_phase_and_state() -> None:
     assert partitions.units(state="running") == ["c"]
 
 
+def test_events_with_results_in_conflict_are_found_until_they_are_settled() -> None:
+    swum_twice = [swum("final 1", "1", mark, phase="final") for mark in ("50", "51")]
+    partitions = Partitions([*swum_twice, swum("final 2", "1", "50", phase="final")])
+
+    (event,) = partitions.ask(conflicts=True).events
+    assert (event.unit, event.conflicts) == ("final 1", 1)
+    assert sorted(it.conflicts for it in partitions.ask().events) == [0, 1]
+
+    partitions.put([swum("final 1", "1", "51", phase="final", version=2)])
+    assert partitions.ask(conflicts=True).events == []
+
+
 def test_an_event_tells_who_won_and_follows_corrections() -> None:
     partitions = Partitions(
         [swum("f", str(it), f"5{it}", phase="final", version=2) for it in range(5)]
