@@ -23,6 +23,10 @@ _REMEDIES: Final = (
         "a topic is gone: run `medallero doctor`, which says how to go on",
     ),
     (
+        re.compile(r"InvalidTimestamp"),
+        "compare the clocks of this machine and of Kafka's: it takes nothing from an hour ahead",
+    ),
+    (
         re.compile(r"(?i)out of memory|OutOfMemoryError|MemoryError|cannot allocate memory"),
         "close other programs, or give the machine more memory",
     ),

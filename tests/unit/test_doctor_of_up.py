@@ -11,6 +11,7 @@ import pytest
 
 from medallero.checks import DoctorSettings, check_kafka, remedy_of_up
 from medallero.embedded.datadir import DataDir
+from medallero.embedded.last_words import last_words, remedy_of
 from tests.support.ports import free_port
 
 
@@ -46,6 +47,15 @@ def test_the_last_words_of_kafka_say_what_helps(held: Path) -> None:
     )
     log.write_text("nobody knows what this means\n")
     assert str(log) in str(remedy_of_up(held))
+
+
+def test_a_worker_with_a_wrong_clock_is_told_to_look_at_it() -> None:
+    log = (
+        "2026-11-28T11:32:12.521746Z [critical ] process_ended reason=the changelog could not be "
+        "written [streams.bulk]\nTraceback (most recent call last):\n  File x\n"
+        "aiokafka.errors.InvalidTimestampError: [Error 32] InvalidTimestampError\n"
+    )
+    assert "compare the clocks" in str(remedy_of(last_words(log)))
 
 
 async def test_without_an_up_it_is_to_be_started(held: Path, tmp_path: Path) -> None:
