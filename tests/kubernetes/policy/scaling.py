@@ -10,7 +10,7 @@ from contracts.settings import CommonSettings
 from streams.settings import WorkerSettings
 from tests.kubernetes.policy.rules import rule
 from tests.kubernetes.policy.settings import settings_of
-from tests.kubernetes.rendered import Cluster, Object, namespace_of, selects, shown
+from tests.kubernetes.rendered import Cluster, Object, Pods, namespace_of, selects, shown
 
 
 class _Scaler(NamedTuple):
@@ -101,6 +101,15 @@ def a_drain_can_go_on(cluster: Cluster) -> Iterator[str]:
     for pods in cluster.ours():
         if not any(selects(it["spec"]["selector"], pods.labels) for it in budgets):
             yield f"{pods}: no budget; a drain may take all at once"
+
+
+def numbers(cluster: Cluster, pods: Pods) -> tuple[int, int]:
+    """Return how many of such pods there are at least and at most."""
+    for it in _scalers(cluster):
+        if (it.kind, it.name) == (pods.kind, pods.name):
+            return it.least, it.most
+    number = pods.owner["spec"].get("replicas", 1)
+    return number, number
 
 
 def _scalers(cluster: Cluster) -> Iterator[_Scaler]:
