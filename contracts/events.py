@@ -178,7 +178,7 @@ def shown_event(event: Event, sport: Sport) -> ShownEvent:
         event.phase,
         event.state,
         event.results,
-        [_placed(it, sport, event.unit) for it in event.leaders[:LEADERS]],
+        [placed(it, sport, event.unit) for it in event.leaders[:LEADERS]],
         event.conflicts,
     )
 
@@ -187,7 +187,7 @@ def shown_medallist(event: Event, place: UnitPlace, sport: Sport) -> Medallist:
     """Return the medal that *place* has in *event* as it is answered."""
     title = title_of(sport, event.unit)
     return Medallist(
-        *msgspec.structs.astuple(_placed(place, sport, event.unit)),
+        *msgspec.structs.astuple(placed(place, sport, event.unit)),
         sport=event.sport,
         unit=event.unit,
         event=title.event,
@@ -199,7 +199,8 @@ def shown_medallist(event: Event, place: UnitPlace, sport: Sport) -> Medallist:
     )
 
 
-def _placed(place: UnitPlace, sport: Sport, unit: str) -> Placed:
+def placed(place: UnitPlace, sport: Sport, unit: str) -> Placed:
+    """Return a place in a unit as it is answered."""
     latest = place.latest
     mark = latest.exact_mark()
     return Placed(

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 from redis.asyncio import Redis
 
+from contracts.latest import ShownChange
 from contracts.settings import CommonSettings
 
 COUNTS = ("entries", "winners", "losers", "ties", "did_not_start", "gold", "silver", "bronze")
@@ -21,6 +22,8 @@ class Keys:
         #: stream of the sports' counts, in the catalogue's order; rewritten whole
         self.sports = f"{prefix}sports"
         self.history = f"{prefix}history"
+        #: stream of the changes that people tell each other, the newest first; rewritten whole
+        self.latest = f"{prefix}latest"
         #: sets that a dashboard's variables read: ``name=title`` of each sport and each faculty,
         #: and the names of the faculties that the medal table lists first
         self.sport_choices = f"{prefix}choices:sports"
@@ -66,6 +69,8 @@ class Stamp(NamedTuple):
     age: float
     #: Kafka's id of the topic that was counted; None if the snapshot does not say
     log: str | None = None
+    #: tells the latest changes from others; empty if there are none
+    latest: str = ""
 
 
 class Rate(NamedTuple):
@@ -131,14 +136,51 @@ async def read_snapshot(redis: "Redis", settings: CommonSettings) -> Snapshot | 
 async def read_stamp(redis: "Redis", settings: CommonSettings) -> Stamp | None:
     """Read what tells one snapshot from another; ``None`` when nothing was ever written."""
     meta = Keys(settings.redis_prefix).meta
-    epoch, offsets, updated_at, age, log = await redis.hmget(
-        meta, ["epoch", "offsets", "updated_at", "age", "log"]
+    epoch, offsets, updated_at, age, log, latest = await redis.hmget(
+        meta, ["epoch", "offsets", "updated_at", "age", "log", "latest"]
     )
     if epoch is None or offsets is None or updated_at is None or age is None:
         return None
     return Stamp(
-        int(epoch), _offsets(str(offsets)), float(updated_at), float(age), str(log) if log else None
+        int(epoch),
+        _offsets(str(offsets)),
+        float(updated_at),
+        float(age),
+        str(log) if log else None,
+        str(latest or ""),
     )
+
+
+class LatestView(NamedTuple):
+    """The latest changes, newest first, and the snapshot that they are of."""
+
+    epoch: int
+    offsets: dict[int, tuple[int, int]]
+    changes: list[ShownChange]
+
+
+# Runs on the server, so that both are of one snapshot. Only what was meant for programs leaves it.
+_READ_LATEST = """
+local items = {}
+for _, entry in ipairs(redis.call('XRANGE', KEYS[2], '-', '+')) do
+  local fields = entry[2]
+  for place = 1, #fields, 2 do
+    if fields[place] == 'item' then items[#items + 1] = fields[place + 1] end
+  end
+end
+return {redis.call('HMGET', KEYS[1], 'epoch', 'offsets'), items}
+"""
+
+
+async def read_latest(redis: "Redis", settings: CommonSettings) -> LatestView | None:
+    """Read the latest changes; ``None`` when nothing was ever written. As :func:`read_snapshot`."""
+    keys = Keys(settings.redis_prefix)
+    (epoch, offsets), items = await redis.register_script(_READ_LATEST)(
+        keys=[keys.meta, keys.latest]
+    )
+    if epoch is None or offsets is None:
+        return None
+    return LatestView(int(epoch), _offsets(offsets), [_decode_change(item) for item in items])
 
 
 # Only the rates leave the server: an entry has the medals of all faculties beside them.
@@ -175,6 +217,9 @@ async def read_rates(
         Rate(entry, int(entry.partition("-")[0]) / 1000, float(rate))
         for entry, rate in reversed(found)
     ]
+
+
+_decode_change = msgspec.json.Decoder(ShownChange).decode
 
 
 def _offsets(text: str) -> dict[int, tuple[int, int]]:

@@ -88,6 +88,7 @@ class HttpApi:
         self._openapi = openapi
         self._routes: dict[str, dict[str, Handler]] = {
             "/v1/standings": {"GET": self._get_standings},
+            "/v1/latest": {"GET": self._get_latest},
             "/v1/events": {"GET": _told_by(events.events)},
             "/v1/medallists": {"GET": _told_by(events.medallists)},
             PREVIEW: {"POST": self._previewer(units)},
@@ -247,6 +248,9 @@ class HttpApi:
 
     async def _get_standings(self, request: BaseRequest) -> Response:
         return Response(body=await self._standings.as_json(), content_type=JSON)
+
+    async def _get_latest(self, request: BaseRequest) -> Response:
+        return Response(body=await self._standings.latest(), content_type=JSON)
 
     async def _get_stream(self, request: BaseRequest) -> StreamResponse:
         return await self._live.serve(request, request[_ID], self.rules.reading_headers(request))

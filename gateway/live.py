@@ -47,12 +47,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Live:
-    """Serves the stream of events ``standings``, ``rates`` and ``alive``.
+    """Serves the stream of events ``standings``, ``latest``, ``rates`` and ``alive``.
 
-    ``standings``: the body of ``/v1/standings``, when it changed. ``rates``: pairs of Unix seconds
-    and results a second, oldest first. ``alive``: every ``live_heartbeat`` seconds, the age of the
-    data in seconds, None if there is none, and whether Redis can be read; ``problem``, if the log
-    was made again, says so and what helps.
+    ``standings``: the body of ``/v1/standings``, when it changed. ``latest``: that of
+    ``/v1/latest``, when something else is told. ``rates``: pairs of Unix seconds and results a
+    second, oldest first. ``alive``: every ``live_heartbeat`` seconds, the age of the data in
+    seconds, None if there is none, and whether Redis can be read; ``problem``, if the log was made
+    again, says so and what helps.
     """
 
     def __init__(
@@ -198,6 +199,7 @@ class Live:
         heartbeat = 0.0
         rates: deque[Rate] = deque(maxlen=_RATES)
         told: object = _UNTOLD
+        told_latest: object = _UNTOLD
         while self._places.used and not self._closing:
             now = asyncio.get_running_loop().time()
             pause = _TICK
@@ -210,6 +212,10 @@ class Live:
                     self._publish("standings", body)
                     # The first change after a quiet time is told at once; more keep a distance.
                     pause = self._interval
+                latest = None if stamp is None else stamp.latest
+                if latest != told_latest:
+                    self._publish("latest", await self._standings.newest_latest())
+                    told_latest = latest
                 if now >= heartbeat:
                     more = await self._standings.rates(rates[-1].entry if rates else "", _RATES)
                     rates.extend(more)

@@ -124,16 +124,18 @@ def _paths(settings: GatewaySettings, record_paths: Mapping[str, RecordPath]) ->
         "/v1/stream": {
             "get": _get_text(
                 "getStream",
-                "Server-sent events: standings (the body of /v1/standings, when it changed), rates "
-                "(pairs of Unix seconds and results a second), alive (every two seconds: the "
-                "data's age in seconds, whether Redis can be read, and, if the results topic was "
-                "made again in this epoch, the problem)",
+                "Server-sent events: standings (the body of /v1/standings, when it changed), "
+                "latest (that of /v1/latest, when something else is told), rates (pairs of Unix "
+                "seconds and results a second), alive (every two seconds: the data's age in "
+                "seconds, whether Redis can be read, and, if the results topic was made again in "
+                "this epoch, the problem)",
                 "text/event-stream",
             )
         },
         "/v1/catalogue": {
             "get": _get("getCatalogue", "The sports and faculties", "Catalogue", away=False)
         },
+        "/v1/latest": {"get": _get("getLatest", "The last changes, the newest first", "Latest")},
         "/v1/events": {
             "get": _search(
                 "getEvents",

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, get_args
 
 from contracts.events import LEADERS
+from contracts.latest import CHANGE_LEADERS, LATEST
 from gateway.events import DEFAULT, LONGEST_TEXT, MOST, STATES
+from olympics.changes import WHATS
 from olympics.events import MEDALS, PHASES
 from olympics.words import Outcome
 
@@ -46,8 +48,7 @@ def schemas(an_object: Callable[[Schema], Schema]) -> Schema:
         "irm": _TEXT_OR_NULL,
         "medal": {"enum": [*MEDALS, None]},
     }
-    page: Schema = {
-        "next": _TEXT_OR_NULL | {"description": "the cursor of what follows, if there is more"},
+    complete: Schema = {
         "complete": {"type": "boolean", "description": "false: partitions are missing"},
         "missing": {"type": "array", "items": _COUNT},
         "offsets": {
@@ -55,6 +56,10 @@ def schemas(an_object: Callable[[Schema], Schema]) -> Schema:
             "description": "the answer counts all results before these",
             "items": an_object({"partition": _COUNT, "offset": _COUNT, "revision": _COUNT}),
         },
+    }
+    page: Schema = {
+        "next": _TEXT_OR_NULL | {"description": "the cursor of what follows, if there is more"},
+        **complete,
     }
     medals = {
         "type": "array",
@@ -94,6 +99,38 @@ def schemas(an_object: Callable[[Schema], Schema]) -> Schema:
                 "entries": _COUNT
                 | {"description": "entries of the course beside the events, which are not listed"},
                 **page,
+            }
+        ),
+        "Latest": an_object(
+            {
+                "latest": {
+                    "type": "array",
+                    "maxItems": LATEST,
+                    "items": an_object(
+                        {
+                            **event,
+                            "state": {
+                                "enum": [*STATES, None],
+                                "description": "null: all results are withdrawn",
+                            },
+                            "results": _COUNT,
+                            "leaders": leaders | {"maxItems": CHANGE_LEADERS},
+                            "change": {
+                                "enum": list(WHATS),
+                                "description": "what the last result that came did",
+                            },
+                            "changed": an_object(placed)
+                            | {"description": "whose result that was, as it is now"},
+                            "at": {
+                                "type": "number",
+                                "description": "when it came, in Unix seconds; 0: nobody knows",
+                            },
+                            "partition": _COUNT,
+                            "offset": _COUNT | {"description": "of that result on the topic"},
+                        }
+                    ),
+                },
+                **complete,
             }
         ),
         "Medallists": an_object(

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -15,7 +15,15 @@ from yarl import URL
 from contracts.pages import Page
 from contracts.partitioning import partition_of
 from contracts.redis import REDIS_AWAY
-from contracts.snapshot import Rate, Snapshot, Stamp, read_rates, read_snapshot, read_stamp
+from contracts.snapshot import (
+    Rate,
+    Snapshot,
+    Stamp,
+    read_latest,
+    read_rates,
+    read_snapshot,
+    read_stamp,
+)
 from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
 from olympics.catalogue import Catalogue, UnknownName
@@ -42,10 +50,8 @@ class Standings:
         self._http = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=settings.worker_timeout)
         )
-        self._snapshot: Snapshot | None = None
-        self._json = b""
-        self._read_at: float | None = None
-        self._reading: asyncio.Task[None] | None = None
+        self._snapshot = _Kept(self._read_snapshot, settings.standings_max_age)
+        self._latest = _Kept(self._read_latest, settings.standings_max_age)
         self._asking: dict[tuple[str, str, Page], asyncio.Task[bytes]] = {}
 
     async def as_json(self) -> bytes:
@@ -53,17 +59,22 @@ class Standings:
 
         :raises Refused: unavailable, when Redis is away.
         """
-        await self._refresh()
-        return self._json
+        return (await self._snapshot.get())[1]
 
     async def newest(self) -> tuple[Snapshot | None, bytes]:
         """Return the snapshot that is in Redis now, and as JSON.
 
         :raises Refused: unavailable, when Redis is away or holds something else.
         """
-        self._read_at = None
-        await self._refresh()
-        return self._snapshot, self._json
+        return await self._snapshot.newest()
+
+    async def latest(self) -> bytes:
+        """Return the latest changes as JSON; as :meth:`as_json`."""
+        return await self._latest.get()
+
+    async def newest_latest(self) -> bytes:
+        """Return the latest changes that are in Redis now; as :meth:`newest`."""
+        return await self._latest.newest()
 
     async def stamp(self) -> Stamp | None:
         """Return what tells the snapshot in Redis from others; raises Refused as above."""
@@ -98,8 +109,7 @@ class Standings:
         except ValueError as error:
             raise Refused(Reason.NOT_FOUND, f"unit: expected {error}") from None
         partition = partition_of(key_of(sport, unit), self._settings.partitions)
-        await self._refresh()
-        owner = None if self._snapshot is None else self._snapshot.owners.get(partition)
+        owner = (await self.owners()).get(partition)
         if owner is None:
             raise Refused(Reason.UNAVAILABLE, f"no worker owns partition {partition} yet")
         # All who look at a unit ask again at the same moment: they share one question.
@@ -115,32 +125,33 @@ class Standings:
 
         :raises Refused: unavailable, when Redis is away.
         """
-        await self._refresh()
-        return {} if self._snapshot is None else dict(self._snapshot.owners)
+        snapshot, _ = await self._snapshot.get()
+        return {} if snapshot is None else dict(snapshot.owners)
 
     async def close(self) -> None:
-        tasks = [*self._asking.values(), *([] if self._reading is None else [self._reading])]
-        if tasks:
-            await asyncio.wait(tasks)
+        if self._asking:
+            await asyncio.wait(self._asking.values())
+        await self._snapshot.close()
+        await self._latest.close()
         await self._http.close()
         await self._redis.aclose()
 
-    async def _refresh(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if self._read_at is not None and now - self._read_at < self._settings.standings_max_age:
-            return
-        if self._reading is None:
-            self._reading = asyncio.create_task(self._read())
-        await asyncio.shield(self._reading)
+    async def _read_snapshot(self) -> tuple[Snapshot | None, bytes]:
+        snapshot = await _answer(read_snapshot(self._redis, self._settings))
+        return snapshot, msgspec.json.encode(_shape(snapshot))
 
-    async def _read(self) -> None:
-        try:
-            snapshot = await _answer(read_snapshot(self._redis, self._settings))
-            self._snapshot = snapshot
-            self._json = msgspec.json.encode(_shape(snapshot))
-            self._read_at = asyncio.get_running_loop().time()
-        finally:
-            self._reading = None
+    async def _read_latest(self) -> bytes:
+        view = await _answer(read_latest(self._redis, self._settings))
+        offsets = {} if view is None else view.offsets
+        missing = [it for it in range(self._settings.partitions) if it not in offsets]
+        return msgspec.json.encode(
+            {
+                "latest": [] if view is None else view.changes,
+                "complete": not missing,
+                "missing": missing,
+                "offsets": _shape_of_offsets(offsets),
+            }
+        )
 
     async def _ask(self, owner: str, sport: str, unit: str, page: Page) -> bytes:
         url = URL(
@@ -188,6 +199,50 @@ async def _answer(question: Awaitable[_Answer]) -> _Answer:
         ) from None
 
 
+class _Kept(Generic[_Answer]):
+    """What is read from Redis, for all who ask at about the same time."""
+
+    def __init__(self, read: Callable[[], Awaitable[_Answer]], max_age: float) -> None:
+        self._read = read
+        self._max_age = max_age
+        self._known: tuple[float, _Answer] | None = None
+        self._reading: asyncio.Task[_Answer] | None = None
+
+    async def get(self) -> _Answer:
+        """Return what was read a moment ago, or is read now."""
+        now = asyncio.get_running_loop().time()
+        if self._known is not None and now - self._known[0] < self._max_age:
+            return self._known[1]
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read_anew())
+        return await asyncio.shield(self._reading)
+
+    async def newest(self) -> _Answer:
+        """Return what is there now."""
+        self._known = None
+        return await self.get()
+
+    async def close(self) -> None:
+        """Wait for the reading that is under way."""
+        if self._reading is not None:
+            await asyncio.wait([self._reading])
+
+    async def _read_anew(self) -> _Answer:
+        try:
+            answer = await self._read()
+            self._known = asyncio.get_running_loop().time(), answer
+            return answer
+        finally:
+            self._reading = None
+
+
+def _shape_of_offsets(offsets: Mapping[int, tuple[int, int]]) -> list[dict[str, int]]:
+    return [
+        {"partition": partition, "offset": offset, "revision": revision}
+        for partition, (offset, revision) in sorted(offsets.items())
+    ]
+
+
 def _shape(snapshot: Snapshot | None) -> dict[str, Any]:
     if snapshot is None:
         return {
@@ -201,13 +256,7 @@ def _shape(snapshot: Snapshot | None) -> dict[str, Any]:
     return {
         "state": "live",
         "age": age_of(snapshot.meta["updated_at"], snapshot.meta["age"]),
-        "meta": snapshot.meta
-        | {
-            "offsets": [
-                {"partition": partition, "offset": offset, "revision": revision}
-                for partition, (offset, revision) in sorted(snapshot.offsets.items())
-            ]
-        },
+        "meta": snapshot.meta | {"offsets": _shape_of_offsets(snapshot.offsets)},
         "medal_table": snapshot.faculties,
         "sports": [{"sport": name, **counts} for name, counts in sorted(snapshot.sports.items())],
         "pairs": [

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, RedisError
 
 from contracts.reasons import reason_of
 from contracts.settings import CommonSettings
-from contracts.snapshot import Snapshot, read_snapshot
+from contracts.snapshot import LatestView, Snapshot, read_latest, read_snapshot
 from contracts.urls import shown_url
+
+_View = TypeVar("_View")
 
 
 class MirrorUnavailable(Exception):
@@ -36,8 +39,15 @@ class Mirror:
 
         :raises MirrorUnavailable: Redis does not answer, or holds something else.
         """
+        return await self._read(read_snapshot)
+
+    async def read_latest(self) -> LatestView | None:
+        """Return the latest changes; as :meth:`read`."""
+        return await self._read(read_latest)
+
+    async def _read(self, read: Callable[[Redis, CommonSettings], Awaitable[_View]]) -> _View:
         try:
-            return await read_snapshot(self.redis, self._settings)
+            return await read(self.redis, self._settings)
         except AuthenticationError as error:
             raise MirrorUnavailable(
                 f"Redis at {self.address} refuses us ({error})",

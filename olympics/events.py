@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -51,8 +51,19 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     searched: str
 
 
-def event_of(ranking: Ranking, sport: Sport, unit: str) -> Steps[Event | None]:
-    """Return the line of a unit with this ranking; None if nothing is left of it."""
+class Leading(NamedTuple):
+    """Who leads a unit, as :class:`Event` has it; ``names`` of those who come first."""
+
+    state: State
+    results: int
+    counted: int
+    conflicts: int
+    leaders: list[UnitPlace]
+    names: list[str]
+
+
+def leading(ranking: Ranking) -> Steps[Leading | None]:
+    """Return who leads a unit with this ranking; None if nothing is left of it."""
     provisional = counted = conflicts = 0
     names: list[str] = []
     medallists: list[UnitPlace] = []
@@ -86,17 +97,24 @@ def event_of(ranking: Ranking, sport: Sport, unit: str) -> Steps[Event | None]:
     medallists.sort(key=lambda it: MEDALS.index(it.medal) if it.medal else len(MEDALS))
     # What is not official has no outcome but the one that is written.
     leaders = medallists or (said if provisional else winners) or first
-    searched = _searched(unit, sport, ranking.phase, names)
+    return Leading(state, results, counted, conflicts, leaders, names)
+
+
+def event_of(ranking: Ranking, sport: Sport, unit: str) -> Steps[Event | None]:
+    """Return the line of a unit with this ranking; None if nothing is left of it."""
+    told = yield from leading(ranking)
+    if told is None:
+        return None
     return Event(
         sport.name,
         unit,
         ranking.phase,
-        state,
-        results,
-        counted,
-        conflicts,
-        tuple(leaders),
-        searched,
+        told.state,
+        told.results,
+        told.counted,
+        told.conflicts,
+        tuple(told.leaders),
+        _searched(unit, sport, ranking.phase, told.names),
     )
 
 

@@ -93,20 +93,21 @@ class Ranking:
 
     def places(self, begin: int = 0, end: int | None = None) -> Iterator[UnitPlace]:
         """Yield the places from *begin* to before *end*, counted from 0."""
-        rules, first = self._rules, self._first
         for result in self._order[begin:end]:
-            rank = place = self._rank(result)
-            if not rules.counts(result):
-                yield UnitPlace(rank, result.competitor, result, None, None)
-                continue
-            if first is not None and rank is not None:
-                place = 1 if result.rank == first else LATER_RANK
-            split, medal = rules.settle(
-                result, place, self.phase, drawn=self._drawn and result.rank is None
-            )
-            yield UnitPlace(
-                rank, result.competitor, result, _SPLIT_NAMES[split], _MEDAL_NAMES[medal]
-            )
+            yield self.place_of(result)
+
+    def place_of(self, result: Latest) -> UnitPlace:
+        """Return the place of one of the results."""
+        rules, first = self._rules, self._first
+        rank = place = self._rank(result)
+        if not rules.counts(result):
+            return UnitPlace(rank, result.competitor, result, None, None)
+        if first is not None and rank is not None:
+            place = 1 if result.rank == first else LATER_RANK
+        split, medal = rules.settle(
+            result, place, self.phase, drawn=self._drawn and result.rank is None
+        )
+        return UnitPlace(rank, result.competitor, result, _SPLIT_NAMES[split], _MEDAL_NAMES[medal])
 
     def _rank(self, result: Latest) -> int | None:
         rules = self._rules

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -59,6 +59,33 @@ class UnitRow(NamedTuple):
     provisional: bool
 
 
+class LogRecord(NamedTuple):
+    """A record and where it lies on the topic; ``at``: Kafka's timestamp, milliseconds."""
+
+    partition: int
+    offset: int
+    at: int
+    value: bytes
+
+
+class LastChange(NamedTuple):
+    """The last change of a unit; ``changed``: whose result it was; ``state`` as in the index.
+
+    ``leaders``: (rank, competitor, medal) of who has a medal; else who won; else who is first.
+    """
+
+    sport: str
+    unit: str
+    partition: int
+    offset: int
+    at: int
+    what: str
+    changed: str
+    state: str | None
+    results: int
+    leaders: list[tuple[int | None, str, Medal | None]]
+
+
 def recount(records: Iterable[bytes], catalogue: Catalogue) -> Recount:
     """Count the values of all records, in any order, from the beginning."""
     survivors: dict[tuple[str, str, str], _Survivor] = {}
@@ -71,6 +98,91 @@ def recount(records: Iterable[bytes], catalogue: Catalogue) -> Recount:
             continue
         _let_survive(survivors, result, digest_of(data))
     return _recount(survivors.values(), catalogue, rejected)
+
+
+def recount_log(
+    records: Iterable[LogRecord], catalogue: Catalogue, of_partition: int, of_all: int
+) -> tuple[Recount, list[LastChange]]:
+    """Count all records, those of a partition in order; return the last changes of units too.
+
+    The newest change comes first; so many of a partition are told at most, and of all. A unit
+    changes with a record that makes another result survive, or shows for the first time that there
+    are two contents of one version. Entries of the course are left out.
+    """
+    survivors: dict[tuple[str, str, str], _Survivor] = {}
+    last: dict[tuple[str, str], tuple[LogRecord, str]] = {}
+    rejected = 0
+    for record in records:
+        try:
+            result = decode(record.value, catalogue)
+        except ResultError:
+            rejected += 1
+            continue
+        if _let_survive(survivors, result, digest_of(record.value)):
+            place = record._replace(value=b"")
+            last[result.sport, result.unit] = place, result.competitor.id
+    counted = _recount(survivors.values(), catalogue, rejected)
+    partitions: defaultdict[int, list[tuple[LogRecord, tuple[str, str]]]] = defaultdict(list)
+    for unit, (record, _) in last.items():
+        if not unit[1].startswith("entry/"):
+            partitions[record.partition].append((record, unit))
+    newest: list[tuple[LogRecord, tuple[str, str]]] = []
+    for of_one in partitions.values():
+        newest += sorted(of_one, key=lambda it: -it[0].offset)[:of_partition]
+    newest.sort(key=lambda it: (-it[0].at, it[0].partition, -it[0].offset))
+    results: dict[tuple[str, str], list[Result]] = {unit: [] for _, unit in newest[:of_all]}
+    for survivor in survivors.values():
+        unit = survivor.result.sport, survivor.result.unit
+        if unit in results:
+            results[unit].append(survivor.result)
+    changes = [
+        _last_change(record, last[unit][1], results[unit], catalogue)
+        for record, unit in newest[:of_all]
+    ]
+    return counted, changes
+
+
+def _last_change(
+    record: LogRecord, competitor: str, results: list[Result], catalogue: Catalogue
+) -> LastChange:
+    changed = next(it for it in results if it.competitor.id == competitor)
+    sport, unit = changed.sport, changed.unit
+    rules = catalogue.sports[sport]
+    if changed.status == "withdrawn":
+        what = "withdrawal"
+    elif _irm_class(rules, changed) == "disqualified":
+        what = "disqualification"
+    elif changed.status == "official" and changed.version > min(it.version for it in results):
+        what = "correction"
+    else:
+        what = "result"
+    rows = unit_standings(results, catalogue)
+    provisional = [row for row in rows if row.provisional]
+    state = None
+    if rows:
+        state = "official"
+        if provisional:
+            state = "provisional" if len(provisional) == len(rows) else "running"
+    leaders = sorted((it for it in rows if it.medal), key=lambda it: _MEDALS.index(it.medal))
+    if not leaders and provisional:
+        leaders = [it for it in rows if it.result.outcome == "won" and it.result.irm is None]
+    elif not leaders:
+        leaders = [it for it in rows if it.split == "winner"]
+    if not leaders:
+        ranks = [it.rank for it in rows if it.rank is not None]
+        leaders = [it for it in rows if ranks and it.rank == min(ranks)]
+    return LastChange(
+        sport,
+        unit,
+        record.partition,
+        record.offset,
+        record.at,
+        what,
+        changed.competitor.id,
+        state,
+        len(rows),
+        [(it.rank, it.competitor, it.medal) for it in leaders],
+    )
 
 
 def unit_standings(results: Iterable[Result], catalogue: Catalogue) -> list[UnitRow]:
@@ -118,18 +230,25 @@ _STATUS_ORDER: Mapping[Status, int] = {"unofficial": 0, "official": 1, "withdraw
 
 def _let_survive(
     survivors: dict[tuple[str, str, str], _Survivor], result: Result, digest: int
-) -> None:
-    """Higher version; then withdrawn over official over unofficial; then the greater digest."""
+) -> bool:
+    """Higher version; then withdrawn over official over unofficial; then the greater digest.
+
+    Return whether another result survives, or one has become a conflict.
+    """
     identity = (result.sport, result.unit, result.competitor.id)
     other = survivors.get(identity)
     order = (result.version, _STATUS_ORDER[result.status])
     its_order = (other.result.version, _STATUS_ORDER[other.result.status]) if other else (0, 0)
     if other is None or order > its_order:
         survivors[identity] = _Survivor(result, digest, {digest})
-    elif order == its_order:
-        other.digests.add(digest)
-        if digest > other.digest:
-            survivors[identity] = _Survivor(result, digest, other.digests)
+        return True
+    if order < its_order or digest in other.digests:
+        return False
+    other.digests.add(digest)
+    if digest > other.digest:
+        survivors[identity] = _Survivor(result, digest, other.digests)
+        return True
+    return len(other.digests) == 2
 
 
 def _recount(survivors: Iterable[_Survivor], catalogue: Catalogue, rejected: int) -> Recount:
@@ -274,6 +393,7 @@ def _is_out_of_competition(sport: Sport, survivor: _Survivor) -> bool:
     return _irm_class(sport, survivor.result) == "out_of_competition"
 
 
+_MEDALS: Sequence[Medal | None] = ("gold", "silver", "bronze")
 _BY_RANK: Mapping[int | None, Medal] = {1: "gold", 2: "silver", 3: "bronze"}
 
 

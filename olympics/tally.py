@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
+from heapq import nlargest
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, get_args
 
 from olympics.catalogue import Catalogue, Sport
+from olympics.changes import Change, change_of
 from olympics.counts import Counts
 from olympics.latest import (
     OFFICIAL,
@@ -19,7 +22,7 @@ from olympics.latest import (
 )
 from olympics.ranking import SLICE, Ranking, Steps, rank, slices
 from olympics.unit import COUNTED_ON, ENTRIES, Unit, earned, earned_by_mark, settle
-from olympics.words import IRM_CLASSES, Order, Phase
+from olympics.words import ENTRY_UNIT_PREFIX, IRM_CLASSES, Order, Phase
 
 if TYPE_CHECKING:
     from olympics.whole import Rules, Way
@@ -31,6 +34,12 @@ except ImportError:  # nobody could compile it here
 
 #: So many keys are noted for who asks what has changed: a few megabytes.
 _NOTED: Final = 100_000
+
+#: So many units are told that were the last to change.
+NEWEST: Final = 50
+#: So many are noted, until those that are too old are thrown away.
+_NEWEST_KEPT: Final = 5_000
+_ENTRY: Final = ENTRY_UNIT_PREFIX.encode()
 
 #: whether there is compiled code for what most units need
 COMPILED = WholeUnits is not None
@@ -61,6 +70,9 @@ class Tally:
         #: keys of units that were put since the last call of ``changed``, some of them twice; None:
         #: nobody has asked yet, or they were too many
         self._noted: list[bytes] | None = None
+        #: units that have changed since the last call of ``newest`` → the highest offset of their
+        #: results; entries of the course are left out, and so are units beyond the newest ones
+        self._last: dict[bytes, int] = {}
         #: identities with any result, of any status
         self.results = 0
         #: identities whose surviving result is unofficial
@@ -86,7 +98,9 @@ class Tally:
                 self._noted = None
         highest = -1
         if self._counter is not None:
-            units, more, highest = self._counter.put(units, self._units, self._whole, changes)
+            units, more, highest = self._counter.put(
+                units, self._units, self._whole, changes, self._last
+            )
             self._add(*more)
         for key, encoded in units.items():
             name, _, unit = key.partition(b"/")
@@ -110,7 +124,12 @@ class Tally:
             if changes is not None:
                 for value, survivor in changed.items():
                     changes[b"%b\0%b" % (key, survivor.competitor.encode())] = value
+            if changed and not unit.startswith(_ENTRY):
+                last = max([it.offset for it in changed.values()])
+                self._last[key] = max(last, self._last.get(key, -1))
         self._settle()
+        if len(self._last) > _NEWEST_KEPT:
+            self._last = newest(self._last)
         return highest
 
     def counts(self) -> Iterator[tuple[tuple[str, str], Counts]]:
@@ -127,14 +146,20 @@ class Tally:
 
     def ranking(self, key: bytes, step: int = SLICE) -> Steps[Ranking]:
         """Rank a unit that has results; they are those of now, whatever comes between the steps."""
-        known = self._units.get(key)
         name, _, unit = key.partition(b"/")
-        results: Iterator[list[Latest]]
+        return rank(self._names[name], unit.decode(), self._results(key, step), step)
+
+    def change(self, key: bytes, step: int = SLICE) -> Steps[Change]:
+        """Return the last change of a unit that has results: those of now, as above."""
+        sport = self._names[key.partition(b"/")[0]]
+        return change_of(self._results(key, step), self.ranking(key, step), sport)
+
+    def _results(self, key: bytes, step: int) -> Iterator[list[Latest]]:
+        """Return the results that a unit has now, some at a time."""
+        known = self._units.get(key)
         if known is not None:
-            results = slices(list(known.latest.values()), step)
-        else:
-            results = decode_in_slices(self._whole[key], step)
-        return rank(self._names[name], unit.decode(), results, step)
+            return slices(list(known.latest.values()), step)
+        return decode_in_slices(self._whole[key], step)
 
     def changed(self) -> list[bytes]:
         """Return the keys of all units that were put since the last call, and maybe others too.
@@ -143,6 +168,15 @@ class Tally:
         """
         noted, self._noted = self._noted, []
         return [*self._whole, *self._units] if noted is None else noted
+
+    def newest(self) -> dict[bytes, int]:
+        """Return the units that were the last to change since the last call, at most NEWEST.
+
+        With each of them the highest offset of its results: that of the change, since what changes
+        a unit comes behind all that it had.
+        """
+        last, self._last = self._last, {}
+        return newest(last)
 
     def _put_whole(self, key: bytes, news: dict[bytes, Latest]) -> dict[bytes, Latest]:
         """Join *news* into a unit that is new, or counted as a whole; return what has changed.
@@ -268,6 +302,13 @@ class Tally:
         unit.set_phase(unit.phase_of_holder())
         for result in counted:
             unit.count(result, +1)
+
+
+def newest(last: dict[bytes, int]) -> dict[bytes, int]:
+    """Return those of the units with the highest offsets; *last*: key → offset."""
+    if len(last) <= NEWEST:
+        return last
+    return dict(nlargest(NEWEST, last.items(), key=itemgetter(1)))
 
 
 def _adds_nothing(new: Latest, known: Latest | None) -> bool:

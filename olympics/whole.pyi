@@ -32,4 +32,5 @@ class WholeUnits:
         others: dict[bytes, Unit],
         whole: dict[bytes, bytes],
         changes: dict[bytes, bytes] | None,
+        last: dict[bytes, int],
     ) -> tuple[dict[bytes, list[bytes]], list[int], int]: ...

@@ -12,7 +12,7 @@ from typing import get_args
 
 from olympics.latest import OFFICIAL, UNOFFICIAL, WITHDRAWN, head_of
 from olympics.mark import MARK_LIMIT
-from olympics.words import IRM_CLASSES, Medal, Outcome
+from olympics.words import ENTRY_UNIT_PREFIX, IRM_CLASSES, Medal, Outcome
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
@@ -59,6 +59,8 @@ cdef int _DISQUALIFIED = IRM_CLASSES.index("disqualified")
 cdef int _OUT_OF_COMPETITION = IRM_CLASSES.index("out_of_competition")
 # No mark is so far from nothing; a tenfold of it still fits.
 cdef int64_t _FAR = MARK_LIMIT
+cdef bytes _ENTRY = ENTRY_UNIT_PREFIX.encode()
+cdef Py_ssize_t _ENTRY_SIZE = len(_ENTRY)
 cdef int64_t _OFFICIAL = OFFICIAL
 cdef int64_t _UNOFFICIAL = UNOFFICIAL
 cdef int64_t _WITHDRAWN = WITHDRAWN
@@ -117,11 +119,12 @@ cdef class WholeUnits:
     def __dealloc__(self):
         PyMem_Free(self._entries)
 
-    def put(self, dict units, dict others, dict whole, changes):
+    def put(self, dict units, dict others, dict whole, changes, dict last):
         """Join *units* (key → encoded results) into *whole* (key → all results of it), and count.
 
         What has changed is put into *changes*, if that is not None: under the unit's key, a NUL and
-        the competitor. Units that are not taken are left, and so are those in *others*.
+        the competitor. *last* gets the highest offset of each unit that has changed, entries of the
+        course left aside. Units that are not taken are left, and so are those in *others*.
 
         Returns the units that are left; how many results, unofficial ones and conflicts more there are
         now; and the highest offset of those that are new.
@@ -132,6 +135,7 @@ cdef class WholeUnits:
         cdef bytes key
         cdef list news
         cdef bint changed
+        cdef int64_t highest
         self._highest = -1
         self._results = self._provisional = self._conflicts = 0
         for unit, results in units.items():
@@ -141,14 +145,18 @@ cdef class WholeUnits:
                 left[key] = news
                 continue
             changed = False
+            highest = -1
             for i in range(self._size):
                 entry = &self._entries[i]
+                highest = max(highest, entry.offset)
                 if entry.place >= 0:
                     changed = True
                     if changes is not None:
                         (<dict>changes)[_name(key, &entry.competitor)] = news[entry.place]
             if changed:
                 whole[key] = self._together()
+                if not _is_entry(key):
+                    last[key] = highest
         return left, [self._results, self._provisional, self._conflicts], self._highest
 
     cdef bint _put(self, bytes key, bytes known, list news) except -1:
@@ -486,6 +494,18 @@ cdef inline bint _is_utf8(Text *text) except -1:
 
 cdef inline object _str(Text *text):
     return None if text.at == NULL else PyUnicode_DecodeUTF8(<const char *>text.at, text.size, NULL)
+
+
+cdef bint _is_entry(bytes key) noexcept:
+    """Whether *key* is that of an entry of the course."""
+    cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(key)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(key)
+    cdef const uint8_t *slash = <const uint8_t *>memchr(at, b"/", size)
+    return (
+        slash != NULL
+        and at + size - slash > _ENTRY_SIZE
+        and memcmp(slash + 1, PyBytes_AS_STRING(_ENTRY), _ENTRY_SIZE) == 0
+    )
 
 
 cdef object _unit_of(bytes key):

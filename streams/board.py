@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
+from contracts.latest import ChangeLine, latest_of_all, shown_change, told
 from contracts.snapshot import COUNTS, Keys
 from olympics.catalogue import Catalogue, Faculty, Sport
 from olympics.counts import Counts
 from olympics.medal_table import medal_table
 from streams.tallies import TallyRecord
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Tables(NamedTuple):
@@ -38,6 +43,8 @@ class Board:
         self._tallies: dict[int, TallyRecord] = {}
         #: partition → the oldest timestamp among its results that no snapshot has shown yet
         self._waiting: dict[int, float] = {}
+        #: (partition, rules revision, offset) → the row of a change, as long as it is shown
+        self._latest: dict[tuple[int, int, int], dict[str, str]] = {}
         #: whether a snapshot of it was written: what the first one shows may have been shown before
         self.written = False
 
@@ -104,6 +111,36 @@ class Board:
         return {
             name: sum(getattr(tally, name) for tally in self._tallies.values())
             for name in ("results", "provisional", "rejected", "conflicts")
+        }
+
+    def latest(self) -> list[dict[str, str]]:
+        """Return the changes that people tell each other, of all partitions, the newest first.
+
+        A row has words for people, and as ``item`` the change itself as JSON. Changes in sports
+        that the catalogue does not have are left out.
+        """
+        lines = [
+            (partition, line)
+            for partition, tally in self._tallies.items()
+            for line in tally.latest
+            if line.sport in self._catalogue.sports
+        ]
+        rows = {}
+        for partition, line in latest_of_all(lines):
+            change = partition, self._tallies[partition].revision, line.offset
+            rows[change] = self._latest.get(change) or self._row(partition, line)
+        self._latest = rows
+        return list(rows.values())
+
+    def _row(self, partition: int, line: ChangeLine) -> dict[str, str]:
+        catalogue = self._catalogue
+        change = shown_change(partition, line, catalogue)
+        return {
+            "at": str(line.at),
+            "sport": _title(catalogue.sports, line.sport),
+            "event": " · ".join([change.title or change.unit, change.stage or change.phase]),
+            "what": told(change, catalogue.faculties),
+            "item": _encode(change).decode(),
         }
 
     def rules(self) -> tuple[int, str]:

@@ -1,10 +1,10 @@
 -- Checks the fence and writes the whole snapshot, or nothing.
--- KEYS: meta, index, owners, medal_table, sports, history
--- ARGV[1]: JSON {epoch, fence, meta, owners, hashes, medal_table, sports, choices, history, history_length}
+-- KEYS: meta, index, owners, medal_table, sports, history, latest
+-- ARGV[1]: JSON {epoch, fence, meta, owners, hashes, medal_table, sports, latest, choices, history, history_length}
 -- Returns {1} when written, {0, reason} when refused.
 
 local new = cjson.decode(ARGV[1])
-local meta_key, index_key, owners_key, table_key, sports_key, history_key = unpack(KEYS)
+local meta_key, index_key, owners_key, table_key, sports_key, history_key, latest_key = unpack(KEYS)
 
 -- Everything is decoded and checked before the first write: a script that fails half way
 -- leaves what it wrote.
@@ -79,6 +79,11 @@ for key, members in pairs(new.choices) do
 end
 write_table(table_key, new.medal_table)
 write_table(sports_key, new.sports)
+-- It is the largest part, and most snapshots do not change it.
+if redis.call('HGET', meta_key, 'latest') ~= new.meta.latest
+  or redis.call('XLEN', latest_key) ~= #new.latest then
+  write_table(latest_key, new.latest)
+end
 
 if type(new.history) == 'table' then
   local flat = {}

@@ -1,6 +1,7 @@
 """The mirror: the scoreboard's snapshot in Redis, whole or not at all."""
 
 import time
+from hashlib import blake2b
 from importlib.resources import files
 from typing import Any
 
@@ -96,6 +97,7 @@ class Mirror:
                     keys.medal_table,
                     keys.sports,
                     keys.history,
+                    keys.latest,
                 ],
                 args=[payload],
             )
@@ -132,6 +134,7 @@ class Mirror:
     ) -> bytes:
         revision, rules = board.rules()
         fence = board.fence()
+        changes = board.latest()
         meta = {
             "updated_at": f"{now:.3f}",
             "snapshot": board.snapshot_number,
@@ -140,6 +143,7 @@ class Mirror:
             "rules": rules,
             "epoch": self._settings.epoch,
             "log": board.log,
+            "latest": blake2b(_encode(changes), digest_size=8).hexdigest() if changes else "",
             "offsets": _encode(fence).decode(),
             "age": f"{max(0.0, now - board.heard_at()):.3f}",
         }
@@ -152,6 +156,7 @@ class Mirror:
                 "hashes": tables.hashes,
                 "medal_table": tables.medal_table,
                 "sports": tables.sports,
+                "latest": changes,
                 "choices": self._choices(tables),
                 "history": history,
                 "history_length": self._settings.history_length,

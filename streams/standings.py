@@ -11,8 +11,9 @@ import msgspec
 from contracts.records import check_place, read_record
 from olympics import tally
 from olympics.catalogue import Catalogue, rules_revision
-from olympics.latest import encode_latest, latest_of
+from olympics.latest import Latest, decode_latest, encode_latest, latest_of
 from olympics.result import ResultError, decode
+from streams.latest import LatestChanges
 
 try:
     from streams.canonical import CanonicalReader
@@ -92,6 +93,7 @@ class Standings:
     def __init__(self, partition: int, partitions: int, catalogue: Catalogue) -> None:
         self.partition = partition
         self.tally = tally.Tally(catalogue, compiled=COMPILED)
+        self.latest = LatestChanges(self.tally, catalogue)
         self.offset = 0
         self.rejected = 0
         self._partitions = partitions
@@ -133,7 +135,7 @@ class Standings:
         #: key of a unit → its results in this batch, encoded
         units: dict[bytes, list[bytes]] = {}
         if self._reader is not None:
-            # The order of results does not matter, so those that are easy to read may come first.
+            # Those that are easy to read may come first: the order of units does not matter.
             units, records = self._reader.read(records)
         rejected = self._read(records, units)
         changes: dict[bytes, bytes] = {}
@@ -176,6 +178,7 @@ class Standings:
         """Put the results in *records* into *units*; return what is none, in order."""
         catalogue = self._catalogue
         rejected: list[Rejected] = []
+        found: dict[bytes, list[Latest]] = {}
         #: key → the sport and the unit that it is known to be of
         places: dict[bytes, tuple[str, str]] = {}
         for record in records:
@@ -193,7 +196,9 @@ class Standings:
                     self._rejected_end = offset + 1
                 rejected.append(Rejected(offset, key, value, error))
                 continue
-            units.setdefault(key, []).append(encode_latest(latest_of(result, value, offset)))
+            found.setdefault(key, []).append(latest_of(result, value, offset))
+        for key, results in found.items():
+            units[key] = _in_order(units.get(key, []), results)
         return rejected
 
     def _restore_own(self, key: bytes, value: bytes) -> None:
@@ -213,3 +218,13 @@ class Standings:
         except ResultError as error:
             return error
         raise AssertionError("a record without key or value was taken for a result")
+
+
+def _in_order(known: list[bytes], news: list[Latest]) -> list[bytes]:
+    """Return results of a unit, encoded, in the order of the log.
+
+    What survives does not depend on it; which record brought it does, if three of them disagree.
+    """
+    if known:
+        news = sorted([*map(decode_latest, known), *news], key=lambda it: it.offset)
+    return [encode_latest(it) for it in news]

@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from contracts.latest import ChangeLine
 from olympics.counts import Counts
 from streams.standings import Standings
 
@@ -17,6 +18,7 @@ class TallyRecord(msgspec.Struct, frozen=True, kw_only=True):
     of the owner), ``at`` (when it was published) and ``since`` (Kafka's timestamp of the oldest
     result that its owner's last tally did not count; 0 if there is none), both in Unix seconds,
     only accompany it. ``log`` is Kafka's id of the topic; versions that did not say leave it empty.
+    ``latest``: the last changes of its units, the newest first; older versions leave it out.
     ``rows``: sport, faculty, then the eight counts; what a newer version counts stands behind them.
     """
 
@@ -34,6 +36,7 @@ class TallyRecord(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     since: float = 0.0
     log: str = ""
+    latest: list[ChangeLine] = []
 
     def counts(self) -> dict[tuple[str, str], Counts]:
         """Return the counts by (sport, faculty)."""

@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 import structlog
+from aiokafka.errors import KafkaError
 from faust.types import TP
+from msgspec.structs import replace
 
 from contracts.topics import another_log, check_topics_of_worker, worker_topics
 from olympics.catalogue import Catalogue, load_catalogue
@@ -20,13 +22,18 @@ from streams.bulk.assignment import Assignment
 from streams.bulk.fatal import end_process
 from streams.mirror import Mirror
 from streams.probe import Probe
+from streams.record_times import RecordTimes
 from streams.rejects import rejected_records
 from streams.settings import WorkerSettings
 from streams.standings import COMPILED, Rejected, Standings
 from streams.tallies import decode_tally, encode_tally, key_of_tally, tally_of
+from streams.units import in_turns
 from streams.web import PrivateWeb
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streams.worker")
+
+#: After the time that it took to tell what changed, so many times as long nothing is told.
+_SPARED: Final = 25
 
 
 class Worker:
@@ -57,6 +64,7 @@ class Worker:
         self.app.task(self.check)
         self.app.task(self.publish_tallies)
         self.app.task(self.write_mirror)
+        self._times = RecordTimes(settings.results_topic, self.app.kafka_settings)
         self._probe = Probe(settings, self.app.kafka_settings)
         self.app.task(self._probe.run)
         self.app.service(PrivateWeb.of(self))
@@ -77,6 +85,7 @@ class Worker:
     def _apply(self, state: Standings, batch: Batch) -> dict[bytes, bytes]:
         started = time.perf_counter()
         changes, rejected = state.apply(batch.records)
+        state.latest.note(batch.records)
         metrics.APPLY_SECONDS.observe(time.perf_counter() - started)
         metrics.BATCH_RECORDS.observe(len(batch))
         metrics.RECORDS.inc(len(batch))
@@ -117,6 +126,7 @@ class Worker:
                 await asyncio.wait_for(self._changed.wait(), timeout=0.5)
             self._changed.clear()
             now = time.monotonic()
+            making = 0.0
             records = []
             owned = dict(self.table.owned())
             for given_up in self._since.keys() - owned.keys():
@@ -128,7 +138,7 @@ class Worker:
                     or known[0] != state.offset
                     or now - known[1] >= settings.republish_interval
                 )
-                if state.live and due:
+                if state.live and due and await self._timed(partition, state):
                     self._published[partition] = (state.offset, now)
                     tally = tally_of(
                         state,
@@ -139,14 +149,32 @@ class Worker:
                         since=self._since.pop(partition, 0.0),
                         log=self._log,
                     )
-                    records.append((key_of_tally(partition), encode_tally(tally)))
+                    began = time.perf_counter()
+                    latest = await in_turns(state.latest.lines())
+                    making += time.perf_counter() - began
+                    records.append(
+                        (key_of_tally(partition), encode_tally(replace(tally, latest=latest)))
+                    )
             if records:
                 try:
                     await self.app.durable.publish(settings.tallies_topic, 0, records)
                 except Exception as exc:
                     end_process("the tallies could not be written", exc)
                 metrics.TALLIES.inc(len(records))
-                await asyncio.sleep(settings.publish_interval)
+                # With many units that change, their number must not keep us from counting.
+                await asyncio.sleep(max(settings.publish_interval, making * _SPARED))
+
+    async def _timed(self, partition: int, state: Standings) -> bool:
+        """Return whether the times of all changes are known; after a restore they are read."""
+        untimed = state.latest.untimed()
+        if untimed:
+            try:
+                state.latest.know(await self._times.read(partition, untimed))
+            except (KafkaError, TimeoutError, OSError) as error:
+                log.warning("times_unread", partition=partition, error=repr(error))
+                return False
+        # Meanwhile it may have been given up, or restored anew.
+        return state.live and not state.latest.untimed()
 
     async def keep_score(self, stream: Any) -> None:
         """Agent: keep the highest tally of each partition, in memory."""

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from contracts.latest import CHANGE_LEADERS, LATEST, ShownChange
 from contracts.raw_topic import Bounds, RawRecord, RawTopic, TopicUnavailable, open_topic
 from contracts.records import read_record
 from contracts.settings import CommonSettings
@@ -35,8 +36,9 @@ from medallero.weather_audit import WeatherOutcome, audit_weather
 from olympics.catalogue import Catalogue, rules_revision
 from olympics.counts import NO_COUNTS, Counts
 from olympics.medal_table import medal_table
-from olympics.recount import Recount, recount
+from olympics.recount import LastChange, LogRecord, Recount, recount_log
 from olympics.result import ResultError
+from olympics.tally import NEWEST
 
 DIFFERENT: Final = 1
 
@@ -105,8 +107,17 @@ class Outcome(NamedTuple):
     differences: Sequence[Difference]
 
 
-def compare(snapshot: Snapshot, counted: Recount, revision: int) -> Outcome:
-    """Compare every number of *snapshot* with the recount of the same records."""
+def compare(
+    snapshot: Snapshot,
+    counted: Recount,
+    revision: int,
+    latest: Sequence[ShownChange] = (),
+    changes: Sequence[LastChange] = (),
+) -> Outcome:
+    """Compare every number of *snapshot* with the recount of the same records.
+
+    *latest*: the changes that it tells; *changes*: those that the recount found.
+    """
     sheet = _Sheet()
     sheet.put("meta", "revision", int(snapshot.meta["revision"]), revision)
     for name in ("results", "provisional", "rejected", "conflicts"):
@@ -117,6 +128,12 @@ def compare(snapshot: Snapshot, counted: Recount, revision: int) -> Outcome:
     for sport in sorted(snapshot.sports.keys() | sports.keys()):
         sheet.put_counts(sport, snapshot.sports.get(sport), sports.get(sport))
     _compare_faculties(sheet, snapshot, counted.by_faculty())
+    for place in range(max(len(latest), len(changes))):
+        redis = latest[place].recounted()._asdict() if place < len(latest) else {}
+        topic = changes[place]._asdict() if place < len(changes) else {}
+        for name in LastChange._fields:
+            told, found = (None if name not in it else str(it[name]) for it in (redis, topic))
+            sheet.put(f"latest, {place + 1}.", name, told, found)
     return Outcome(0, sheet.numbers, sheet.differences)
 
 
@@ -138,7 +155,9 @@ class _Sheet:
         self.numbers = 0
         self.differences: list[Difference] = []
 
-    def put(self, place: str, number: str, redis: int | None, topic: int | None) -> None:
+    def put(
+        self, place: str, number: str, redis: int | str | None, topic: int | str | None
+    ) -> None:
         self.numbers += 1
         if redis != topic:
             self.differences.append(Difference(place, number, redis, topic))
@@ -152,11 +171,11 @@ async def _audit(settings: CommonSettings, catalogue: Catalogue, wait: float) ->
     async with open_topic(settings) as topic, open_mirror(settings) as mirror:
         bounds = await topic.bounds()
         _refuse_incomplete(bounds, topic.name)
-        snapshot = await _caught_up(mirror, bounds, wait)
+        snapshot, latest = await _caught_up(mirror, bounds, wait)
         _refuse_other_log(snapshot, await topic.bounds(), settings)
         until = {partition: offset for partition, (offset, _) in snapshot.offsets.items()}
-        counted = await _recount(topic, until, catalogue)
-    outcome = compare(snapshot, counted, rules_revision(catalogue))
+        counted, changes = await _recount(topic, until, catalogue)
+    outcome = compare(snapshot, counted, rules_revision(catalogue), latest, changes)
     return outcome._replace(records=sum(until.values()))
 
 
@@ -170,18 +189,22 @@ def _refuse_incomplete(bounds: Bounds, topic: str) -> None:
             )
 
 
-async def _caught_up(mirror: Mirror, bounds: Bounds, wait: float) -> Snapshot:
-    """Return a snapshot that has counted at least up to *bounds*."""
+async def _caught_up(
+    mirror: Mirror, bounds: Bounds, wait: float
+) -> tuple[Snapshot, list[ShownChange]]:
+    """Return a snapshot that has counted at least up to *bounds*, and its latest changes."""
     total = sum(bounds.ends.values())
     deadline = time.monotonic() + wait
     with _waiting_bar(total) as progress:
         while True:
+            latest = await mirror.read_latest()
             snapshot = await mirror.read()
             offsets = snapshot.offsets if snapshot else {}
             reached = {it: offsets.get(it, (0, 0))[0] for it in bounds.ends}
             behind = {it: end for it, end in bounds.ends.items() if reached[it] < end}
-            if snapshot is not None and not behind:
-                return snapshot
+            # They are read one after the other, and must be of one snapshot.
+            if snapshot and latest and not behind and latest.offsets == offsets:
+                return snapshot, latest.changes
             progress(sum(min(reached[it], end) for it, end in bounds.ends.items()))
             if time.monotonic() > deadline:
                 raise MirrorUnavailable(
@@ -221,13 +244,15 @@ def _refuse_other_log(snapshot: Snapshot, bounds: Bounds, settings: CommonSettin
             )
 
 
-async def _recount(topic: RawTopic, until: Mapping[int, int], catalogue: Catalogue) -> Recount:
+async def _recount(
+    topic: RawTopic, until: Mapping[int, int], catalogue: Catalogue
+) -> tuple[Recount, list[LastChange]]:
     """Give the records below *until* to the oracle, which pulls them from a thread of its own."""
     loop = asyncio.get_running_loop()
     batches = topic.read(until)
     refused = 0
 
-    def values() -> Iterator[bytes]:
+    def records() -> Iterator[LogRecord]:
         nonlocal refused
         read, total = 0, sum(until.values())
         partitions = len(topic.partitions)
@@ -241,7 +266,9 @@ async def _recount(topic: RawTopic, until: Mapping[int, int], catalogue: Catalog
                     except ResultError:
                         refused += 1
                     else:
-                        yield record.value or b""
+                        yield LogRecord(
+                            record.partition, record.offset, record.timestamp, record.value or b""
+                        )
                 read += len(batch)
                 progress(read, total)
 
@@ -249,10 +276,13 @@ async def _recount(topic: RawTopic, until: Mapping[int, int], catalogue: Catalog
     # again and again takes almost half of the time.
     gc.disable()
     try:
-        counted = await asyncio.to_thread(recount, values(), catalogue)
+        counted, changes = await asyncio.to_thread(
+            recount_log, records(), catalogue, NEWEST, LATEST
+        )
     finally:
         gc.enable()
-    return counted._replace(rejected=counted.rejected + refused)
+    changes = [it._replace(leaders=it.leaders[:CHANGE_LEADERS]) for it in changes]
+    return counted._replace(rejected=counted.rejected + refused), changes
 
 
 async def _next(batches: AsyncIterator[Sequence[RawRecord]]) -> Sequence[RawRecord]:

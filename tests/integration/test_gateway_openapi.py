@@ -173,6 +173,10 @@ REQUESTS: dict[tuple[str, str], dict[str, Callable[[Gateways], Answer]]] = {
         "200": _get("/v1/standings"),
         "503": _get_lonely("/v1/standings"),
     },
+    ("/v1/latest", "get"): {
+        "200": _get("/v1/latest"),
+        "503": _get_lonely("/v1/latest"),
+    },
     ("/v1/stream", "get"): {
         "200": lambda all_: all_.good.send("HEAD", "/v1/stream"),
         "429": _get_lonely("/v1/stream"),

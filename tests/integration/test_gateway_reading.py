@@ -63,7 +63,16 @@ _WINNER: dict[str, Any] = {
     "irm": None,
     "medal": "gold",
 }
-_EVENT = {**_RACE, "state": "official", "results": 1, "leaders": [_WINNER], "conflicts": 0}
+_OVER = {**_RACE, "state": "official", "results": 1, "leaders": [_WINNER]}
+_EVENT = {**_OVER, "conflicts": 0}
+_CHANGE = {
+    **_OVER,
+    "change": "correction",
+    "changed": _WINNER,
+    "at": 1700000000.25,
+    "partition": 0,
+    "offset": 2,
+}
 #: so many different ones a gateway asks at once
 _QUESTIONS = 32
 _GOLD = {"sport": "swimming", "faculty": "engineering", "gold": 1, "silver": 0, "bronze": 0}
@@ -87,6 +96,7 @@ def write_snapshot(settings: GatewaySettings, owners: dict[int, str] | None = No
         "conflicts": 0,
         "epoch": 1,
         "rules": 1000001,
+        "latest": "0123456789abcdef",
         "offsets": json.dumps({"0": [3, 1000001], "1": [0, 1000001]}),
     }
     hashes: dict[str, dict[str, Any]] = {
@@ -102,6 +112,8 @@ def write_snapshot(settings: GatewaySettings, owners: dict[int, str] | None = No
     for key, mapping in {keys.meta: meta, **hashes}.items():
         redis.hset(key, mapping={name: str(value) for name, value in mapping.items()})
     redis.sadd(keys.index, *hashes)
+    redis.delete(keys.latest)
+    redis.xadd(keys.latest, {"at": "1", "what": "for people", "item": json.dumps(_CHANGE)})
     for partition, owner in (owners or {}).items():
         redis.hset(keys.owners, str(partition), owner)
     redis.close()
@@ -176,6 +188,23 @@ def gateway(kafka: str, redis_url: str) -> Iterator[RunningGateway]:
 
 def _owners(settings: GatewaySettings, unit: str, owner: str) -> dict[int, str]:
     return {partition_of(key_of("swimming", unit), settings.partitions): owner}
+
+
+def test_the_latest_changes_are_those_of_the_snapshot(gateway: RunningGateway) -> None:
+    write_snapshot(gateway.settings)
+
+    answer = gateway.send("GET", "/v1/latest")
+
+    assert answer.status == 200
+    assert answer.json == {
+        "latest": [_CHANGE],
+        "complete": False,
+        "missing": [2, 3],
+        "offsets": [
+            {"partition": 0, "offset": 3, "revision": 1000001},
+            {"partition": 1, "offset": 0, "revision": 1000001},
+        ],
+    }
 
 
 def test_before_the_first_snapshot_the_standings_are_empty_and_say_so(

@@ -76,6 +76,19 @@ def test_a_viewer_first_hears_the_standings_as_they_are(gateway: RunningGateway)
     assert told["medal_table"][0]["faculty"] == "engineering"
 
 
+def test_the_latest_changes_are_told_when_they_are_others(gateway: RunningGateway) -> None:
+    with StreamClient(gateway.http_port) as viewer:
+        told = viewer.next("latest")
+        assert told == gateway.send("GET", "/v1/latest").json
+        assert [it["change"] for it in told["latest"]] == ["correction"]
+        keys = Keys(gateway.settings.redis_prefix)
+        with Redis.from_url(gateway.settings.redis) as redis:
+            redis.delete(keys.latest)
+            redis.hset(keys.meta, "latest", "")
+
+        assert viewer.next("latest")["latest"] == []
+
+
 def test_the_stream_is_not_kept_by_anybody_on_the_way(gateway: RunningGateway) -> None:
     with StreamClient(gateway.http_port, {"X-Request-ID": "mine"}) as viewer:
         headers = viewer.response.headers

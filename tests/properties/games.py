@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from olympics.catalogue import make_catalogue
 from olympics.mark import format_mark
-from olympics.ranking import Ranking, Steps
+from olympics.ranking import Steps
 from olympics.result import Competitor, Medal, Outcome, Phase, Result, Status
 
 CATALOGUE = make_catalogue("""
@@ -60,15 +60,16 @@ IRMS = ("DNS", "SCR", "WDR", "DNF", "DSQ", "DQ", "EXH", "GUEST", "W/O", "NOBODY-
 
 
 _Text = TypeVar("_Text", bound=str)
+_Value = TypeVar("_Value")
 
 
-def ranking_of(steps: Steps[Ranking]) -> Ranking:
-    """Take all *steps* to a ranking at once."""
+def made(steps: Steps[_Value]) -> _Value:
+    """Take all *steps* at once; return what they make."""
     while True:
         try:
             next(steps)
         except StopIteration as done:
-            return cast(Ranking, done.value)
+            return cast(_Value, done.value)
 
 
 def _optional(values: st.SearchStrategy[_Text], present: int) -> st.SearchStrategy[_Text | None]:

@@ -21,8 +21,8 @@ from tests.properties.games import (
     SPORTS,
     bouts,
     histories,
+    made,
     one_unit,
-    ranking_of,
     results,
 )
 
@@ -92,7 +92,7 @@ def assert_equal(tally: Tally, history: list[Result]) -> None:
     assert tally.provisional == expected.provisional
     assert tally.conflicts == expected.conflicts
     for (sport, name), its_results in by_unit(history).items():
-        rows = incremental_rows(ranking_of(tally.ranking(key_of(sport, name))))
+        rows = incremental_rows(made(tally.ranking(key_of(sport, name))))
         assert rows == [
             Row(
                 row.rank,

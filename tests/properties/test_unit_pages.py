@@ -21,7 +21,7 @@ from olympics.result import Competitor, Result, encode, key_of
 from olympics.tally import COMPILED, Tally
 from streams.standings import Standings
 from streams.units import Rankings, in_turns
-from tests.properties.games import CATALOGUE, SPORTS, ranking_of, results
+from tests.properties.games import CATALOGUE, SPORTS, made, results
 
 both_ways = pytest.mark.parametrize("compiled", [True, False] if COMPILED else [False])
 
@@ -72,7 +72,7 @@ def test_what_comes_between_two_steps_is_not_in_the_ranking(
             ranking = done.value
             break
     if ranking is None:
-        ranking = ranking_of(steps)
+        ranking = made(steps)
     # then
     assert rows_of(ranking) == oracle(history[:before])
 

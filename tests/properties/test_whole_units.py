@@ -23,7 +23,7 @@ from olympics.mark import MARK_LIMIT
 from olympics.ranking import UnitPlace
 from olympics.result import COMPETITOR_LENGTH, MAX_RANK, MAX_VERSION, NAME_LENGTH
 from olympics.tally import COMPILED, Tally
-from tests.properties.games import CATALOGUE, FACULTIES, IRMS, medals, outcomes, phases, ranking_of
+from tests.properties.games import CATALOGUE, FACULTIES, IRMS, made, medals, outcomes, phases
 
 needs_the_compiled = pytest.mark.skipif(
     not COMPILED, reason="nothing was compiled here: there is one way to count only"
@@ -180,7 +180,7 @@ def test_units_of_any_size_in_batches_of_any_size_count_the_same(
 
 
 def _places(tally: Tally, key: bytes) -> list[UnitPlace] | None:
-    return None if tally.version(key) is None else list(ranking_of(tally.ranking(key)).places())
+    return None if tally.version(key) is None else list(made(tally.ranking(key)).places())
 
 
 def _count(results: list[bytes], *, compiled: bool) -> object:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from redis.asyncio import Redis
 
+from contracts.latest import CHANGE_LEADERS, LATEST
 from contracts.partitioning import partition_of
 from contracts.records import read_record
 from contracts.settings import CommonSettings
-from contracts.snapshot import COUNTS, Snapshot
-from olympics.catalogue import load_catalogue
+from contracts.snapshot import COUNTS, LatestView, Snapshot, read_latest
+from olympics.catalogue import Catalogue, load_catalogue
 from olympics.medal_table import medal_table
-from olympics.recount import recount
+from olympics.recount import LastChange, LogRecord, recount, recount_log
 from olympics.result import Result, ResultError, encode, key_of
+from olympics.tally import NEWEST
 from tests.support.stack import SnapshotReader, Stack
 
 
@@ -28,6 +32,7 @@ class TopicRecord(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
+    timestamp: int = 0
 
 
 def write_results(settings: CommonSettings, results: Iterable[Result]) -> None:
@@ -75,7 +80,10 @@ def topic_records(
             behind = {tp for tp in tps if ends[tp]}
             while behind:
                 for tp, records in (await consumer.getmany(timeout_ms=500)).items():
-                    found += [TopicRecord(tp.partition, r.offset, r.key, r.value) for r in records]
+                    found += [
+                        TopicRecord(tp.partition, r.offset, r.key, r.value, r.timestamp)
+                        for r in records
+                    ]
                 behind = {tp for tp in behind if await consumer.position(tp) < ends[tp]}
         return found
 
@@ -83,12 +91,17 @@ def topic_records(
 
 
 def assert_standings_equal_the_oracle(stack: Stack, snapshot: Snapshot) -> None:
-    """Compare every number of *snapshot* with a recount of what the topic holds before it."""
+    """Compare every number of *snapshot* with a recount of what the topic holds before it.
+
+    And the latest changes that Redis has now with a recount of what is before those.
+    """
     settings = stack.settings
     catalogue = load_catalogue(settings.catalogue)
+    latest = latest_of(settings)
+    on_topic = topic_records(settings)
     counted: list[bytes] = []
     rejected = 0
-    for record in topic_records(settings):
+    for record in on_topic:
         if record.offset >= snapshot.offsets[record.partition][0]:
             continue
         try:
@@ -117,6 +130,40 @@ def assert_standings_equal_the_oracle(stack: Stack, snapshot: Snapshot) -> None:
         (row.faculty, row.gold, row.silver, row.bronze) for row in order
     ]
     assert_consistent(snapshot)
+    assert [it.recounted() for it in latest.changes] == latest_recounted(
+        settings, catalogue, on_topic, latest.offsets
+    )
+
+
+def latest_of(settings: CommonSettings) -> LatestView:
+    """Read the latest changes in Redis."""
+
+    async def read() -> LatestView | None:
+        async with Redis.from_url(settings.redis, decode_responses=True) as redis:
+            return await read_latest(redis, settings)
+
+    view = asyncio.run(read())
+    assert view is not None
+    return view
+
+
+def latest_recounted(
+    settings: CommonSettings,
+    catalogue: Catalogue,
+    on_topic: Iterable[TopicRecord],
+    offsets: Mapping[int, tuple[int, int]],
+) -> list[LastChange]:
+    """Recount the latest changes before *offsets*."""
+    results = []
+    for record in on_topic:
+        if record.offset < offsets[record.partition][0]:
+            place = record.partition, settings.partitions
+            with contextlib.suppress(ResultError):
+                read_record(record.key, record.value, *place, catalogue)
+                value = record.value or b""
+                results.append(LogRecord(place[0], record.offset, record.timestamp, value))
+    _, changes = recount_log(results, catalogue, NEWEST, LATEST)
+    return [it._replace(leaders=it.leaders[:CHANGE_LEADERS]) for it in changes]
 
 
 def assert_consistent(snapshot: Snapshot) -> None:

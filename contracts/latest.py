@@ -1,0 +1,167 @@
+"""The changes that people tell each other: what tallies carry, what Redis has, what is answered."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from contracts.events import Placed, placed
+from olympics.catalogue import Catalogue, Faculty, Sport
+from olympics.changes import Change, What
+from olympics.events import State
+from olympics.ranking import UnitPlace
+from olympics.recount import LastChange
+from olympics.spelling import title_of
+from olympics.words import Medal, Phase
+
+#: So many changes are shown, the newest ones of all partitions.
+LATEST: Final = 100
+#: Of a change so many leaders are told at most: medallists, with one tie.
+CHANGE_LEADERS: Final = 4
+
+
+class PlacedLine(Placed, frozen=True, array_like=True):
+    """Who leads, in few bytes."""
+
+
+class ChangeLine(msgspec.Struct, frozen=True, array_like=True):
+    """The last change of a unit, as a tally carries it; ``at`` in milliseconds.
+
+    ``state`` is None if all results of the unit are withdrawn.
+    """
+
+    sport: str
+    unit: str
+    offset: int
+    at: int
+    what: What
+    changed: PlacedLine
+    phase: Phase
+    state: State | None
+    results: int
+    leaders: list[PlacedLine]
+
+
+class ShownChange(msgspec.Struct, frozen=True):
+    """The last change of an event as everybody may read it.
+
+    ``at``: when Kafka took the result that brought it, in Unix seconds; 0 if nobody knows.
+    ``changed``: whose result it was, as it is now.
+    """
+
+    sport: str
+    unit: str
+    event: str | None
+    title: str | None
+    titles: dict[str, str]
+    stage: str | None
+    stages: dict[str, str]
+    phase: Phase
+    state: State | None
+    results: int
+    leaders: list[Placed]
+    change: What
+    changed: Placed
+    at: float
+    partition: int
+    offset: int
+
+    def recounted(self) -> LastChange:
+        """Return what a recount says of it."""
+        return LastChange(
+            self.sport,
+            self.unit,
+            self.partition,
+            self.offset,
+            round(self.at * 1000),
+            self.change,
+            self.changed.competitor,
+            self.state,
+            self.results,
+            [(it.rank, it.competitor, it.medal) for it in self.leaders],
+        )
+
+
+def line_of(change: Change, sport: Sport, unit: str, offset: int, at: int) -> ChangeLine:
+    """Return *change* of a unit as a tally carries it."""
+    leading = change.leading
+
+    def line(place: UnitPlace) -> PlacedLine:
+        return PlacedLine(*msgspec.structs.astuple(placed(place, sport, unit)))
+
+    return ChangeLine(
+        sport.name,
+        unit,
+        offset,
+        at,
+        change.what,
+        line(change.changed),
+        change.ranking.phase,
+        None if leading is None else leading.state,
+        len(change.ranking),
+        [] if leading is None else [line(it) for it in leading.leaders[:CHANGE_LEADERS]],
+    )
+
+
+def latest_of_all(lines: Iterable[tuple[int, ChangeLine]]) -> list[tuple[int, ChangeLine]]:
+    """Return the newest changes of all partitions, newest first; *lines*: with the partition."""
+    return sorted(lines, key=lambda it: (-it[1].at, it[0], -it[1].offset))[:LATEST]
+
+
+def shown_change(partition: int, line: ChangeLine, catalogue: Catalogue) -> ShownChange:
+    """Return a change as it is answered."""
+    title = title_of(catalogue.sports[line.sport], line.unit)
+    return ShownChange(
+        line.sport,
+        line.unit,
+        title.event,
+        title.title,
+        dict(title.titles),
+        title.stage,
+        dict(title.stages),
+        line.phase,
+        line.state,
+        line.results,
+        [Placed(*msgspec.structs.astuple(it)) for it in line.leaders],
+        line.what,
+        Placed(*msgspec.structs.astuple(line.changed)),
+        line.at / 1000,
+        partition,
+        line.offset,
+    )
+
+
+def told(change: ShownChange, faculties: Mapping[str, Faculty]) -> str:
+    """Return what has changed in a sentence, for a table or a terminal."""
+    reason = _REASONS[change.change].format(_who(change.changed, faculties))
+    if change.state is None:
+        return f"No result is left{reason}"
+    medals: defaultdict[Medal, list[str]] = defaultdict(list)
+    for it in change.leaders:
+        if it.medal is not None:
+            medals[it.medal].append(_who(it, faculties))
+    if medals:
+        said = ", ".join(f"{medal} {' and '.join(who)}" for medal, who in medals.items())
+    elif change.leaders:
+        said = " and ".join(_who(it, faculties) for it in change.leaders)
+        said += " leads" if change.state != "official" else " is first"
+    else:
+        said = "results are in"
+    provisional = "" if change.state == "official" else f" ({change.state})"
+    return f"{said[0].upper()}{said[1:]}{provisional}{reason}"
+
+
+_REASONS: Final[dict[What, str]] = {
+    "result": "",
+    "correction": ", after a correction of the result of {}",
+    "disqualification": ", after the disqualification of {}",
+    "withdrawal": ", after the result of {} was withdrawn",
+}
+
+
+def _who(it: Placed, faculties: Mapping[str, Faculty]) -> str:
+    known = faculties.get(it.faculty)
+    return f"{it.name or it.competitor} ({it.faculty if known is None else known.title})"
