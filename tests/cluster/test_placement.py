@@ -73,6 +73,9 @@ def place(plane: ControlPlane) -> Iterator[str]:
             }
         ]
     )
+    # The controllers make it, and no pod is admitted without.
+    account = ("get", "serviceaccount", "default", f"--namespace={NAMESPACE}", "--ignore-not-found")
+    wait_until(lambda: plane.kubectl(*account) != "", timeout=PATIENCE, pause=0.5)
     yield NAMESPACE
     plane.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
@@ -106,6 +109,6 @@ def now(plane: ControlPlane) -> list[Object]:
 
 def is_decided(pod: Object) -> bool:
     return "nodeName" in pod["spec"] or any(
-        it["type"] == "PodScheduled" and it["reason"] == "Unschedulable"
+        (it["type"], it.get("reason")) == ("PodScheduled", "Unschedulable")
         for it in pod["status"].get("conditions", [])
     )

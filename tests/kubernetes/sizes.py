@@ -38,9 +38,9 @@ class Machines(NamedTuple):
 #: Strimzi's operator, as its chart asks for it.
 _STRIMZI: Final = Asked(0.2, 384 * _MIB, 384 * _MIB)
 
-#: Machines that are tried in this order. On one's own machine Kubernetes has 1 GiB. A provider keeps
-#: as much of a node as GKE does (a quarter of 4 GiB, a fifth of the next 4, a tenth of the next 8,
-#: and so on), and its own pods ask for memory, too.
+#: Machines that are tried in this order. On one's own machine Kubernetes has 1 GiB. A provider
+#: keeps as much of a node as GKE does (a quarter of 4 GiB, a fifth of the next 4, and so on), and
+#: its own pods ask for memory, too.
 MACHINES: Final = (
     Machines(1, 2, 4 * _GIB, 0.9, 1 * _GIB),
     Machines(3, 2, 8 * _GIB, 0.6, 2.5 * _GIB),
