@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -48,14 +48,16 @@ def paris_games(
     directory: Path,
     environment: Mapping[str, str] | None = None,
     *options: str,
+    catalogue: Path = CATALOGUE,
+    sports: Sequence[SportName] = SPORTS,
 ) -> Iterator[Stack]:
-    """Run a system that has counted swimming and boxing of Paris 2024.
+    """Run a system that has counted swimming and boxing of Paris 2024, or other *sports*.
 
     *options* are those of the command that sends the results.
     """
-    with running_games(kafka, redis, directory, environment, catalogue=CATALOGUE) as games:
+    with running_games(kafka, redis, directory, environment, catalogue=catalogue) as games:
         files = []
-        for sport in SPORTS:
+        for sport in sports:
             path = directory / f"{sport}.csv"
             path.write_text(odf_csv(sport), encoding="utf-8")
             files.append(str(path))

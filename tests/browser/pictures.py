@@ -1,8 +1,8 @@
 """Takes the pictures of the docs from a running system: ``python -m tests.browser.pictures``.
 
 Kafka, Redis, a gateway and a worker are started for it; what is shown are the results of Paris 2024
-in ``tests/data/`` and the entries of the course's load. Needs Chromium and, for the pictures to
-look everywhere the same, the font Inter.
+in ``tests/data/``, the entries of the course's load, and games of two hundred faculties. Needs
+Chromium and, for the pictures to look everywhere the same, the font Inter.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tests.browser.games import paris_games, running_games
+from tests.browser.games import many_games, paris_games, running_games
 from tests.browser.screen import Chromium
+from tests.paris2024 import GAMES, SPORTS
 from tests.support.servers import running_kafka, running_redis
 from tests.support.stack import Stack
 
@@ -53,6 +54,13 @@ PICTURES: Final = (
     Picture("course-kiosk-light", "course", "?kiosk=600&lang=es", (1920, 1080), "light"),
     Picture("course-phone", "course", "?lang=es", (390, 780), "light", 1.5),
     Picture("course-phone-dark", "course", "?lang=es", (390, 780), "dark", 1.5),
+    Picture("many", "many", "", (1280, 800), "light"),
+    Picture("many-sports", "many", "?lang=es#/sports", (1280, 800), "dark"),
+    Picture("many-phone", "many", "", (390, 844), "light", 1.5),
+    Picture("many-phone-sports", "many", "?lang=es#/sports", (390, 844), "dark", 1.5),
+    Picture("many-kiosk", "many", "?kiosk=600", (1920, 1080), "dark"),
+    Picture("many-kiosk-small", "many", "?kiosk=600&lang=es", (1280, 720), "light"),
+    Picture("many-kiosk-upright", "many", "?kiosk=600&lang=es", (1080, 1920), "dark"),
 )
 
 
@@ -70,7 +78,8 @@ def main() -> None:
     ):
         chromium = Chromium()
         try:
-            for games, start in (("paris", _paris), ("course", course_games)):
+            starts = (("paris", _paris), ("course", course_games), ("many", many_games))
+            for games, start in starts:
                 of_these = [it for it in wanted if it.games == games]
                 if of_these:
                     directory = Path(scratch) / games
@@ -87,7 +96,8 @@ _OFTEN: Final = {"history_interval": "0.5"}
 
 
 def _paris(kafka: str, redis: str, directory: Path) -> AbstractContextManager[Stack]:
-    return paris_games(kafka, redis, directory, _OFTEN, "--shuffle", "--rate", "120")
+    options = ("--shuffle", "--rate", "120")
+    return paris_games(kafka, redis, directory, _OFTEN, *options, catalogue=GAMES, sports=SPORTS)
 
 
 @contextmanager
@@ -129,8 +139,9 @@ def _take(chromium: Chromium, games: Stack, picture: Picture, directory: Path) -
     }
     url = f"{games.gateway.url}/{picture.place}"
     with chromium.opened(url, width=width, height=height, **context) as screen:
-        screen.until("document.querySelectorAll('main tbody tr').length > 0")
-        if "units" not in picture.place:
+        screen.until("document.querySelector('main tbody tr, .all-sports li')")
+        screen.until("performance.getEntriesByName(`${location.origin}/v1/catalogue`).length")
+        if picture.place in ("", "?lang=es") and picture.games != "many":
             screen.until("document.querySelector('.rate .line').getAttribute('d')")
         screen.picture(path)
     if pngquant := shutil.which("pngquant"):
