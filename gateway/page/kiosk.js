@@ -56,31 +56,38 @@ export function bigScreen(page) {
     }
 
     // Few rows are written as large as their height allows; a name that takes more than its row is
-    // written smaller, never cut off.
-    function fit() {
+    // written smaller, never cut off. Where that makes a name much smaller, all are.
+    function fitAll() {
       table.node.style.setProperty("--row", `${high}px`);
-      table.node.style.setProperty("--scale",
-        Math.max(1, Math.min(LARGEST, high / rem(ROW + 0.6))));
-      for (const row of table.node.tBodies[0].rows) {
-        const name = row.querySelector(".name");
-        const whole = name.querySelector(".whole");
-        const tooLarge = () => name.parentNode.scrollHeight > high + 1
-          || name.scrollWidth > name.clientWidth + 1 || lines(name.firstChild) > 2;
-        let size = 1;
-        name.style.removeProperty("--fit");
-        if (whole) {
-          whole.hidden = false;
-          for (const small of [1, 0.85, 0.7]) {
-            whole.style.setProperty("--small", small);
-            if (!tooLarge()) break;
-          }
-          whole.hidden = tooLarge();
+      let scale = Math.max(1, Math.min(LARGEST, high / rem(ROW + 0.6)));
+      let smallest;
+      do {
+        table.node.style.setProperty("--scale", scale);
+        smallest = Math.min(...[...table.node.tBodies[0].rows].map(fit));
+        scale = scale > 1 ? Math.max(1, scale - 0.2) : 0;
+      } while (smallest < 0.8 && scale);
+    }
+
+    function fit(row) {
+      const name = row.querySelector(".name");
+      const whole = name.querySelector(".whole");
+      const tooLarge = () => name.parentNode.scrollHeight > high + 1
+        || name.scrollWidth > name.clientWidth + 1 || lines(name.firstChild) > 2;
+      let size = 1;
+      name.style.removeProperty("--fit");
+      if (whole) {
+        whole.hidden = false;
+        for (const small of [1, 0.85, 0.7]) {
+          whole.style.setProperty("--small", small);
+          if (!tooLarge()) break;
         }
-        while (size > SMALLEST && tooLarge()) {
-          size -= 0.1;
-          name.style.setProperty("--fit", size);
-        }
+        whole.hidden = tooLarge();
       }
+      while (size > SMALLEST && tooLarge()) {
+        size -= 0.1;
+        name.style.setProperty("--fit", size);
+      }
+      return size;
     }
     const lines = (node) =>
       Math.round(node.getBoundingClientRect().height / parseFloat(getComputedStyle(node).lineHeight));
@@ -89,7 +96,7 @@ export function bigScreen(page) {
       node: section,
       update() {
         table.update();
-        fit();
+        fitAll();
       },
     };
   }

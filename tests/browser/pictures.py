@@ -143,6 +143,8 @@ def _take(chromium: Chromium, games: Stack, picture: Picture, directory: Path) -
         screen.until("performance.getEntriesByName(`${location.origin}/v1/catalogue`).length")
         if picture.place in ("", "?lang=es") and picture.games != "many":
             screen.until("document.querySelector('.rate .line').getAttribute('d')")
+        if "#/sports/" in picture.place:
+            screen.until("document.querySelector('.listing a')")
         screen.picture(path)
     if pngquant := shutil.which("pngquant"):
         subprocess.run(
