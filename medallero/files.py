@@ -194,7 +194,9 @@ def open_input(path: str, *, again: bool = False, text: TextOptions | None = Non
         return _open_stdin(again, options)
     try:
         if Path(path).is_dir():
-            raise InputError(path, "is a directory; name the files in it")
+            raise InputError(
+                path, "is a directory; name the files in it, or follow it with --follow"
+            )
         size = Path(path).stat().st_size
         return _recognised(path, lambda: Path(path).open("rb"), size or None, options)
     except OSError as error:

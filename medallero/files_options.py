@@ -8,6 +8,5 @@ sport_option = click.option(
     "--sport",
     metavar="NAME",
     default="",
-    help="The sport of rows of CSV that name none; default: as the title lines or the file's name "
-    "say.",
+    help="The sport of rows that name none; default: as the title lines or the file's name say.",
 )

@@ -264,7 +264,8 @@ class Follower:
         """Send a file; return whether it is done with, until it changes."""
         name = path.name
         try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
             if self._state.has(name, digest):
                 return True
             records = self._read(path)
