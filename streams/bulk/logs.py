@@ -80,7 +80,7 @@ class Sieve:
     belongs to the same log as the marks around it.
     """
 
-    __slots__ = ("_own", "_tags", "log", "others")
+    __slots__ = ("_follows", "_own", "_tags", "log", "others")
 
     def __init__(self, log: Log, *, own: bool = False) -> None:
         """*own*: what is read follows upon something of the log."""
@@ -88,7 +88,12 @@ class Sieve:
         #: the other logs that the changelog knows of
         self.others: set[Log] = set()
         self._tags: set[bytes] = set()
-        self._own = own
+        self._own = self._follows = own
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the changelog knows of another log, or may: its beginning was not read now."""
+        return self._follows or bool(self.others)
 
     def sift(self, records: Sequence[LightRecord]) -> tuple[list[tuple[bytes, bytes]], bool]:
         """Return (key, value) of what is of the log, and whether all that came before is not."""

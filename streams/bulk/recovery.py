@@ -88,7 +88,7 @@ class Recovery(faust.tables.recovery.Recovery):
                     return False
                 for assignment in owned:
                     one = held[assignment.tp.partition]
-                    if one.empty or (assignment.tp in unnoted and one.sieve.others):
+                    if one.empty or (assignment.tp in unnoted and one.sieve.mixed):
                         # A commit without a note may be of a former log, or of a changelog that
                         # was lost.
                         starts[assignment.tp] = earliest[assignment.tp]

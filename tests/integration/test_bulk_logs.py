@@ -120,23 +120,27 @@ def test_what_a_version_without_marks_has_left_is_taken_as_it_is_and_marked(
     assert lab.start().wait_exit() == EXIT_CODE
 
 
-def test_a_commit_without_a_note_is_worth_nothing_beside_another_log(make_lab: MakeLab) -> None:
+@both_backends
+def test_a_commit_without_a_note_is_worth_nothing_beside_another_log(
+    make_lab: MakeLab, backend: Backend
+) -> None:
     # given a changelog that knows a former log, and a late commit of it by the version before
-    lab = make_lab()
+    lab = make_lab(backend)
     lab.write(OLD)
-    worker = lab.start().wait_ready()
+    worker = lab.start(name="worker").wait_ready()
     lab.wait_committed(len(OLD))
     assert worker.stop() == 0
     lab.recreate(lab.source)
     lab.commit_without_note(len(OLD))
     # when an owner in the new epoch ends before it has counted anything
-    second = lab.start(epoch=2).wait_ready()
+    second = lab.start(name="worker", epoch=2).wait_ready()
     wait_until(lambda: len(lab.marks()) == 2, what=second.log)
     second.kill()
     # then its successor counts the new log from its beginning, where the greatest numbers are
     new = NEW[::-1]
     lab.write(new)
-    lab.start(epoch=2).wait_values(greatest(new))
+    third = lab.start(second.settings.directory, name="worker", epoch=2)
+    third.wait_values(greatest(new))
 
 
 def test_a_partition_that_stays_is_not_read_again_in_a_new_epoch(make_lab: MakeLab) -> None:
