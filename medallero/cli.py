@@ -28,6 +28,7 @@ _COMMANDS: Final[dict[str, str]] = {
     "send": "Send results from files.",
     "board": "Watch the medal table and the splits in the terminal.",
     "events": "Find races, bouts and heats: who leads, who has which medal.",
+    "latest": "Tell which events changed last, and why.",
     "medallists": "List who won the medals of the medal table.",
     "correct": "Replace a competitor's result by a higher version.",
     "withdraw": "Withdraw a competitor's result.",

@@ -10,6 +10,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from contracts.latest import ShownChange
 from contracts.reasons import reason_of
 from medallero.client.answers import NOBODY_THERE
 from medallero.client.connect import EndpointError, GatewayAddress, certificates_of
@@ -40,6 +41,18 @@ async def read_list(
             if answer["next"] is None or limit <= 0:
                 return
             query["cursor"] = answer["next"]
+
+
+async def read_latest(gateway: GatewayAddress) -> list[ShownChange]:
+    """Return the latest changes, the newest first.
+
+    :raises CannotDo: the gateway cannot be asked, or refuses.
+    """
+    async with session(gateway) as client:
+        status, answer = await answer_of(client, gateway, "GET", "/v1/latest")
+    if status != 200 or not isinstance(answer, dict):
+        raise problem_of(gateway, status, answer)
+    return msgspec.convert(answer["latest"], list[ShownChange])
 
 
 async def read_medal_table(gateway: GatewayAddress) -> list[dict[str, Any]]:

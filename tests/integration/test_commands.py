@@ -272,6 +272,28 @@ def test_records_that_are_no_results_are_counted_and_named(games: Stack) -> None
     assert "not a result" in refused
 
 
+def test_what_has_just_changed_is_told_and_audited(games: Stack) -> None:
+    send(games, swim("told", "1", "46.40"), swim("told", "2", "46.90"))
+    send(games, swim("told", "1", "46.40", irm="DSQ", version=2))
+    games.settled()
+
+    line = run(games, "latest", "--limit", "1").stdout.strip()
+    change = json.loads(run(games, "latest", "--limit", "1", "--json").stdout)
+
+    assert "after the disqualification of" in line
+    assert (change["unit"], change["change"], change["changed"]["irm"]) == (
+        "told",
+        "disqualification",
+        "DSQ",
+    )
+    assert [it["competitor"] for it in change["leaders"]] == ["2"]
+    with Redis.from_url(games.settings.redis) as redis, frozen(games.workers[0]):
+        redis.xtrim(Keys(games.settings.redis_prefix).latest, maxlen=0)
+        found = json.loads(run(games, "audit", "--json").stdout)["differences"]
+    assert {"latest, 1."} <= {it["place"] for it in found}
+    wait_until(lambda: run(games, "audit").exit_code == 0)
+
+
 def test_an_audit_finds_a_number_that_was_changed(games: Stack) -> None:
     send(games, swim("audited", "1", "58.40"))
     games.settled()
