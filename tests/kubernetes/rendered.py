@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -145,6 +146,18 @@ def rendered_text(overlay: str, kubectl: Path | None = None) -> str:
 def rendered(overlay: str) -> Cluster:
     """Return an overlay's objects; each call makes them anew, so that they may be changed."""
     return Cluster(copy.deepcopy(_objects(overlay)))
+
+
+def rendered_with(overlay: str, old: str, new: str, directory: Path) -> Cluster:
+    """Return a copy of an overlay whose kustomization has *new* in place of *old*."""
+    for name in ("k8s", "grafana", "prometheus"):
+        shutil.copytree(ROOT / name, directory / name)
+    copy_ = directory / "k8s" / "overlays" / overlay
+    file = copy_ / "kustomization.yaml"
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    return Cluster(tuple(load_all(tools.run([tools.kubectl(), "kustomize", copy_]))))
 
 
 @cache

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.kubernetes import tools
 from tests.kubernetes.policy import network
-from tests.kubernetes.reading import load_all
-from tests.kubernetes.rendered import ROOT, Cluster
+from tests.kubernetes.rendered import ROOT, Cluster, rendered_with
 
 pytestmark = pytest.mark.system
 
@@ -25,16 +22,9 @@ def platform(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def narrowed(platform: str, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     """An overlay with the component of a platform after its others, as the page says."""
-    copy = tmp_path_factory.mktemp("copy")
-    for name in ("k8s", "grafana", "prometheus"):
-        shutil.copytree(ROOT / name, copy / name)
-    overlay = copy / "k8s" / "overlays" / "course"
-    file = overlay / "kustomization.yaml"
-    text = file.read_text("utf-8")
     last = "  - ../../components/course\n"
-    assert last in text
-    file.write_text(text.replace(last, f"{last}  - ../../components/network-policies/{platform}\n"))
-    return Cluster(tuple(load_all(tools.run([tools.kubectl(), "kustomize", overlay]))))
+    more = f"{last}  - ../../components/network-policies/{platform}\n"
+    return rendered_with("course", last, more, tmp_path_factory.mktemp("copy"))
 
 
 def test_what_the_platform_needs_is_allowed(platform: str, narrowed: Cluster) -> None:

@@ -99,6 +99,11 @@ PROMETHEUS_OPERATOR: Final = GoModule(
     "v0.85.0",
     "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
 )
+GATEWAY_API: Final = GoModule(
+    "sigs.k8s.io/gateway-api",
+    "v1.4.0",
+    "h1:ZwlNM6zOHq0h3WUX2gfByPs2yAEsy/EenYJB78jpQfQ=",
+)
 
 
 class ToolMissing(RuntimeError):
@@ -150,6 +155,7 @@ def definitions() -> Path:
         _STRIMZI[1].coordinate.rpartition(":")[2],
         KEDA.version,
         PROMETHEUS_OPERATOR.version,
+        GATEWAY_API.version,
     )
     return _kept("definitions-" + "-".join(versions), _make_definitions)
 
@@ -255,10 +261,10 @@ def _make_definitions(directory: Path) -> None:
     for module, place in (
         (KEDA, "config/crd/bases"),
         (PROMETHEUS_OPERATOR, "example/prometheus-operator-crd"),
+        (GATEWAY_API, "config/crd/standard"),
     ):
-        for file in sorted((go_module(module) / place).glob("*.yaml")):
-            if file.name != "kustomization.yaml":
-                (directory / file.name).write_bytes(file.read_bytes())
+        for file in sorted((go_module(module) / place).glob("*_*.yaml")):
+            (directory / file.name).write_bytes(file.read_bytes())
     schemas.write_custom(directory)
 
 
