@@ -174,7 +174,7 @@ def _rights(cluster: Cluster) -> dict[str, dict[tuple[str, str], set[str]]]:
     group = ("group", settings.app_id)
     rights = {
         "gateway": {
-            ("topic", common.results_topic): look | {"Write"},
+            ("topic", common.results_topic): look | {"Read", "Write"},
             ("topic", common.heartbeats_topic): {"Describe", "Write"},
         },
         "worker": {
