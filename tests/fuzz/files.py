@@ -96,7 +96,7 @@ _PIECES: Final = (
     *(b'<!DOCTYPE a [<!ENTITY b "c">]>', b"&b;", "ñ".encode(), b"\xc3", b'r="XFD1048576"', b"s:"),
     *(b'number-columns-repeated="999999999"', b'number-rows-repeated="999999999"', b"E1F", b"F2F"),
 )
-#: Seconds that one input may take before it counts as hanging: a thousand times what one takes.
+#: Seconds of computing after which an input counts as hanging: thousands of times what one takes.
 _PATIENCE: Final = 30
 #: Inputs after which caches are full, and what memory may grow by from then on.
 _WARM: Final = 5_000
@@ -179,12 +179,12 @@ def campaign(
     def hangs(*_: object) -> None:
         raise Hangs(f"longer than {_PATIENCE} seconds")
 
-    before = signal.signal(signal.SIGALRM, hangs)
+    before = signal.signal(signal.SIGVTALRM, hangs)
     try:
         for number in range(inputs):
             name = chance.choice(tuple(SEEDS))
             data = mutated(chance, SEEDS[name])
-            signal.alarm(_PATIENCE)
+            signal.setitimer(signal.ITIMER_VIRTUAL, _PATIENCE)
             try:
                 tally[name, read(data, catalogue)] += 1
             except Exception as error:
@@ -194,8 +194,8 @@ def campaign(
                 warm = _memory()
             progress(1)
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
     grown = _memory() - warm
     if grown > _GROWTH:
         raise MemoryError(f"seed {seed}: memory grew by {grown:,} bytes")
