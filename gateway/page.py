@@ -1,4 +1,4 @@
-"""The page at ``/`` and its parts: plain files, in memory and compressed once."""
+"""The page at ``/``, the desk at ``/desk``, their parts: plain files, compressed once."""
 
 import gzip
 import hashlib
@@ -10,6 +10,11 @@ from aiohttp.web import BaseRequest, Response
 #: Path → (file in ``gateway/page/``, media type).
 PATHS: Final = {
     "/": ("index.html", "text/html"),
+    "/desk": ("desk.html", "text/html"),
+    "/page/desk.css": ("desk.css", "text/css"),
+    "/page/desk.js": ("desk.js", "text/javascript"),
+    "/page/desk_words.js": ("desk_words.js", "text/javascript"),
+    "/page/outbox.js": ("outbox.js", "text/javascript"),
     "/page/style.css": ("style.css", "text/css"),
     "/page/app.js": ("app.js", "text/javascript"),
     "/page/events.js": ("events.js", "text/javascript"),

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+    from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route
 
 _T = TypeVar("_T")
 
@@ -171,6 +171,44 @@ class Screen:
 
     def click(self, selector: str) -> None:
         self._chromium.wait(self.page.click(selector))
+
+    def tap(self, selector: str) -> None:
+        self._chromium.wait(self.page.tap(selector))
+
+    def fill(self, selector: str, text: str) -> None:
+        self._chromium.wait(self.page.fill(selector, text))
+
+    def paste(self, selector: str, text: str) -> None:
+        """Paste *text* into a field."""
+        self.run(
+            f"(() => {{ const data = new DataTransfer(); data.setData('text/plain', {_js(text)});"
+            f"document.querySelector({_js(selector)}).dispatchEvent(new ClipboardEvent('paste',"
+            "{clipboardData: data, bubbles: true, cancelable: true})); })()"
+        )
+
+    def offline(self, cut: bool) -> None:
+        """Cut the browser off from the network, or undo it."""
+        self._chromium.wait(self._context.set_offline(cut))
+
+    def lose_answers(self, pattern: str) -> None:
+        """Let requests through to *pattern*, and no answer back."""
+
+        from playwright.async_api import Error as PlaywrightError
+
+        async def lose(route: Route) -> None:
+            with suppress(PlaywrightError):  # whoever undoes this lets go of what is under way
+                await route.fetch()
+                await route.abort()
+
+        self._chromium.wait(self.page.route(pattern, lose))
+
+    def block(self, pattern: str) -> None:
+        """Let no request through to *pattern*."""
+        self._chromium.wait(self.page.route(pattern, lambda route: route.abort()))
+
+    def unblock(self, pattern: str) -> None:
+        """Undo what was done to *pattern*."""
+        self._chromium.wait(self.page.unroute(pattern))
 
     def press(self, *keys: str) -> None:
         for key in keys:

@@ -1,0 +1,85 @@
+// What was sent and is not acknowledged: kept in this tab, sent again until the gateway answers.
+// The gateway takes the same request twice without writing it twice.
+
+const KEPT = "medallero.desk.outbox";
+const FIRST_PAUSE = 1000; // milliseconds
+const LONGEST_PAUSE = 15000;
+const PATIENCE = 20000; // for one answer
+
+export class Outbox {
+  // `token()` is the token; `answered(sending, status, body)` hears of each answer, `changed()` of
+  // what waits, `reached(whether)` whether the gateway answers.
+  constructor({ token, answered, changed, reached }) {
+    Object.assign(this, { token, answered, changed, reached });
+    this.waiting = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
+    this.pause = FIRST_PAUSE;
+    this.timer = null;
+    this.sending = false;
+    addEventListener("online", () => this.flush());
+    addEventListener("beforeunload", (event) => {
+      if (this.waiting.length) event.preventDefault();
+    });
+  }
+
+  add(sending) {
+    this.waiting.push(sending);
+    this.keep();
+    return this.flush();
+  }
+
+  clear() {
+    this.waiting = [];
+    this.keep();
+  }
+
+  keep() {
+    if (this.waiting.length) sessionStorage.setItem(KEPT, JSON.stringify(this.waiting));
+    else sessionStorage.removeItem(KEPT);
+    this.changed();
+  }
+
+  // One after the other: a later change may replace an earlier one.
+  async flush() {
+    clearTimeout(this.timer);
+    if (this.sending) return;
+    this.sending = true;
+    try {
+      while (this.waiting.length) {
+        const first = this.waiting[0];
+        const { status, body } = await this.post(first.changes);
+        if (status === 0 || status === 408 || status === 429 || status >= 500) {
+          this.reached(status !== 0);
+          this.timer = setTimeout(() => this.flush(), this.pause);
+          this.pause = Math.min(2 * this.pause, LONGEST_PAUSE);
+          return;
+        }
+        this.reached(true);
+        this.pause = FIRST_PAUSE;
+        if (status === 401 || status === 403) {
+          await this.answered(first, status, body);
+          return;
+        }
+        if (this.waiting[0] !== first) return; // logged out meanwhile
+        this.waiting.shift();
+        this.keep();
+        await this.answered(first, status, body);
+      }
+    } finally {
+      this.sending = false;
+    }
+  }
+
+  async post(changes) {
+    try {
+      const answer = await fetch("v1/changes", {
+        method: "POST",
+        headers: { "Content-Type": "application/json", ...this.token() },
+        body: JSON.stringify(changes),
+        signal: AbortSignal.timeout(PATIENCE),
+      });
+      return { status: answer.status, body: await answer.json() };
+    } catch {
+      return { status: 0, body: null };
+    }
+  }
+}
