@@ -28,6 +28,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 let language = choice("lang", Object.keys(WORDS)) ?? preferredLanguage();
 let theme = choice("theme", ["light", "dark"]);
 let standings = null;
+let latest = []; // the changes that people tell each other, newest first
 let rates = [];
 let catalogue = ""; // as it was told last
 let titles = { sports: new Map(), faculties: new Map() };
@@ -108,10 +109,11 @@ const toSport = (sport) => `#/sports/${encodeURIComponent(sport)}`;
 const toFaculty = (faculty) => `#/faculties/${encodeURIComponent(faculty)}`;
 const toSearch = (text) => `#/search?q=${encodeURIComponent(text)}`;
 
+const locale = () => navigator.languages.find((it) => it.startsWith(language)) ?? language;
+
 function whenAndWhere() {
   const days = [games.begins, games.ends].filter(Boolean).map((it) => new Date(`${it}T12:00`));
-  const locale = navigator.languages.find((it) => it.startsWith(language)) ?? language;
-  const format = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
+  const format = new Intl.DateTimeFormat(locale(), { dateStyle: "long" });
   const when = days.length === 2 ? format.formatRange(...days) : days.map((it) => format.format(it))[0];
   return [when, games.place].filter(Boolean).join(" · ");
 }
@@ -500,6 +502,32 @@ function eventLine(it, withSport) {
       stateTag(it.state), " ",
       withSport ? make("span", { class: "aside" }, sportTitle(it.sport)) : null),
     make("ol", { class: "leaders" }, ...leaders));
+}
+
+// What has happened, in people's words: in which event, and what it says now.
+function changed(it, calledShortly) {
+  const stage = stageOf(it);
+  const who = (one) => make("span", { class: "person" }, one.name ?? one.competitor,
+    " ", make("span", { class: "aside" }, calledShortly(one.faculty)));
+  const medals = it.leaders.filter((one) => one.medal);
+  const leaders = (medals.length ? medals : it.leaders.slice(0, 1)).map((one) =>
+    make("li", {}, one.medal ? disc(one.medal) : null,
+      make("span", one.medal ? { class: "unseen" } : { class: "aside" },
+        one.medal ? word(one.medal) : word(it.state === "official" ? "isFirst" : "leadsNow")), " ",
+      who(one), " ", scoreOf(one)));
+  const time = new Date(it.at * 1000);
+  return [
+    make("p", { class: "what" },
+      it.at ? make("time", { datetime: time.toISOString() },
+        time.toLocaleTimeString(locale(), { timeStyle: "short" })) : null,
+      make("span", {}, sportTitle(it.sport)),
+      make("strong", {}, eventTitle(it), stage ? ` · ${stage}` : ""),
+      it.state === null ? null : stateTag(it.state),
+      it.change === "result" ? null : make("span", {},
+        word(it.change, { who: it.changed.name ?? it.changed.competitor }))),
+    it.leaders.length ? make("ol", { class: "leaders" }, ...leaders)
+      : make("p", {}, word("noResultLeft")),
+  ];
 }
 
 function medalLine(it) {
@@ -961,7 +989,7 @@ document.getElementById("search").addEventListener("submit", (event) => {
 // ---------------------------------------------------------------- the big screen
 
 const screen = bigScreen({ main, make, say, word, number, medalTable, sportCard, sportTitle,
-  facultyTitle, heading, disc, calm, facultiesIn,
+  facultyTitle, heading, disc, calm, facultiesIn, changed, latest: () => latest,
   shortName: (faculty) => titles.faculties.get(faculty)?.short ?? null,
   sports: () => sportsShown().filter((it) => it.entries > 0) });
 
@@ -991,6 +1019,10 @@ follow({
     if (first) navigation();
     announce();
     tellState();
+  },
+  onLatest(news) {
+    latest = news.latest;
+    if (kiosk && view?.kind === "screen") view.update();
   },
   onRates(news) {
     rates = news;

@@ -2,11 +2,12 @@
 // the others follow page by page, and so do the sports beside them.
 
 const STAY = 3; // of the medal table, where not all fit
-const ROW = 3.3; // rem: what a row takes at least
+const ROW = 2.9; // rem: what a row takes at least
 const LARGEST = 2.2; // times the size of the text, where rows are few
 const SMALLEST = 0.5; // and where a name is long
 const SHORT = 14; // letters of a name beside a sport's medals
 const TOP = 3; // faculties of a sport
+const NEWS = 8; // of the latest changes, those that are told in turn
 
 // `page` gives what the page knows and how it says it.
 export function bigScreen(page) {
@@ -14,6 +15,8 @@ export function bigScreen(page) {
   let turned = 0; // pages of the medal table
   let first = 0; // of the sports, the one that is shown first
   let following = 0; // the one that is shown first after the next turn
+  let told = 0; // of the latest changes
+  let newest = null; // of them, as it was last
 
   const rem = (count) =>
     count * parseFloat(getComputedStyle(document.documentElement).fontSize);
@@ -149,9 +152,42 @@ export function bigScreen(page) {
     };
   }
 
+  // The latest changes, one after the other; a new one is told at once.
+  function news() {
+    const line = make("div", { class: "change" });
+    const node = make("section", { class: "news", hidden: "" },
+      make("h2", {}, word("justIn")), line);
+    let shown = "";
+    return {
+      node,
+      update() {
+        const changes = page.latest().slice(0, NEWS);
+        node.hidden = changes.length === 0;
+        if (changes.length === 0) return;
+        const key = JSON.stringify(changes[0]);
+        if (key !== newest) {
+          newest = key;
+          told = 0;
+        }
+        const change = changes[told % changes.length];
+        const text = JSON.stringify(change);
+        if (text === shown) return;
+        shown = text;
+        line.replaceChildren(...page.changed(change,
+          (faculty) => page.shortName(faculty) ?? page.facultyTitle(faculty)));
+        let size = 1;
+        line.style.removeProperty("--fit");
+        while (size > SMALLEST && node.scrollHeight > node.clientHeight) {
+          size -= 0.1;
+          line.style.setProperty("--fit", size);
+        }
+      },
+    };
+  }
+
   function view() {
-    const parts = [medals(), sports()];
-    main.replaceChildren(...parts.map((it) => it.node));
+    const parts = [news(), sports(), medals()]; // the table gets what they leave
+    main.replaceChildren(...parts.map((it) => it.node).reverse());
     const update = () => {
       for (const part of parts) part.update();
     };
@@ -161,9 +197,10 @@ export function bigScreen(page) {
       turn() {
         turned += 1;
         first = following;
+        told += 1;
         update();
         if (page.calm.matches) return;
-        for (const it of main.querySelectorAll(`.side ul, tbody tr:nth-child(n + ${STAY + 1})`)) {
+        for (const it of main.querySelectorAll(`.side ul, .change, tbody tr:nth-child(n + ${STAY + 1})`)) {
           it.animate([{ opacity: 0 }, { opacity: 1 }], 500);
         }
       },

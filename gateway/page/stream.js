@@ -5,9 +5,9 @@ const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 10000;
 const UNSEEN = 60000; // a page that nobody looks at for so long lets go of the stream
 
-// The given functions hear of standings, rates, signs of life, the catalogue, and of the
-// connection: "live", "lost", or "delayed" while the stream is full and the standings are fetched.
-export function follow({ onStandings, onRates, onAlive, onCatalogue, onConnection }) {
+// The given functions hear of standings, the latest changes, rates, signs of life, the catalogue, and
+// of the connection: "live", "lost", or "delayed" while the stream is full and all is fetched.
+export function follow({ onStandings, onLatest, onRates, onAlive, onCatalogue, onConnection }) {
   let source = null;
   let heard = 0;
   let pause = FIRST_PAUSE;
@@ -27,6 +27,7 @@ export function follow({ onStandings, onRates, onAlive, onCatalogue, onConnectio
       use(JSON.parse(event.data));
     });
     hear("standings", onStandings);
+    hear("latest", onLatest);
     hear("rates", onRates);
     hear("alive", onAlive);
     source.addEventListener("open", fetchCatalogue);
@@ -52,6 +53,8 @@ export function follow({ onStandings, onRates, onAlive, onCatalogue, onConnectio
       if (source !== null && source.readyState === EventSource.OPEN) return;
       onConnection("delayed");
       onStandings(standings);
+      const latest = await fetch("v1/latest", { cache: "no-store" });
+      if (latest.ok) onLatest(await latest.json());
       if (!named) await fetchCatalogue();
     } catch {
       if (source === null || source.readyState !== EventSource.OPEN) onConnection("lost");

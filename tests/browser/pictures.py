@@ -144,7 +144,8 @@ def _take(chromium: Chromium, games: Stack, picture: Picture, directory: Path) -
         if picture.place in ("", "?lang=es") and picture.games != "many":
             screen.until("document.querySelector('.rate .line').getAttribute('d')")
         if "#/sports/" in picture.place:
-            screen.until("document.querySelector('.listing a')")
+            # All of its events: of a part of them the note says so after a dot.
+            screen.until("/^\\d+ [^·]+$/.test(document.querySelector('.listing .aside').innerText)")
         screen.picture(path)
     if pngquant := shutil.which("pngquant"):
         subprocess.run(

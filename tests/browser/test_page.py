@@ -527,7 +527,7 @@ def test_the_big_screen_shows_all_faculties_and_sports_in_turn_and_nothing_to_pr
     assert snapshot is not None
     table = [it["faculty"] for it in snapshot.faculties]
     url = f"{many.gateway.url}/?kiosk=1"
-    with chromium.opened(url, width=1920, height=1080) as screen:
+    with chromium.opened(url, width=1080, height=1920) as screen:
         screen.until_text("#about", "20 – 29 November 2026 · Córdoba")
         assert screen.text("#games") == "Inter-University Games of the South"
         assert screen.run("document.title") == "Medal table · Inter-University Games of the South"
@@ -569,6 +569,28 @@ def test_names_on_the_big_screen_can_be_told_apart(chromium: Chromium, many: Sta
         assert name in (called, f"{called}\n{it.title}")
 
 
+def test_the_big_screen_tells_what_just_came_in(chromium: Chromium, paris: Stack) -> None:
+    unit = a_unit()
+    ana, eva = {"id": "1", "name": "Ana Ruiz"}, {"id": "2", "name": "Eva Paz"}
+    url = f"{paris.gateway.url}/?kiosk=600"
+    with chromium.opened(url, width=1280, height=720) as screen:
+        screen.until("document.querySelectorAll('main tbody tr').length > 3")
+        post(paris, unit=unit, competitor=ana, faculty="FRA", mark="20.00")
+        post(paris, unit=unit, competitor=eva, faculty="ITA", mark="21.00")
+        screen.until_text(".news", "Eva Paz")
+        said = [it for it in screen.text(".news").split("\n") if it]
+        assert (said[0], said[2], said[3]) == ("Just in", "Swimming", unit)
+        medals = "[...document.querySelectorAll('.news li')].map(it => it.textContent)"
+        assert screen.run(medals) == ["Gold Ana Ruiz France 20.00", "Silver Eva Paz Italy 21.00"]
+
+        post(paris, unit=unit, competitor=ana, faculty="FRA", irm="DSQ", version=2)
+
+        screen.until_text(".news", "After the disqualification of Ana Ruiz.")
+        assert screen.run(medals) == ["Gold Eva Paz Italy 21.00"]
+        assert cut_off(screen) == []
+        assert screen.violations() == []
+
+
 def cut_off(screen: Screen) -> list[str]:
     """Return what a screen that nobody can scroll does not show to its end."""
     cut: list[str] = screen.run(
@@ -576,7 +598,7 @@ def cut_off(screen: Screen) -> list[str]:
         ".filter(it => it.getBoundingClientRect().bottom > innerHeight"
         " || it.getBoundingClientRect().right > innerWidth"
         " || (it.matches('.name, .side, th, ul') && it.scrollWidth > it.clientWidth + 1)"
-        " || (it.matches('.side, main') && it.scrollHeight > it.clientHeight + 1))"
+        " || (it.matches('.side, .news, main') && it.scrollHeight > it.clientHeight + 1))"
         ".map(it => it.outerHTML)"
     )
     return cut
