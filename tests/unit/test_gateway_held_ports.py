@@ -25,16 +25,16 @@ def listening(address: tuple[str, int], *, shared: bool) -> Iterator[socket.sock
 
 def test_connections_of_a_former_single_process_do_not_keep_the_port() -> None:
     with listening(("127.0.0.1", 0), shared=False) as server:
-        address = server.getsockname()
-        with socket.create_connection(address) as client:
+        host, port = server.getsockname()
+        with socket.create_connection((host, port)) as client:
             server.accept()[0].close()  # who closes first holds the port: TIME_WAIT
             assert client.recv(1) == b""
     with pytest.raises(OSError, match="in use"), socket.socket() as plain:
-        plain.bind(address)
+        plain.bind((host, port))
 
-    with _held(*address, "HTTP"), ExitStack() as processes:
+    with _held(host, port, "HTTP"), ExitStack() as processes:
         for _ in range(2):
-            processes.enter_context(listening(address, shared=True))
+            processes.enter_context(listening((host, port), shared=True))
 
 
 def test_nobody_else_takes_a_port_that_is_held_before_the_processes_listen() -> None:
