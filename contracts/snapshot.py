@@ -12,6 +12,15 @@ from contracts.settings import CommonSettings
 COUNTS = ("entries", "winners", "losers", "ties", "did_not_start", "gold", "silver", "bronze")
 
 
+#: Fields of ``meta`` that say how far a change of the rules is; zeros while there is none.
+#: ``next_…``: newer rules than those that are shown, and how many partitions have them by now.
+#: ``older_…``: older ones, and how many partitions are counted by them alone, which stand still.
+CHANGE_OF_RULES = ("next_revision", "next_partitions", "older_revision", "older_partitions")
+
+#: Standings whose most silent partition was heard of longer ago are stale: seconds.
+STALE_AFTER = 10.0
+
+
 class Keys:
     """Names of the keys under one prefix."""
 
@@ -71,6 +80,8 @@ class Stamp(NamedTuple):
     log: str | None = None
     #: tells the latest changes from others; empty if there are none
     latest: str = ""
+    #: the values of CHANGE_OF_RULES
+    change_of_rules: tuple[int, ...] = (0, 0, 0, 0)
 
 
 class Rate(NamedTuple):
@@ -126,6 +137,8 @@ async def read_snapshot(redis: "Redis", settings: CommonSettings) -> Snapshot | 
     offsets = _offsets(meta["offsets"])
     for name in ("snapshot", "results", "provisional", "rejected", "conflicts", "epoch"):
         meta[name] = int(meta[name])
+    for name in CHANGE_OF_RULES:
+        meta[name] = int(meta.get(name, 0))  # versions that did not say know of none
     for name in ("updated_at", "age"):
         meta[name] = float(meta[name])
     meta.pop("offsets")
@@ -136,8 +149,8 @@ async def read_snapshot(redis: "Redis", settings: CommonSettings) -> Snapshot | 
 async def read_stamp(redis: "Redis", settings: CommonSettings) -> Stamp | None:
     """Read what tells one snapshot from another; ``None`` when nothing was ever written."""
     meta = Keys(settings.redis_prefix).meta
-    epoch, offsets, updated_at, age, log, latest = await redis.hmget(
-        meta, ["epoch", "offsets", "updated_at", "age", "log", "latest"]
+    epoch, offsets, updated_at, age, log, latest, *change = await redis.hmget(
+        meta, ["epoch", "offsets", "updated_at", "age", "log", "latest", *CHANGE_OF_RULES]
     )
     if epoch is None or offsets is None or updated_at is None or age is None:
         return None
@@ -148,6 +161,7 @@ async def read_stamp(redis: "Redis", settings: CommonSettings) -> Stamp | None:
         float(age),
         str(log) if log else None,
         str(latest or ""),
+        tuple(int(it or 0) for it in change),
     )
 
 

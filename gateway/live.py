@@ -15,7 +15,7 @@ import structlog
 from aiohttp import ClientConnectionError
 from aiohttp.web import BaseRequest, StreamResponse
 
-from contracts.snapshot import Rate, Stamp
+from contracts.snapshot import CHANGE_OF_RULES, Rate, Snapshot, Stamp
 from contracts.topics import another_log
 from gateway.budget import Shares
 from gateway.metrics import Metrics
@@ -208,7 +208,7 @@ class Live:
                 stamp = await self._standings.stamp()
                 if _counted(stamp) != told:
                     snapshot, body = await self._standings.newest()
-                    told = None if snapshot is None else (snapshot.meta["epoch"], snapshot.offsets)
+                    told = _shown(snapshot)
                     self._publish("standings", body)
                     # The first change after a quiet time is told at once; more keep a distance.
                     pause = self._interval
@@ -255,8 +255,16 @@ class _Event(NamedTuple):
 
 
 def _counted(stamp: Stamp | None) -> object:
-    """Return what the numbers of a snapshot are a function of."""
-    return None if stamp is None else (stamp.epoch, stamp.offsets)
+    """Return what the numbers of a snapshot are a function of, and what is told beside them."""
+    return None if stamp is None else (stamp.epoch, stamp.offsets, stamp.change_of_rules)
+
+
+def _shown(snapshot: Snapshot | None) -> object:
+    """Return the same of a snapshot that was read whole."""
+    if snapshot is None:
+        return None
+    change = tuple(snapshot.meta[it] for it in CHANGE_OF_RULES)
+    return (snapshot.meta["epoch"], snapshot.offsets, change)
 
 
 def _packed(plain: bytes) -> bytes:

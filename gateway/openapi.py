@@ -458,13 +458,21 @@ def _schemas() -> Schema:
         "Status": _object({"status": {"enum": ["alive", "ready"]}}),
         "Standings": _object(
             {
-                "state": {"enum": ["empty", "live"]},
+                "state": {
+                    "enum": ["empty", "live", "stale"],
+                    "description": "stale: the age is above ten seconds",
+                },
                 "age": {
                     "type": ["number", "null"],
                     "description": "seconds since the partition that was silent for longest was "
                     "heard of",
                 },
-                "meta": {"type": ["object", "null"]},
+                "meta": {
+                    "type": ["object", "null"],
+                    "description": "`next_revision` above 0: a change of the rules is under way, "
+                    "and `next_partitions` partitions have the new ones; `older_partitions` above "
+                    "0: so many are counted by older rules alone, and stand still",
+                },
                 "medal_table": {
                     "type": "array",
                     "items": _object({"rank": count, "faculty": text, "total": count, **counts}),

@@ -16,6 +16,7 @@ from contracts.pages import Page
 from contracts.partitioning import partition_of
 from contracts.redis import REDIS_AWAY
 from contracts.snapshot import (
+    STALE_AFTER,
     Rate,
     Snapshot,
     Stamp,
@@ -253,9 +254,10 @@ def _shape(snapshot: Snapshot | None) -> dict[str, Any]:
             "sports": [],
             "pairs": [],
         }
+    age = age_of(snapshot.meta["updated_at"], snapshot.meta["age"])
     return {
-        "state": "live",
-        "age": age_of(snapshot.meta["updated_at"], snapshot.meta["age"]),
+        "state": "stale" if age > STALE_AFTER else "live",
+        "age": age,
         "meta": snapshot.meta | {"offsets": _shape_of_offsets(snapshot.offsets)},
         "medal_table": snapshot.faculties,
         "sports": [{"sport": name, **counts} for name, counts in sorted(snapshot.sports.items())],

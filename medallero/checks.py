@@ -27,7 +27,7 @@ from contracts.kafka import kafka_options
 from contracts.raw_topic import RawRecord, TopicUnavailable, open_topic
 from contracts.reasons import reason_of
 from contracts.settings import CertificatesFile, CommonSettings
-from contracts.snapshot import Snapshot
+from contracts.snapshot import STALE_AFTER, Snapshot
 from contracts.topics import another_log, beginning_gone, check_topics
 from medallero.embedded.datadir import is_held, logs_of
 from medallero.embedded.last_words import last_words, remedy_of
@@ -47,7 +47,6 @@ from streams.bulk.topics import TopicProblem, find
 
 State = Literal["ok", "warn", "fail"]
 
-_STALE_AFTER: Final = 10.0
 _LAG_THAT_IS_MUCH: Final = 10_000
 #: Notes of rejected records that are looked at, the latest ones.
 MOST_NOTES: Final = 50_000
@@ -381,10 +380,19 @@ def check_snapshot(
     news = age + meta["age"]
     facts = f"written {age:.1f} s ago, {meta['results']:,} results, snapshot {meta['snapshot']:,}"
     findings = [Finding("standings", "ok", facts)]
-    if age > _STALE_AFTER:
+    if age > STALE_AFTER:
         remedy = "is a worker running? its log says why it does not write"
         findings = [Finding("standings", "fail", facts, remedy)]
-    elif news > 3 * _STALE_AFTER:
+    elif meta["next_revision"]:
+        done = f"{meta['next_partitions']} of {len(snapshot.offsets)} partitions"
+        facts += f"; new rules ({meta['next_revision']}) are under way: {done} have them"
+        remedy = "restart the workers that have the old rules; the old standings stay until then"
+        findings = [Finding("standings", "warn", facts, remedy)]
+    elif meta["older_partitions"]:
+        facts += f"; {meta['older_partitions']} partitions are counted by older rules "
+        facts += f"({meta['older_revision']}) than those of the standings ({meta['revision']})"
+        findings = [Finding("standings", "fail", facts, _raise_above(int(meta["revision"])))]
+    elif news > 3 * STALE_AFTER:
         facts += f"; a partition has been silent for {news:.0f} s"
         findings = [Finding("standings", "fail", facts, "see the workers' lines below")]
     if meta["epoch"] != settings.epoch:
@@ -414,12 +422,22 @@ def _check_rules(meta: Mapping[str, Any], catalogue: Catalogue) -> Finding:
         remedy = "the catalogue was changed without a new revision: raise it, and restart workers"
     elif theirs[0].isdecimal() and int(theirs[0]) > int(ours[0]):
         # Standings never go back to lower rules, whatever is restarted.
-        program, revision = split_revision(int(theirs[0]))
-        remedy = f"raise the revision of the catalogue above {revision}, and restart workers"
-        if program > split_revision(int(ours[0]))[0]:
+        remedy = _raise_above(int(theirs[0]))
+        if split_revision(int(theirs[0]))[0] > split_revision(int(ours[0]))[0]:
             remedy = "a newer program has counted them: install it here"
+    elif str(meta.get("next_revision")) == ours[0]:
+        return Finding("rules", "ok", f"revision {ours[0]} ({ours[1]}) here; it is being counted")
     facts = f"here {ours[0]} ({ours[1]}), in the standings {theirs[0]} ({theirs[1]})"
     return Finding("rules", "fail", facts, remedy)
+
+
+def _raise_above(revision: int) -> str:
+    """Return what to do where standings have these rules and a catalogue has older ones."""
+    _, catalogue = split_revision(revision)
+    return (
+        f"raise the revision of the catalogue above {catalogue}, also to go back to what it was "
+        "before, and restart workers"
+    )
 
 
 async def check_workers(

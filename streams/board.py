@@ -14,6 +14,9 @@ from streams.tallies import TallyRecord
 
 _encode = msgspec.json.Encoder().encode
 
+#: revision of the rules, and fingerprint of the catalogue
+_Rules = tuple[int, str]
+
 
 class Tables(NamedTuple):
     """What a snapshot shows.
@@ -29,9 +32,11 @@ class Tables(NamedTuple):
 
 
 class Board:
-    """The highest tally of each partition that was heard in this epoch.
+    """The furthest tally of each partition, by each rules, that was heard in this epoch.
 
-    Tallies may come in any order and any number of times.
+    Tallies may come in any order and any number of times. Those of different rules are never added
+    up: what is shown are the newest rules that all partitions have been counted by, as far at
+    least as by the rules before them.
     """
 
     def __init__(self, epoch: int, partitions: int, catalogue: Catalogue, log: str = "") -> None:
@@ -40,7 +45,13 @@ class Board:
         self._epoch = epoch
         self._partitions = partitions
         self._catalogue = catalogue
-        self._tallies: dict[int, TallyRecord] = {}
+        #: rules → partition → its furthest tally
+        self._heard: dict[_Rules, dict[int, TallyRecord]] = {}
+        #: the rules that are shown; None until there are some that all partitions have
+        self._rules: _Rules | None = None
+        self._lowest_revision = 0
+        #: partition → the tally of its owner: the furthest, and of these the latest
+        self._newest: dict[int, TallyRecord] = {}
         #: partition → the oldest timestamp among its results that no snapshot has shown yet
         self._waiting: dict[int, float] = {}
         #: (partition, rules revision, offset) → the row of a change, as long as it is shown
@@ -51,24 +62,51 @@ class Board:
     def hear(self, tally: TallyRecord) -> bool:
         """Take *tally* if it is of this epoch and log, and not behind.
 
-        Return whether counts may change.
+        Return whether the counts that are shown may change.
         """
-        if tally.epoch != self._epoch or not 0 <= tally.partition < self._partitions:
+        partition = tally.partition
+        if tally.epoch != self._epoch or not 0 <= partition < self._partitions:
             return False
         if tally.log and self.log and tally.log != self.log:
             return False
-        known = self._tallies.get(tally.partition)
-        if known is not None:
-            if (tally.offset, tally.revision) < (known.offset, known.revision):
-                return False
-            # The same counts again are a sign of life: remember the time and the owner.
-            self._tallies[tally.partition] = tally
-            if (tally.offset, tally.revision) == (known.offset, known.revision):
-                return False
-        self._tallies[tally.partition] = tally
-        if tally.since:
-            self.wait({tally.partition: tally.since})
-        return True
+        newest = self._newest.get(partition)
+        if newest is None or (tally.offset, tally.at) >= (newest.offset, newest.at):
+            self._newest[partition] = tally
+        rules = (tally.revision, tally.rules)
+        tallies = self._heard.setdefault(rules, {})
+        known = tallies.get(partition)
+        if known is not None and tally.offset < known.offset:
+            return False
+        # The same counts again are a sign of life: remember the time.
+        tallies[partition] = tally
+        before = self._rules
+        self._choose()
+        if self._rules is None or self._rules == rules:
+            if tally.since:
+                self.wait({partition: tally.since})
+            further = known is None or tally.offset > known.offset
+            return further or self._rules != before
+        return self._rules != before
+
+    def never_before(self, revision: int) -> None:
+        """Note that standings by *revision* of the rules are shown: older ones never are again."""
+        self._lowest_revision = max(self._lowest_revision, revision)
+        self._choose()
+
+    def _choose(self) -> None:
+        """Choose the newest rules that all partitions have, and that are not behind older ones."""
+        chosen: _Rules | None = None
+        for rules, tallies in sorted(self._heard.items()):
+            if rules[0] < self._lowest_revision or len(tallies) < self._partitions:
+                continue
+            known = {} if chosen is None else self._heard[chosen]
+            if all(tallies[it].offset >= tally.offset for it, tally in known.items()):
+                chosen = rules
+        self._rules = chosen
+
+    @property
+    def _shown(self) -> dict[int, TallyRecord]:
+        return {} if self._rules is None else self._heard[self._rules]
 
     def take_waiting(self) -> dict[int, float]:
         """Return, and forget, since when each partition waits for a snapshot, in Unix seconds.
@@ -86,30 +124,30 @@ class Board:
 
     @property
     def complete(self) -> bool:
-        """Whether every partition was heard: less than all is no standing at all."""
-        return len(self._tallies) == self._partitions
+        """Whether every partition was heard by the same rules: less than all is no standing."""
+        return self._rules is not None
 
     @property
     def snapshot_number(self) -> int:
         """The records counted, over all partitions."""
-        return sum(tally.offset for tally in self._tallies.values())
+        return sum(tally.offset for tally in self._shown.values())
 
     def fence(self) -> dict[str, tuple[int, int]]:
         """Return partition → (offset, rules revision): what no later one may fall behind."""
-        return {str(p): (t.offset, t.revision) for p, t in sorted(self._tallies.items())}
+        return {str(p): (t.offset, t.revision) for p, t in sorted(self._shown.items())}
 
     def owners(self) -> dict[str, str]:
         """Return partition → private address of its worker."""
-        return {str(p): t.worker for p, t in self._tallies.items() if t.worker}
+        return {str(p): t.worker for p, t in self._newest.items() if t.worker}
 
     def heard_at(self) -> float:
         """Return when the partition that was silent for longest was heard, in Unix seconds."""
-        return min(tally.at for tally in self._tallies.values())
+        return min(tally.at for tally in self._shown.values())
 
     def totals(self) -> dict[str, int]:
         """Return the counts that are not by sport and faculty."""
         return {
-            name: sum(getattr(tally, name) for tally in self._tallies.values())
+            name: sum(getattr(tally, name) for tally in self._shown.values())
             for name in ("results", "provisional", "rejected", "conflicts")
         }
 
@@ -121,13 +159,13 @@ class Board:
         """
         lines = [
             (partition, line)
-            for partition, tally in self._tallies.items()
+            for partition, tally in self._shown.items()
             for line in tally.latest
             if line.sport in self._catalogue.sports
         ]
         rows = {}
         for partition, line in latest_of_all(lines):
-            change = partition, self._tallies[partition].revision, line.offset
+            change = partition, self._shown[partition].revision, line.offset
             rows[change] = self._latest.get(change) or self._row(partition, line)
         self._latest = rows
         return list(rows.values())
@@ -144,9 +182,21 @@ class Board:
         }
 
     def rules(self) -> tuple[int, str]:
-        """Return the lowest rules revision among the tallies, and its fingerprint."""
-        lowest = min(self._tallies.values(), key=lambda tally: tally.revision)
-        return lowest.revision, lowest.rules
+        """Return the revision of the rules that are shown, and their fingerprint."""
+        assert self._rules is not None
+        return self._rules
+
+    def change_of_rules(self) -> dict[str, int]:
+        """Return how far a change of the rules is: see ``contracts.snapshot.CHANGE_OF_RULES``."""
+        shown = self.rules()[0]
+        revisions = [tally.revision for tally in self._newest.values()]
+        newest, oldest = max(revisions), min(revisions)
+        return {
+            "next_revision": newest if newest > shown else 0,
+            "next_partitions": revisions.count(newest) if newest > shown else 0,
+            "older_revision": oldest if oldest < shown else 0,
+            "older_partitions": sum(it < shown for it in revisions),
+        }
 
     def tables(self, keys: Keys) -> Tables:
         """Return the standings as they are to be shown.
@@ -155,7 +205,7 @@ class Board:
         where there is an entry.
         """
         pairs: dict[tuple[str, str], Counts] = {}
-        for tally in self._tallies.values():
+        for tally in self._shown.values():
             for pair, counts in tally.counts().items():
                 pairs[pair] = pairs[pair] + counts if pair in pairs else counts
         zero = Counts(*(0 for _ in COUNTS))

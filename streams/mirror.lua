@@ -1,7 +1,7 @@
 -- Checks the fence and writes the whole snapshot, or nothing.
 -- KEYS: meta, index, owners, medal_table, sports, history, latest
 -- ARGV[1]: JSON {epoch, fence, meta, owners, hashes, medal_table, sports, latest, choices, history, history_length}
--- Returns {1} when written, {0, reason} when refused.
+-- Returns {1} when written, {0, reason, revision of the rules that Redis has} when refused.
 
 local new = cjson.decode(ARGV[1])
 local meta_key, index_key, owners_key, table_key, sports_key, history_key, latest_key = unpack(KEYS)
@@ -16,24 +16,33 @@ if stored then
   if ok and type(decoded) == 'table' then known_fence = decoded end
 end
 
+local known_revision = 0
+local function refused(reason)
+  return {0, reason, known_revision}
+end
+
 if known_epoch and known_fence then
   if new.epoch < known_epoch then
-    return {0, 'epoch ' .. new.epoch .. ' is lower than ' .. known_epoch}
+    return refused('epoch ' .. new.epoch .. ' is lower than ' .. known_epoch)
   end
   if new.epoch == known_epoch then
     local known_log = redis.call('HGET', meta_key, 'log')
     if known_log and known_log ~= '' then
       if new.meta.log == '' then new.meta.log = known_log end
-      if new.meta.log ~= known_log then return {0, 'another log'} end
+      if new.meta.log ~= known_log then return refused('another log') end
+    end
+    for _, known in pairs(known_fence) do
+      known_revision = math.max(known_revision, known[2])
     end
     for partition, known in pairs(known_fence) do
       local mine = new.fence[partition]
       if not mine then
-        return {0, 'partition ' .. partition .. ' is missing'}
+        return refused('partition ' .. partition .. ' is missing')
       end
-      if mine[1] < known[1] or (mine[1] == known[1] and mine[2] < known[2]) then
-        return {0, 'partition ' .. partition .. ' is behind: offset ' .. mine[1] ..
-          ' (rules ' .. mine[2] .. ') < ' .. known[1] .. ' (rules ' .. known[2] .. ')'}
+      -- Two coordinates: neither may go down, however far the other one has come.
+      if mine[1] < known[1] or mine[2] < known[2] then
+        return refused('partition ' .. partition .. ' is behind: offset ' .. mine[1] ..
+          ' (rules ' .. mine[2] .. ') after ' .. known[1] .. ' (rules ' .. known[2] .. ')')
       end
     end
   end

@@ -48,6 +48,8 @@ class Mirror:
         self._last_history: tuple[float, int] | None = None
         self._problem: str | None = None
         self._refused_since: float | None = None
+        #: the rules revision of what Redis had when it last refused
+        self._known_revision = 0
         #: whether Redis has standings of another log of this epoch
         self.of_another_log = False
 
@@ -74,9 +76,12 @@ class Mirror:
         payload = self._payload(board, tables, history, now)
         # Now: what is heard while Redis writes is for the next snapshot.
         waiting = board.take_waiting()
+        revision, _ = board.rules()
         if not await self._offer(payload):
+            board.never_before(self._known_revision)
             board.wait(waiting)
             return False
+        board.never_before(revision)
         self._count(board, waiting, now)
         if history is not None:
             self._last_history = (now, board.snapshot_number)
@@ -110,6 +115,7 @@ class Mirror:
             self._failed("unreachable", error)
             return False
         if answer[0] != 1:
+            self._known_revision = answer[2]
             self._refused(answer[1])
             return False
         return True
@@ -141,6 +147,7 @@ class Mirror:
             **board.totals(),
             "revision": revision,
             "rules": rules,
+            **board.change_of_rules(),
             "epoch": self._settings.epoch,
             "log": board.log,
             "latest": blake2b(_encode(changes), digest_size=8).hexdigest() if changes else "",

@@ -47,9 +47,13 @@ encode_tally = msgspec.json.Encoder().encode
 decode_tally = msgspec.json.Decoder(TallyRecord).decode
 
 
-def key_of_tally(partition: int) -> bytes:
-    """Return the key under which the topic keeps the last tally of *partition*."""
-    return str(partition).encode()
+def key_of_tally(tally: TallyRecord) -> bytes:
+    """Return the key under which the topic keeps the last tally of a partition by these rules.
+
+    The standings by older rules are shown until all partitions have the new ones, also by a
+    scoreboard that begins in between.
+    """
+    return f"{tally.partition}/{tally.revision}/{tally.rules}".encode()
 
 
 def tally_of(

@@ -13,7 +13,7 @@ from faust.types import TP
 from msgspec.structs import replace
 
 from contracts.topics import another_log, check_topics_of_worker, worker_topics
-from olympics.catalogue import Catalogue, load_catalogue
+from olympics.catalogue import Catalogue, load_catalogue, split_revision
 from streams import metrics
 from streams.app import bulk_app
 from streams.board import Board
@@ -152,9 +152,8 @@ class Worker:
                     began = time.perf_counter()
                     latest = await in_turns(state.latest.lines())
                     making += time.perf_counter() - began
-                    records.append(
-                        (key_of_tally(partition), encode_tally(replace(tally, latest=latest)))
-                    )
+                    tally = replace(tally, latest=latest)
+                    records.append((key_of_tally(tally), encode_tally(tally)))
             if records:
                 try:
                     await self.app.durable.publish(settings.tallies_topic, 0, records)
@@ -234,7 +233,17 @@ class Worker:
 
     def warnings(self) -> list[str]:
         """Return what somebody must look at although this worker does its share."""
-        return [] if self._probe.beginning is None else [self._probe.beginning]
+        warnings = [] if self._probe.beginning is None else [self._probe.beginning]
+        board = self.board()
+        if board is not None and board.complete:
+            older = board.change_of_rules()["older_partitions"]
+            if older:
+                _, revision = split_revision(board.rules()[0])
+                warnings.append(
+                    f"{older} partitions are counted by older rules than those of the standings: "
+                    f"raise the revision of their workers' catalogue above {revision}"
+                )
+        return warnings
 
     def problems(self) -> list[str]:
         """Return why this worker is not ready; empty when it is."""

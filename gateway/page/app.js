@@ -875,21 +875,26 @@ function navigation() {
 
 const age = () => known.age === null ? null : known.age + (performance.now() - known.at) / 1000;
 
+// How far a change of the rules is.
+const recount = () => ({ done: standings?.meta?.next_partitions,
+  all: standings?.meta?.offsets.length });
+
 function tellState() {
   const seconds = age();
   let state = connection;
   if (state !== "lost" && !readable) state = "unreadable";
   else if (state !== "lost" && problem !== null) state = "stopped";
+  else if (state === "live" && standings?.meta?.next_revision > 0) state = "recount";
   else if (state === "live" && seconds !== null && seconds > OLD) state = "old";
-  const names = { lost: "lost_connection", unreadable: "old", stopped: "old" };
+  const names = { lost: "lost_connection", unreadable: "old", stopped: "old", recount: "old" };
   root.dataset.state = state;
   say(document.getElementById("state"), word(names[state] ?? state));
   say(document.getElementById("age"),
     seconds === null || seconds <= OLD ? "" : word("age", { age: duration(seconds) }));
   const notices = { old: "oldNotice", lost: "lostNotice", delayed: "delayedNotice",
-    unreadable: "unreadableNotice", stopped: "stoppedNotice" };
+    unreadable: "unreadableNotice", stopped: "stoppedNotice", recount: "recountNotice" };
   const notice = document.getElementById("notice");
-  say(notice, state in notices ? word(notices[state], { problem }) : "");
+  say(notice, state in notices ? word(notices[state], { problem, ...recount() }) : "");
   const was = notice.classList.contains("on");
   notice.classList.toggle("on", state in notices);
   // The big screen has more or less room now.

@@ -157,6 +157,11 @@ def _state(snapshot: Snapshot, now: float, narrow: bool) -> Text:
     if stale:
         text.stylize("bold red", len(text) - 8)
         text.append(" (no news: medallero doctor)", style="red")
+    if meta["next_revision"]:
+        done = f"{meta['next_partitions']} of {len(snapshot.offsets)}"
+        text.append(f" · new rules: {done} partitions", style="yellow")
+    if meta["older_partitions"]:
+        text.append(f" · {meta['older_partitions']} counted by older rules", style="red")
     text.append(f" · {meta['results']:,} results")
     for name, style in (("provisional", "yellow"), ("rejected", "red"), ("conflicts", "red")):
         text.append(" · ")

@@ -2,7 +2,7 @@
 
 A snapshot in the model is the vector of (offset, rules revision) by partition that it claims; the
 tallies behind it are the right ones (a wrong tally is found where it is published). What the code
-does with a vector is a function of vectors, so it is asked once for each.
+does with what was heard, and with vectors, is a function of them, so it is asked once for each.
 """
 
 import asyncio
@@ -25,6 +25,8 @@ from tests.model.records import Records
 #: (offset, rules revision) of a partition; None: not heard
 Mark = tuple[int, int]
 Vector = tuple[Mark | None, ...]
+#: by partition: the furthest marks that were heard of it, one for each rules
+Heard = tuple[tuple[Mark, ...], ...]
 
 
 class Stored(NamedTuple):
@@ -35,30 +37,47 @@ class Stored(NamedTuple):
 
 
 class Boards:
-    """`streams.board.Board` as a function of vectors."""
+    """`streams.board.Board` as a function of what it has heard."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, mixed: bool = False) -> None:
+        """*mixed*: a mutant, which shows the furthest tally of each partition."""
         self._records = records
+        self._mixed = mixed
         self._revisions = {
             records.tally(0, rules, 0).revision: rules for rules in range(len(records.catalogues))
         }
-        self._heard: dict[tuple[Vector, int, Mark], Vector] = {}
+        self._shown: dict[tuple[Heard, int], Vector] = {}
 
     @property
-    def nothing(self) -> Vector:
+    def nothing(self) -> Heard:
         """What a scoreboard knows at its start."""
-        return (None,) * self._records.partitions
+        return ((),) * self._records.partitions
 
-    def hear(self, vector: Vector, partition: int, mark: Mark) -> Vector:
-        """Return the vector of a board that has *vector* and hears a tally."""
-        key = (vector, partition, mark)
-        known = self._heard.get(key)
+    def hear(self, heard: Heard, partition: int, mark: Mark) -> Heard:
+        """Return what a board knows that has *heard*, and hears a tally."""
+        marks = {revision: offset for offset, revision in heard[partition]}
+        offset, revision = mark
+        marks[revision] = max(offset, marks.get(revision, 0))
+        known = tuple((offset, revision) for revision, offset in sorted(marks.items()))
+        return (*heard[:partition], known, *heard[partition + 1 :])
+
+    def shown(self, heard: Heard, lowest: int) -> Vector:
+        """Return the vector that a board shows; None stands for what it lacks.
+
+        *lowest* is the revision that it knows to be shown.
+        """
+        if self._mixed:
+            return tuple(max(marks, default=None) for marks in heard)
+        known = self._shown.get((heard, lowest))
         if known is None:
-            board = self.board(vector)
-            board.hear(self._tally(partition, mark))
+            board = Board(1, self._records.partitions, self._records.catalogues[-1])
+            for partition, marks in enumerate(heard):
+                for mark in marks:
+                    board.hear(self._tally(partition, mark))
+            board.never_before(lowest)
             fence = board.fence()
             known = tuple(fence.get(str(p)) for p in range(self._records.partitions))
-            self._heard[key] = known
+            self._shown[heard, lowest] = known
         return known
 
     def board(self, vector: Vector) -> Board:
@@ -121,11 +140,13 @@ class Script:
         await self._wipe()
         if stored is not None:
             assert await self._mirror.write(self._boards.board(stored))
-        written = await self._mirror.write(self._boards.board(new))
+        board = self._boards.board(new)
+        written = await self._mirror.write(board)
         snapshot = await read_snapshot(self._redis, self._settings)
         assert snapshot is not None
         vector: Vector = tuple(snapshot.offsets.get(p) for p in range(self._settings.partitions))
         assert vector == (new if written else stored)
+        assert not board.complete or board.rules()[0] >= revision_of(vector)
         self._check(snapshot, vector)
         return vector
 
@@ -157,15 +178,29 @@ def mutant_accepts(fence: Fence, stored: Stored, new: Stored) -> bool:
     """Return what a wrong fence says."""
     if fence == "sum":
         return _sum(new.vector) >= _sum(stored.vector)
+    if fence in ("offset first", "revision first"):
+        turn = -1 if fence == "revision first" else 1
+        marks = zip(stored.vector, new.vector, strict=True)
+        return all(old and mine and mine[::turn] >= old[::turn] for old, mine in marks)
     return fence == "none" or new.stamp >= stored.stamp
 
 
 def goes_back(stored: Vector, new: Vector) -> bool:
-    """Whether some partition of *new* is behind *stored*."""
+    """Whether some partition of *new* is behind *stored*, by its offset or by its rules."""
     return any(
-        old is not None and (mine is None or mine < old)
+        old is not None and (mine is None or mine[0] < old[0] or mine[1] < old[1])
         for old, mine in zip(stored, new, strict=True)
     )
+
+
+def is_whole(vector: Vector) -> bool:
+    """Whether *vector* has a tally of every partition, and all of the same rules."""
+    return None not in vector and len({mark[1] for mark in vector if mark is not None}) == 1
+
+
+def revision_of(vector: Vector) -> int:
+    """Return the newest rules in *vector*; 0 if there are none."""
+    return max((mark[1] for mark in vector if mark is not None), default=0)
 
 
 def _sum(vector: Vector) -> int:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 #: at its end once more and goes back if there is more. ``log`` is the end of the results topic;
 #: where it is not named, it is read last.
 Reading = Literal["committed", "changelog-end", "changelog", "again", "log"]
-Fence = Literal["vector", "sum", "counter", "position", "none"]
+Fence = Literal["vector", "offset first", "revision first", "sum", "counter", "position", "none"]
 
 
 class Protocol(NamedTuple):
@@ -42,6 +42,8 @@ class Protocol(NamedTuple):
     heartbeat: bool = True
     #: 7: the scoreboard writes only when it has heard all partitions
     complete: bool = True
+    #: 7: tallies of different rules are not added up
+    one_revision: bool = True
     #: 8: what a snapshot in Redis is compared by
     fence: Fence = "vector"
     #: 8: the snapshot is written again every second, even if it is as before
@@ -169,6 +171,24 @@ MUTANTS: tuple[Mutant, ...] = (
         "a snapshot is written before all partitions were heard",
         CORRECT._replace(complete=False),
         "mirror",
+    ),
+    Mutant(
+        "mixed tallies",
+        "the furthest tally of each partition is shown, whatever rules it is of",
+        CORRECT._replace(one_revision=False),
+        "rules",
+    ),
+    Mutant(
+        "fence by offset first",
+        "a snapshot is refused only if an offset is lower, or is the same by older rules",
+        CORRECT._replace(fence="offset first"),
+        "rules, two scoreboards",
+    ),
+    Mutant(
+        "fence by revision first",
+        "a snapshot is refused only if it is by older rules, or by the same with a lower offset",
+        CORRECT._replace(fence="revision first"),
+        "rules, two scoreboards",
     ),
     Mutant(
         "fence by sum",

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.model.search import Found, Story
 from tests.model.worker import Label
-from tests.model.world import Model, World, named
+from tests.model.world import Model, World
 
 
 def tell(model: Model, story: Story) -> list[str]:
@@ -26,7 +26,7 @@ def counted(found: Found) -> str:
 def _sentence(model: Model, world: World, label: Label) -> str:
     kind, *rest = label
     if kind in _OF_BOARDS:
-        return _OF_BOARDS[kind](rest)
+        return _OF_BOARDS[kind](model, rest)
     p = rest[0]
     where = f" of partition {p}" if model.records.partitions > 1 else ""
     part = world.partitions[p]
@@ -77,22 +77,23 @@ def _sentence(model: Model, world: World, label: Label) -> str:
             return "The epoch is raised: new owners are of the next one."
         case "compact", []:
             return f"The changelog{where} is compacted."
-        case "publish", [i, offset]:
+        case "publish", [i, offset, revision]:
             who = "A worker" if i is None else f"Owner {i + 1}"
-            return f"{who} publishes the tally{where} at offset {offset}."
+            return f"{who} publishes the tally{where} at offset {offset}{model.by(revision)}."
     raise AssertionError(label)
 
 
-_OF_BOARDS: dict[str, Callable[[list[Any]], str]] = {
-    "compact tallies": lambda _: "The topic `tallies` is compacted.",
-    "new scoreboard": lambda r: (
+_OF_BOARDS: dict[str, Callable[[Model, list[Any]], str]] = {
+    "compact tallies": lambda _model, _: "The topic `tallies` is compacted.",
+    "new scoreboard": lambda _, r: (
         f"Scoreboard {r[0] + 1} begins" + (f"; scoreboard {r[0]} is not told." if r[0] else ".")
     ),
-    "hear": lambda r: f"Scoreboard {r[0] + 1} reads the next tally.",
-    "snapshot": lambda r: f"Scoreboard {r[0] + 1} sends the snapshot {named(r[1])}.",
-    "write": lambda r: (
-        f"Redis {'takes' if r[2] else 'refuses'} scoreboard {r[0] + 1}'s snapshot {named(r[1])}."
+    "hear": lambda _, r: f"Scoreboard {r[0] + 1} reads the next tally.",
+    "snapshot": lambda model, r: f"Scoreboard {r[0] + 1} sends the snapshot {model.named(r[1])}.",
+    "write": lambda model, r: (
+        f"Redis {'takes' if r[2] else 'refuses'} scoreboard {r[0] + 1}'s snapshot "
+        f"{model.named(r[1])}."
     ),
-    "wipe": lambda _: "Redis loses everything.",
-    "roll back": lambda r: f"Redis is rolled back to {named(r[0])}.",
+    "wipe": lambda _model, _: "Redis loses everything.",
+    "roll back": lambda model, r: f"Redis is rolled back to {model.named(r[0])}.",
 }

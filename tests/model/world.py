@@ -5,11 +5,12 @@ of :mod:`tests.model.worker`:
 
 - *publish*: an owner, or a zombie, publishes the tally of what it has applied, if it is not
   silent; also without news, now and then (6; ``Worker.publish_tallies``).
-- *compact tallies*: the broker keeps the last tally of each partition: the last one *published*,
-  not the furthest (7).
+- *compact tallies*: the broker keeps the last tally of each partition by each rules: the last one
+  *published*, not the furthest (7).
 - *new scoreboard*: another process gets the topic and reads it from its beginning; the former one
   is not told and goes on (7; ``Worker.keep_score``).
-- *hear*: a scoreboard reads the next tally (7; ``streams/board.py``).
+- *hear*: a scoreboard reads the next tally, and chooses the rules that it shows (7;
+  ``streams/board.py``).
 - *snapshot*: it sends a snapshot of what it has heard; *write*: Redis runs the script on one that
   was sent, at any time (8; ``Worker.write_mirror``, ``streams/mirror.lua``).
 - *wipe*, *roll back*: Redis loses everything, or goes back to any earlier snapshot (8).
@@ -23,7 +24,18 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from tests.model.board import Boards, Mark, Script, Stored, Vector, goes_back, mutant_accepts
+from tests.model.board import (
+    Boards,
+    Heard,
+    Mark,
+    Script,
+    Stored,
+    Vector,
+    goes_back,
+    is_whole,
+    mutant_accepts,
+    revision_of,
+)
 from tests.model.protocol import Protocol
 from tests.model.records import Records
 from tests.model.worker import EMPTY, Bounds, Label, Partition, Worker
@@ -36,7 +48,9 @@ class Scoreboard(NamedTuple):
 
     #: where it is in the topic
     position: int
-    vector: Vector
+    heard: Heard
+    #: the rules that it knows to be shown: it never shows older ones
+    lowest: int = 0
     #: a snapshot that was sent, and what a mutant's fence compares
     flight: Stored | None = None
     #: snapshots sent (only for a fence by counter)
@@ -99,7 +113,7 @@ class Model:
         partitions = (EMPTY,) * self.records.partitions
         if self.limits.free:
             partitions = tuple(EMPTY._replace(end=worker.size) for worker in self.workers)
-        return World(partitions, told=self._boards.nothing)
+        return World(partitions, told=(None,) * len(partitions))
 
     def steps(self, world: World) -> Iterator[Step]:
         """Yield (label, state after it, what is wrong with it) of every step that can be next."""
@@ -136,9 +150,8 @@ class Model:
         part = world.partitions[p]
         before, behind = world.partitions[:p], world.partitions[p + 1 :]
         if self.limits.free:
-            for offset in range(part.end + 1):
-                mark = (offset, self._revisions[-1])
-                yield from self._publish(world, ("publish", p, None, offset), p, mark)
+            for mark in _marks(part.end, self._revisions):
+                yield from self._publish(world, ("publish", p, None, *mark), p, mark)
             return
         for label, after, problem in self.workers[p].steps(part):
             yield label, world._replace(partitions=(*before, after, *behind)), problem
@@ -155,7 +168,7 @@ class Model:
                 owners = (*part.owners[:i], owner._replace(told=seen.offset), *part.owners[i + 1 :])
                 told = world._replace(partitions=(*before, part._replace(owners=owners), *behind))
             mark = (seen.offset, self._revisions[owner.rules])
-            yield from self._publish(told, ("publish", p, i, seen.offset), p, mark)
+            yield from self._publish(told, ("publish", p, i, *mark), p, mark)
 
     def _publish(self, world: World, label: Label, p: int, mark: Mark) -> Iterator[Step]:
         entry = (p, mark)
@@ -186,30 +199,37 @@ class Model:
                 yield ("roll back", vector), world._replace(redis=Stored(vector)), None
 
     def _earlier(self, vector: Vector) -> Iterator[Vector]:
-        """Yield every vector that is behind *vector* in some partition, and ahead in none."""
-        marks = [
-            [m for m in _marks(worker.size, self._revisions) if mark is not None and m <= mark]
-            for worker, mark in zip(self.workers, vector, strict=True)
-        ]
-        return (earlier for earlier in itertools.product(*marks) if earlier != vector)
+        """Yield every whole vector that is behind *vector*, and ahead nowhere."""
+        for revision in self._revisions:
+            marks = [
+                [(offset, revision) for offset in range(mark[0] + 1)]
+                for mark in vector
+                if mark is not None and revision <= mark[1]
+            ]
+            for earlier in itertools.product(*marks):
+                if len(earlier) == len(vector) and earlier != vector:
+                    yield earlier
 
     def _one_board(self, world: World, b: int, board: Scoreboard) -> Iterator[Step]:
         if board.position < len(world.tallies):
-            vector, position = self._heard(board, world.tallies, board.position + 1)
-            heard = board._replace(vector=vector, position=position)
-            yield ("hear", b, position), _with(world, b, heard), None
-        if board.flight is None and self._may_write(board):
-            yield ("snapshot", b, board.vector), _with(world, b, self._sent(board)), None
+            heard = self._hear(board, world.tallies, board.position + 1)
+            yield ("hear", b, heard.position), _with(world, b, heard), None
+        if board.flight is None:
+            sent = self._sent(board)
+            if sent is not None:
+                assert sent.flight is not None
+                yield ("snapshot", b, sent.flight.vector), _with(world, b, sent), None
         if board.flight is not None:
-            landed = _with(world, b, board._replace(flight=None))
             redis = self._written(world.redis, board.flight)
+            landed = _with(world, b, _answered(board, redis))
             problem = None
             if world.redis is not None and goes_back(world.redis.vector, redis.vector):
-                problem = (
-                    f"Redis goes back from {named(world.redis.vector)} to {named(redis.vector)}"
-                )
+                before, after = self.named(world.redis.vector), self.named(redis.vector)
+                problem = f"Redis goes back from {before} to {after}"
             elif None in redis.vector:
-                problem = f"Redis shows {named(redis.vector)}, which lacks a partition"
+                problem = f"Redis shows {self.named(redis.vector)}, which lacks a partition"
+            elif not is_whole(redis.vector):
+                problem = f"Redis shows {self.named(redis.vector)}, which mixes rules"
             label = ("write", b, board.flight.vector, redis.vector == board.flight.vector)
             yield label, landed._replace(redis=redis), problem
 
@@ -225,32 +245,44 @@ class Model:
             tallies=tuple(entry for entry in world.tallies if entry is not None), boards=boards
         )
 
-    def _may_write(self, board: Scoreboard) -> bool:
-        if self.protocol.complete and None in board.vector:
-            return False
-        return any(board.vector) and (self.protocol.rewrite or board.last != board.vector)
-
-    def _sent(self, board: Scoreboard) -> Scoreboard:
+    def _sent(self, board: Scoreboard) -> Scoreboard | None:
+        """Return the scoreboard after it sent a snapshot; None if it has nothing to send."""
+        vector = self._boards.shown(board.heard, board.lowest)
+        if not any(vector) or (self.protocol.complete and None in vector):
+            return None
+        if not self.protocol.rewrite and board.last == vector:
+            return None
         fence = self.protocol.fence
         count = min(board.snapshots + 1, 3) if fence == "counter" else 0
         stamp = {"counter": count, "position": board.position}.get(fence, 0)
-        last = None if self.protocol.rewrite else board.vector
-        return board._replace(flight=Stored(board.vector, stamp), snapshots=count, last=last)
+        last = None if self.protocol.rewrite else vector
+        return board._replace(flight=Stored(vector, stamp), snapshots=count, last=last)
 
     def _written(self, stored: Stored | None, new: Stored) -> Stored:
-        if None in new.vector:
-            return new  # the real mirror is not made to be asked for it
-        if stored is None or None in stored.vector or self.protocol.fence == "vector":
+        if not (is_whole(new.vector) and (stored is None or is_whole(stored.vector))):
+            # The real mirror is not made to be asked for what mutants alone write.
+            return new if stored is None or not goes_back(stored.vector, new.vector) else stored
+        if stored is None or self.protocol.fence == "vector":
             vector = self._script.write(stored and stored.vector, new.vector)
             return Stored(vector, new.stamp)
         return new if mutant_accepts(self.protocol.fence, stored, new) else stored
 
-    def _heard(self, board: Scoreboard, tallies: _Tallies, end: int) -> tuple[Vector, int]:
-        vector = board.vector
+    def _hear(self, board: Scoreboard, tallies: _Tallies, end: int) -> Scoreboard:
+        heard = board.heard
         for entry in tallies[board.position : end]:
             if entry is not None:
-                vector = self._boards.hear(vector, *entry)
-        return vector, end
+                heard = self._boards.hear(heard, *entry)
+        return board._replace(heard=heard, position=end)
+
+    def named(self, vector: Vector) -> str:
+        """Return a vector for people: the offset of each partition, and its rules if need be."""
+        return "(" + ", ".join("–" if m is None else f"{m[0]}{self.by(m[1])}" for m in vector) + ")"
+
+    def by(self, revision: int) -> str:
+        """Return which rules a revision is of, for people; nothing where there is one alone."""
+        if len(self._revisions) == 1:
+            return ""
+        return " by newer rules" if revision == self._revisions[-1] else " by older rules"
 
     def _convergence(self, world: World) -> str | None:
         """Return what is wrong if from here on there are no more faults, and time for everything.
@@ -285,18 +317,19 @@ class Model:
         for workers_do, tell in ways:
             for boards_do, board, told in boards:
                 heard = (*told, *tell)
-                vector, position = self._heard(board, heard, len(heard))
-                board = board._replace(vector=vector, position=position)
+                board = self._hear(board, heard, len(heard))
                 final = redis
-                if None not in vector and self._may_write(board):
-                    sent = self._sent(board).flight
-                    assert sent is not None
-                    final = self._written(redis, sent)
+                # Having been refused, it knows which rules are shown.
+                for _ in range(2):
+                    sent = self._sent(board)
+                    if sent is not None and sent.flight and None not in sent.flight.vector:
+                        final = self._written(final, sent.flight)
+                        board = _answered(sent, final)
                 if final is None or final.vector != self._goal:
-                    shown = "nothing" if final is None else named(final.vector)
+                    shown = "nothing" if final is None else self.named(final.vector)
                     return (
                         f"{workers_do}, {boards_do}, nothing more goes wrong, and Redis shows "
-                        f"{shown} for ever instead of {named(self._goal)}"
+                        f"{shown} for ever instead of {self.named(self._goal)}"
                     )
         return None
 
@@ -341,9 +374,10 @@ _WEIGHTS = {
 }
 
 
-def named(vector: Vector) -> str:
-    """Return a vector for people: the offset of each partition."""
-    return "(" + ", ".join("–" if mark is None else str(mark[0]) for mark in vector) + ")"
+def _answered(board: Scoreboard, redis: Stored) -> Scoreboard:
+    """Return a scoreboard whose snapshot was taken, or refused, by what Redis has now."""
+    lowest = max(board.lowest, revision_of(redis.vector))
+    return board._replace(flight=None, lowest=lowest)
 
 
 def _marks(size: int, revisions: Sequence[int]) -> list[Mark]:
@@ -353,8 +387,8 @@ def _marks(size: int, revisions: Sequence[int]) -> list[Mark]:
 def _compacted(
     tallies: _Tallies,
 ) -> _Tallies:
-    last = {entry[0]: i for i, entry in enumerate(tallies) if entry}
-    return tuple(e if e and last[e[0]] == i else None for i, e in enumerate(tallies))
+    last = {(e[0], e[1][1]): i for i, e in enumerate(tallies) if e}
+    return tuple(e if e and last[e[0], e[1][1]] == i else None for i, e in enumerate(tallies))
 
 
 def _with(world: World, b: int, board: Scoreboard) -> World:

@@ -46,6 +46,7 @@ GARBAGE = Result("a record that is no result", garbage=True)
 _TWO = Limits(worker=Bounds(owners=2), boards=0)
 _THREE = Limits(worker=Bounds(owners=3), boards=0)
 _MIRROR = Limits(boards=1, tallies=4, free=True)
+_RULES = Limits(boards=1, tallies=4, free=True, redis_faults=False)
 _BOARDS = Limits(boards=2, tallies=3, free=True, redis_faults=False)
 
 #: Searched whole by every run of the tests.
@@ -83,6 +84,20 @@ SMALL: tuple[Setting, ...] = (
     ),
     Setting("mirror", "a scoreboard; Redis wiped and rolled back", ((B,), (B,)), _MIRROR),
     Setting(
+        "rules",
+        "a scoreboard; tallies by older and by newer rules in any order",
+        ((B,), ()),
+        _RULES,
+        two_rules=True,
+    ),
+    Setting(
+        "rules, two scoreboards",
+        "the same with one partition and two scoreboards",
+        ((B,),),
+        Limits(boards=2, tallies=2, free=True, redis_faults=False),
+        two_rules=True,
+    ),
+    Setting(
         "whole",
         "worker, scoreboard and Redis together",
         ((V1,),),
@@ -110,6 +125,20 @@ LARGE: tuple[Setting, ...] = (
         again=((B, V2),),
     ),
     Setting(
+        "rules, a record in each partition",
+        "a scoreboard; tallies by older and by newer rules in any order",
+        ((B,), (B,)),
+        _RULES,
+        two_rules=True,
+    ),
+    Setting(
+        "whole with older rules",
+        "two owners, one of them with older rules, a scoreboard and Redis together",
+        ((NEW,),),
+        Limits(worker=Bounds(owners=2), boards=1, tallies=3),
+        two_rules=True,
+    ),
+    Setting(
         "whole with a zombie",
         "two owners, a scoreboard and Redis together",
         ((V1,),),
@@ -124,6 +153,7 @@ WILD = Setting(
     ((V1, OTHER, GARBAGE, V3, V2), (V2, B, V1, OTHER, GARBAGE)),
     Limits(worker=Bounds(owners=4, under_way=3, commits=3, batch=3), boards=3, tallies=10),
     KEEPING,
+    two_rules=True,
 )
 
 _ALL = {setting.name: setting for setting in (*SMALL, *LARGE, WILD)}
@@ -145,7 +175,7 @@ def world_of(
         quiet=protocol.quiet,
         marker=protocol.marker,
     )
-    boards = Boards(records)
+    boards = Boards(records, mixed=not (protocol.one_revision and protocol.complete))
     script = Script(redis_url, f"model-{uuid4().hex[:8]}:", boards, records)
     try:
         yield Model(protocol, records, setting.limits, script, boards)

@@ -96,6 +96,8 @@ def check(view: View, before: View | None) -> None:
         view.snapshot == sum(offset for offset, _ in view.offsets.values()),
         "the snapshot number is not the sum of the offsets",
     )
+    revisions = {revision for _, revision in view.offsets.values()}
+    must(len(revisions) == 1, f"rules are mixed: {sorted(revisions)}")
     _check_places(view, must)
     if before is not None:
         _check_after(view, before, must)
@@ -120,15 +122,26 @@ def _check_after(view: View, before: View, must: Callable[[bool, str], None]) ->
     must(view.epoch == before.epoch, "the epoch has changed")
     for partition, known in before.offsets.items():
         now = view.offsets.get(partition, (-1, -1))
-        must(now >= known, f"partition {partition} went back from {known} to {now}")
+        ahead = all(mine >= theirs for mine, theirs in zip(now, known, strict=True))
+        must(ahead, f"partition {partition} went back from {known} to {now}")
+    if {it[1] for it in view.offsets.values()} != {it[1] for it in before.offsets.values()}:
+        return  # other rules: results count that were rejected, or the other way round
     for name in _NEVER_FEWER:
         must(view.totals[name] >= before.totals[name], f"{name} became fewer")
     if view.offsets == before.offsets:
-        # The numbers are a function of how far the log is counted, whoever counts it.
-        same = (view.totals, view.sports, view.faculties, view.pairs, view.places) == (
-            *(before.totals, before.sports, before.faculties, before.pairs, before.places),
-        )
-        must(same, "the same offsets have two different counts")
+        # The numbers are a function of how far the log is counted, whoever counts it. Rows without
+        # an entry are those of the catalogue of the worker that writes the mirror.
+        must(_counted(view) == _counted(before), "the same offsets have two different counts")
+
+
+def _counted(view: View) -> tuple[object, ...]:
+    counted = {it for it, counts in view.faculties.items() if counts["entries"]}
+    return (
+        view.totals,
+        {it: counts for it, counts in view.sports.items() if counts["entries"]},
+        view.pairs,
+        tuple(it for it in view.places if it[0] in counted),
+    )
 
 
 class Reader:

@@ -49,11 +49,76 @@ def test_the_highest_tally_of_a_partition_counts_in_whatever_order_they_come() -
     assert len(seen) == 1
 
 
-def test_at_the_same_offset_the_higher_rules_revision_counts() -> None:
+def test_tallies_of_different_rules_are_never_added_up() -> None:
+    board = Board(1, 2, CATALOGUE)
+    for each in (tally(0, 5), tally(1, 3), tally(0, 6, revision=2, gold=3)):
+        board.hear(each)
+    assert board.fence() == {"0": (5, 1), "1": (3, 1)}
+    assert board.tables(KEYS).hashes["olympics:sport:swimming"]["gold"] == 0
+
+    assert not board.hear(tally(0, 7, revision=2, gold=3))
+    assert board.hear(tally(1, 3, revision=2, gold=1))
+    assert board.fence() == {"0": (7, 2), "1": (3, 2)}
+    assert board.tables(KEYS).hashes["olympics:sport:swimming"]["gold"] == 4
+    assert board.rules() == (2, "r")
+
+
+def test_two_catalogues_of_one_revision_are_different_rules() -> None:
+    board = Board(1, 2, CATALOGUE)
+    board.hear(tally(0, 5))
+    board.hear(msgspec.structs.replace(tally(1, 3), rules="changed without a new revision"))
+    assert not board.complete
+
+
+def test_new_rules_are_shown_when_they_have_come_as_far_as_the_old_ones() -> None:
+    board = Board(1, 2, CATALOGUE)
+    heard = [tally(0, 5), tally(1, 3), tally(0, 4, revision=2), tally(1, 9, revision=2)]
+    for order in itertools.permutations(heard):
+        board = Board(1, 2, CATALOGUE)
+        for each in order:
+            board.hear(each)
+        assert board.fence() == {"0": (5, 1), "1": (3, 1)}
+    assert board.hear(tally(0, 5, revision=2))
+    assert board.fence() == {"0": (5, 2), "1": (9, 2)}
+
+
+def test_a_worker_with_old_rules_that_counts_on_puts_nothing_back() -> None:
+    board = Board(1, 2, CATALOGUE)
+    for each in (tally(0, 5, revision=2, gold=2), tally(1, 3, revision=2, gold=1)):
+        board.hear(each)
+    board.never_before(2)
+    for each in (tally(0, 8), tally(1, 9)):
+        assert not board.hear(each)
+    assert board.fence() == {"0": (5, 2), "1": (3, 2)}
+
+
+def test_what_redis_has_decides_which_rules_a_new_scoreboard_shows() -> None:
     board = Board(1, 1, CATALOGUE)
-    board.hear(tally(0, 5, revision=2, gold=3))
-    assert not board.hear(tally(0, 5, revision=1, gold=1))
+    for each in (tally(0, 8), tally(0, 5, revision=2)):
+        board.hear(each)
+    assert board.fence() == {"0": (8, 1)}
+    board.never_before(2)
     assert board.fence() == {"0": (5, 2)}
+    board.never_before(3)
+    assert not board.complete
+
+
+def test_it_says_how_far_a_change_of_rules_is() -> None:
+    board = Board(1, 3, CATALOGUE)
+    none = {"next_revision": 0, "next_partitions": 0, "older_revision": 0, "older_partitions": 0}
+    for partition in range(3):
+        board.hear(tally(partition, 5, revision=2))
+    assert board.change_of_rules() == none
+
+    board.hear(tally(0, 5, revision=3, at=1.0))
+    board.hear(tally(1, 6, revision=3))
+    assert board.change_of_rules() == none | {"next_revision": 3, "next_partitions": 2}
+    board.hear(tally(0, 5, revision=2, at=2.0))  # the old rules own it again
+    assert board.change_of_rules() == none | {"next_revision": 3, "next_partitions": 1}
+
+    board.hear(tally(1, 7, revision=1))
+    older = {"older_revision": 1, "older_partitions": 1}
+    assert board.change_of_rules() == none | older
 
 
 def test_a_tally_of_another_log_is_not_heard_and_one_that_does_not_say_is() -> None:

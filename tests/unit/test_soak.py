@@ -60,6 +60,7 @@ def test_a_right_view_passes_and_may_follow_itself() -> None:
         ({"sports": {"boxing": counts(entries=1), "rowing": counts()}}, "not the sum of the outc"),
         ({"pairs": {("boxing", "law"): counts(entries=1, winners=1, gold=1)}}, "sum of its pairs"),
         ({"snapshot": 8}, "not the sum of the offsets"),
+        ({"offsets": {0: (4, 9), 1: (3, 8)}}, "rules are mixed"),
         ({"places": (("law", 1, 1, 1, 0, 0),)}, "other medals than the faculties"),
         (
             {"places": (("arts", 2, 1, 0, 1, 0), ("law", 1, 1, 1, 0, 0))},
@@ -79,7 +80,8 @@ def test_a_view_that_is_wrong_in_itself_is_seen(changes: dict[str, Any], what: s
     [
         # the sum is greater, and one partition behind
         (view(offsets={0: (9, 9), 1: (2, 9)}, snapshot=11), "partition 1 went back"),
-        (view(offsets={0: (4, 9), 1: (3, 8)}), "partition 1 went back"),
+        # further, and by older rules
+        (view(offsets={0: (9, 8), 1: (9, 8)}, snapshot=18), "partition 0 went back"),
         (view(offsets={0: (7, 9)}), "partition 1 went back"),
         (view(epoch=2), "the epoch has changed"),
         (view(totals={**view().totals, "rejected": 0}), "rejected became fewer"),
