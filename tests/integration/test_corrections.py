@@ -80,7 +80,7 @@ def test_many_corrections_go_in_together_and_once(games: Stack, tmp_path: Path) 
     assert all(it["version"] == 1 for it in survivors(games, units[0]).values())
 
     said = done(run(games, "correct", "--from", str(path), "--yes"))
-    assert "100 corrections are on topic" in said
+    assert "100 corrections are written" in said
     now = survivors(games, units[7])
     assert (now["2"]["mark"], now["2"]["version"]) == ("50.100", 2)
     assert now["2"]["competitor"]["name"] == "Name 2"  # what is not named stays
