@@ -530,7 +530,8 @@ def test_the_big_screen_shows_all_faculties_and_sports_in_turn_and_nothing_to_pr
     with chromium.opened(url, width=1080, height=1920) as screen:
         screen.until_text("#about", "20 – 29 November 2026 · Córdoba")
         assert screen.text("#games") == "Inter-University Games of the South"
-        assert screen.run("document.title") == "Medal table · Inter-University Games of the South"
+        title = "Medal table · Inter-University Games of the South"
+        screen.until(f"document.title === {json.dumps(title)}")
         # What comes in turn, and what is there whatever comes.
         screen.run(
             "(window.seen = new Set(), window.stay = new Set(), setInterval(() => {"
