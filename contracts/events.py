@@ -1,7 +1,7 @@
 """What the gateway asks workers about events and medallists, and what they answer."""
 
 import base64
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -26,11 +26,16 @@ _LONGEST_CURSOR: Final = 4096
 MedalOrder = tuple[int, str, Natural, str]
 
 
-class EventsQuestion(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which events of which partitions; ``after``: those behind this place in the order."""
+class Question(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How many items of which partitions."""
 
     partitions: tuple[int, ...]
     limit: Annotated[int, msgspec.Meta(ge=1)]
+
+
+class EventsQuestion(Question, frozen=True, omit_defaults=True):
+    """Which events of which partitions; ``after``: those behind this place in the order."""
+
     sport: str | None = None
     phase: Phase | None = None
     state: State | None = None
@@ -40,17 +45,12 @@ class EventsQuestion(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def follows(self) -> EventOrder | None:
         """Return the place after which to begin."""
-        if self.after is None:
-            return None
-        phase, sport, unit = self.after
-        return order_of(sport, unit, phase)
+        return order_after(self.after)
 
 
-class MedallistsQuestion(msgspec.Struct, frozen=True, omit_defaults=True):
+class MedallistsQuestion(Question, frozen=True, omit_defaults=True):
     """Whose medals of which partitions; ``after``: those behind this place in the order."""
 
-    partitions: tuple[int, ...]
-    limit: Annotated[int, msgspec.Meta(ge=1)]
     sport: str | None = None
     faculty: str | None = None
     after: tuple[Medal, str, str, str] | None = None
@@ -131,21 +131,26 @@ class Told(msgspec.Struct, frozen=True):
     revision: int
 
 
-class EventsAnswer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True):
+    """What a worker answers. ``offsets``: of the partitions that could be told about."""
+
+    offsets: list[Told]
+
+
+class EventsAnswer(Answer, frozen=True):
     """The first events that were asked for, in order.
 
-    ``offsets``: of the partitions that could be told about. ``total``: how many events there are,
+    ``total``: how many events there are,
     wherever the question began; ``entries``: how many entries of the course beside them, of the
     sport in question.
     """
 
-    offsets: list[Told]
     total: int
     entries: int
     events: list[ShownEvent]
 
 
-class MedallistsAnswer(msgspec.Struct, frozen=True):
+class MedallistsAnswer(Answer, frozen=True):
     """The first medallists that were asked for, in order.
 
     ``medals``: those of all that were asked for, by sport and faculty, wherever the question
@@ -153,10 +158,17 @@ class MedallistsAnswer(msgspec.Struct, frozen=True):
     are the medal table.
     """
 
-    offsets: list[Told]
     medals: list[Medals]
     entries: list[Medals]
     medallists: list[Medallist]
+
+
+def order_after(place: tuple[Phase, str, str] | None) -> EventOrder | None:
+    """Return the place in the order of events behind which a question begins, if it says one."""
+    if place is None:
+        return None
+    phase, sport, unit = place
+    return order_of(sport, unit, phase)
 
 
 def medal_order(medal: Medal, sport: str, unit: str, competitor: str) -> MedalOrder:
@@ -166,54 +178,56 @@ def medal_order(medal: Medal, sport: str, unit: str, competitor: str) -> MedalOr
 
 def shown_event(event: Event, sport: Sport) -> ShownEvent:
     """Return *event* as it is answered."""
-    title = title_of(sport, event.unit)
+    leaders = [placed(it, sport, event.unit) for it in event.leaders[:LEADERS]]
     return ShownEvent(
-        event.sport,
-        event.unit,
-        title.event,
-        title.title,
-        dict(title.titles),
-        title.stage,
-        dict(title.stages),
-        event.phase,
-        event.state,
-        event.results,
-        [placed(it, sport, event.unit) for it in event.leaders[:LEADERS]],
-        event.conflicts,
+        **name_fields(event, sport),
+        state=event.state,
+        results=event.results,
+        leaders=leaders,
+        conflicts=event.conflicts,
     )
 
 
 def shown_medallist(event: Event, place: UnitPlace, sport: Sport) -> Medallist:
     """Return the medal that *place* has in *event* as it is answered."""
+    return Medallist(**name_fields(event, sport), **placed_fields(place, sport, event.unit))
+
+
+def name_fields(event: Event, sport: Sport) -> dict[str, Any]:
+    """Return the fields of an answer that say which event it is."""
     title = title_of(sport, event.unit)
-    return Medallist(
-        *msgspec.structs.astuple(placed(place, sport, event.unit)),
-        sport=event.sport,
-        unit=event.unit,
-        event=title.event,
-        title=title.title,
-        titles=dict(title.titles),
-        stage=title.stage,
-        stages=dict(title.stages),
-        phase=event.phase,
-    )
+    return {
+        "sport": event.sport,
+        "unit": event.unit,
+        "event": title.event,
+        "title": title.title,
+        "titles": dict(title.titles),
+        "stage": title.stage,
+        "stages": dict(title.stages),
+        "phase": event.phase,
+    }
 
 
 def placed(place: UnitPlace, sport: Sport, unit: str) -> Placed:
     """Return a place in a unit as it is answered."""
+    return Placed(**placed_fields(place, sport, unit))
+
+
+def placed_fields(place: UnitPlace, sport: Sport, unit: str) -> dict[str, Any]:
+    """Return the fields of :class:`Placed`."""
     latest = place.latest
     mark = latest.exact_mark()
-    return Placed(
-        place.rank,
-        place.competitor,
-        latest.name,
-        latest.faculty,
-        None if mark is None else format_mark(mark),
-        None if mark is None else shown_mark(mark, time=sport.times_of(unit)),
-        latest.outcome,
-        latest.irm,
-        place.medal,
-    )
+    return {
+        "rank": place.rank,
+        "competitor": place.competitor,
+        "name": latest.name,
+        "faculty": latest.faculty,
+        "mark": None if mark is None else format_mark(mark),
+        "mark_text": None if mark is None else shown_mark(mark, time=sport.times_of(unit)),
+        "outcome": latest.outcome,
+        "irm": latest.irm,
+        "medal": place.medal,
+    }
 
 
 def cursor_of(place: tuple[str, ...]) -> str:

@@ -1,6 +1,6 @@
 """The surviving result of one competitor in one unit, and the join that decides it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Final, Literal
 
@@ -90,6 +90,8 @@ def latest_of(result: Result, data: bytes, offset: int) -> Latest:
 #: A result as the state keeps it, to and from bytes.
 encode_latest = msgspec.msgpack.Encoder().encode
 decode_latest = msgspec.msgpack.Decoder(Latest).decode
+#: A text as it stands in them.
+encode_text: Callable[[str], bytes] = msgspec.msgpack.Encoder().encode
 #: Results from one list of them.
 decode_together = msgspec.msgpack.Decoder(list[Latest]).decode
 _split = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode

@@ -109,6 +109,13 @@ class Ranking:
         )
         return UnitPlace(rank, result.competitor, result, _SPLIT_NAMES[split], _MEDAL_NAMES[medal])
 
+    def place_of(self, competitor: str) -> UnitPlace | None:
+        """Return a competitor's place; None if there is none, or it was withdrawn."""
+        for begin, result in enumerate(self._order):
+            if result.competitor == competitor:
+                return next(self.places(begin, begin + 1))
+        return None
+
     def _rank(self, result: Latest) -> int | None:
         rules = self._rules
         if result.rank is None and result.mark is not None and result.irm is None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from olympics.words import Phase
 
 RSC_LENGTH = 34
+_EVENT_LENGTH = 22
 
 
 class Rsc(NamedTuple):
@@ -31,6 +32,11 @@ def parse_rsc(text: str) -> Rsc | None:
         return None
     match = _SHAPE(text)
     return Rsc(*match.groups()) if match else None
+
+
+def is_event_code(text: str) -> bool:
+    """Whether *text* has the shape of what the codes of an event's units share, unfilled."""
+    return len(text) <= _EVENT_LENGTH and _EVENT_SHAPE(text) is not None
 
 
 # All competitors of a unit ask the same: the cache spares them a regular expression each.
@@ -61,3 +67,4 @@ _SHAPE = re.compile(
     r"([A-Z0-9]*-*)",
     re.ASCII,
 ).fullmatch
+_EVENT_SHAPE = re.compile(r"[A-Z][A-Z0-9]{2}[MWXO-][A-Z0-9.+-]*", re.ASCII).fullmatch

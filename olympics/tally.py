@@ -147,19 +147,33 @@ class Tally:
     def ranking(self, key: bytes, step: int = SLICE) -> Steps[Ranking]:
         """Rank a unit that has results; they are those of now, whatever comes between the steps."""
         name, _, unit = key.partition(b"/")
-        return rank(self._names[name], unit.decode(), self._results(key, step), step)
+        return rank(self._names[name], unit.decode(), self.survivors(key, step), step)
 
     def change(self, key: bytes, step: int = SLICE) -> Steps[Change]:
         """Return the last change of a unit that has results: those of now, as above."""
         sport = self._names[key.partition(b"/")[0]]
-        return change_of(self._results(key, step), self.ranking(key, step), sport)
+        return change_of(self.survivors(key, step), self.ranking(key, step), sport)
 
-    def _results(self, key: bytes, step: int) -> Iterator[list[Latest]]:
-        """Return the results that a unit has now, some at a time."""
+    def survivors(self, key: bytes, step: int = SLICE) -> Iterator[list[Latest]]:
+        """Return all results of a unit that has any, those of now, *step* of them at a time."""
         known = self._units.get(key)
         if known is not None:
             return slices(list(known.latest.values()), step)
         return decode_in_slices(self._whole[key], step)
+
+    def survivor(self, key: bytes, competitor: str, encoded: bytes) -> Latest | None:
+        """Return a competitor's result in a unit; *encoded*: ``encode_text`` of the competitor.
+
+        It is for those who look for one competitor in all units: most of them need not be decoded.
+        """
+        known = self._units.get(key)
+        if known is not None:
+            return known.latest.get(competitor)
+        together = self._whole.get(key, b"")
+        if encoded not in together:
+            return None
+        found = (it for it in decode_together(together) if it.competitor == competitor)
+        return next(found, None)
 
     def changed(self) -> list[bytes]:
         """Return the keys of all units that were put since the last call, and maybe others too.

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from contracts.events import (
@@ -28,6 +29,7 @@ from contracts.events import (
 from olympics.catalogue import Catalogue, Sport
 from olympics.events import MEDALS, Event, event_of, order_of
 from olympics.ranking import Steps, UnitPlace
+from olympics.result import key_of
 from olympics.search import Search
 from olympics.tally import Tally
 from olympics.unit import BRONZE, ENTRIES, GOLD, SILVER
@@ -73,6 +75,8 @@ class EventIndex:
         self._counted: defaultdict[str, int] = defaultdict(int)
         #: (sport, faculty) → the medals of the events, in the order of MEDALS
         self._medals: defaultdict[Pair, list[int]] = defaultdict(lambda: [0, 0, 0])
+        #: how often an event took its place, anew or for the first time
+        self.placed = 0
 
     def update(self, seconds: float) -> bool:
         """Look at units that have changed, for so long; return whether that was all of them."""
@@ -99,6 +103,15 @@ class EventIndex:
     def events(self) -> list[Event]:
         """Return all events, in no order."""
         return list(self._events.values())
+
+    def event(self, sport: str, unit: str) -> Event | None:
+        """Return the event of a unit, if it has one."""
+        return self._events.get(key_of(sport, unit))
+
+    def placed_since(self, placed: int) -> list[Event]:
+        """Return the events that have taken their places since ``placed`` was this, and maybe
+        others too."""
+        return list(islice(reversed(self._events.values()), self.placed - placed))
 
     def entries(self, sport: str | None) -> int:
         """Return how many entries of the course count beside the events, in all sports or one."""
@@ -149,7 +162,8 @@ class EventIndex:
         if old is not None:
             self._count(old, -1)
         if new is not None:
-            self._events[key] = new
+            self._events[key] = new  # the last one: an old one has left its place
+            self.placed += 1
             self._count(new, +1)
 
     def _count(self, event: Event, sign: int) -> None:
@@ -185,13 +199,13 @@ class Events:
         search = Search(question.text)
         offsets: list[Told] = []
         total = entries = 0
-        first: _First[Event] = _First(
+        first: First[Event] = First(
             question.limit, question.follows(), lambda it: order_of(it.sport, it.unit, it.phase)
         )
-        async for told, index in self._told(question.partitions):
-            offsets.append(told)
+        async for partition, state, index in self.ready(question.partitions):
+            offsets.append(Told(partition, state.offset, state.revision))
             entries += index.entries(question.sport)
-            async for events in _in_slices(index.events()):
+            async for events in in_slices(index.events()):
                 found = [
                     it
                     for it in events
@@ -209,19 +223,19 @@ class Events:
         """Return what *question* asks for, of those of its partitions that can be told about."""
         offsets: list[Told] = []
         medals: defaultdict[Pair, list[list[int]]] = defaultdict(lambda: [[0, 0, 0], [0, 0, 0]])
-        first = _First(question.limit, question.follows(), _medal_order)
+        first = First(question.limit, question.follows(), _medal_order)
 
         def asked(sport: str, faculty: str) -> bool:
             return question.sport in (None, sport) and question.faculty in (None, faculty)
 
-        async for told, index in self._told(question.partitions, exact=True):
-            offsets.append(told)
+        async for partition, state, index in self.ready(question.partitions, exact=True):
+            offsets.append(Told(partition, state.offset, state.revision))
             for pair, listed, of_entries in index.medals():
                 if asked(*pair):
                     for known, more in zip(medals[pair], (listed, of_entries), strict=True):
                         for place, count in enumerate(more):
                             known[place] += count
-            async for events in _in_slices(index.events()):
+            async for events in in_slices(index.events()):
                 found = [
                     (event, place)
                     for event in events
@@ -237,30 +251,37 @@ class Events:
             [self._shown_medal(*it) for it in first.items()],
         )
 
-    async def _told(
-        self, partitions: Iterable[int], *, exact: bool = False
-    ) -> AsyncIterator[tuple[Told, EventIndex]]:
-        """Yield what can be told about, with its index, which is that of this very moment.
-
-        *exact*: leave out what has a line of before.
-        """
+    def owned(self, partitions: Iterable[int]) -> list[tuple[int, Standings]]:
+        """Return those of *partitions* that can be told about, with their state."""
         owned = dict(self._owned())
         for given_up in self._indexes.keys() - owned.keys():
             del self._indexes[given_up]
-        asked = [
-            (partition, state, self._index_of(partition, state))
+        return [
+            (partition, state)
             for partition in partitions
             if (state := owned.get(partition)) is not None and state.live
+        ]
+
+    async def ready(
+        self, partitions: Iterable[int], *, exact: bool = False
+    ) -> AsyncIterator[tuple[int, Standings, EventIndex]]:
+        """Yield what can be told about, each with its index, which is that of this very moment.
+
+        *exact*: leave out what has a line of before.
+        """
+        asked = [
+            (partition, state, self._index_of(partition, state))
+            for partition, state in self.owned(partitions)
         ]
         # All of them first: else the time would go into what is told about those that are ready.
         until = time.monotonic() + _PATIENCE
         for _, _, index in asked:
-            await _catch_up(index, until, exact=exact)
+            await catch_up(index, until, exact=exact)
         for partition, state, index in asked:
             until = time.monotonic() + _SHORT_PATIENCE
             # It may have been restored anew in between.
-            if await _catch_up(index, until, exact=exact) and state.live:
-                yield Told(partition, state.offset, state.revision), index
+            if await catch_up(index, until, exact=exact) and state.live:
+                yield partition, state, index
 
     def _index_of(self, partition: int, state: Standings) -> EventIndex:
         known = self._indexes.get(partition)
@@ -276,7 +297,7 @@ class Events:
         return shown_medallist(event, place, self._catalogue.sports[event.sport])
 
 
-class _First(Generic[_Item]):
+class First(Generic[_Item]):
     """The first items in an order, behind a place in it, of all that are offered."""
 
     def __init__(self, limit: int, after: Any, order: Callable[[_Item], Any]) -> None:
@@ -315,7 +336,7 @@ def _medal_order(medal: tuple[Event, UnitPlace]) -> MedalOrder:
     return medal_order(place.medal, event.sport, event.unit, place.competitor)
 
 
-async def _catch_up(index: EventIndex, until: float, *, exact: bool) -> bool:
+async def catch_up(index: EventIndex, until: float, *, exact: bool) -> bool:
     """Return whether the index has all units by then, of this very moment."""
     while not index.update(_SLICE) or (exact and not index.exact):
         if time.monotonic() >= until:
@@ -324,7 +345,7 @@ async def _catch_up(index: EventIndex, until: float, *, exact: bool) -> bool:
     return True
 
 
-async def _in_slices(items: list[_Item]) -> AsyncIterator[list[_Item]]:
+async def in_slices(items: list[_Item]) -> AsyncIterator[list[_Item]]:
     """Yield *items* in lists, giving way to others whenever a slice of time is over."""
     over = time.perf_counter() + _SLICE
     for start in range(0, len(items), _AT_ONCE):

@@ -1,4 +1,4 @@
-"""The private HTTP server of a worker: health, metrics, one unit, events and medallists."""
+"""The private HTTP server of a worker: health, metrics, units, events, medallists, competitors."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -8,12 +8,14 @@ from aiohttp import web
 from mode import Service
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from contracts.details import COMPETITOR_PATH, EVENT_PATH, CompetitorQuestion, EventQuestion
 from contracts.events import EVENTS_PATH, MEDALLISTS_PATH, EventsQuestion, MedallistsQuestion
 from contracts.pages import PageError, page_of
 from contracts.partitioning import partition_of
 from contracts.units import told
 from olympics.result import key_of
 from streams import metrics
+from streams.details import Details
 from streams.events import Events
 from streams.units import Rankings, in_turns
 
@@ -47,6 +49,9 @@ class PrivateWeb(Service):
         events = Events(self.worker.catalogue, self.worker.table.owned)
         app.router.add_post(EVENTS_PATH, _answering(EventsQuestion, events.events))
         app.router.add_post(MEDALLISTS_PATH, _answering(MedallistsQuestion, events.medallists))
+        details = Details(self.worker.catalogue, events)
+        app.router.add_post(EVENT_PATH, _answering(EventQuestion, details.event))
+        app.router.add_post(COMPETITOR_PATH, _answering(CompetitorQuestion, details.competitor))
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         settings = self.worker.settings

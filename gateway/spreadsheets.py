@@ -1,0 +1,145 @@
+"""Answers as CSV, for spreadsheets: whole lists, since a file cannot say what is missing in it."""
+
+import csv
+import io
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from contracts.details import Row
+from contracts.pages import MOST_PLACES, Page
+from gateway.details import CompetitorPage, Details, EventPage, Given
+from gateway.events import MOST, Events, MedallistsPage
+from gateway.events import Page as AnswerPage
+from gateway.refusal import Reason, Refused
+from gateway.standings import Standings
+from olympics.events import MEDALS
+
+#: Pages that are read for one file: more than any games have.
+_PAGES: Final = 200
+
+_EVENT: Final = ("sport", "unit", "title", "stage", "phase")
+_PLACE: Final = (
+    *("rank", "competitor", "name", "faculty", "mark", "outcome", "irm", "medal"),
+    *("status", "version"),
+)
+_TABLE: Final = ("rank", "faculty", *MEDALS, "total", "entries", "winners", "losers", "ties")
+
+# What a spreadsheet takes for a formula: https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA: Final = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+
+_AnyPage = TypeVar("_AnyPage", bound=AnswerPage)
+
+
+class _Unit(msgspec.Struct):
+    digest: str
+    next: int | None
+    rows: list[Row]
+
+
+class Spreadsheets:
+    """Writes what the gateway tells as CSV. All methods raise what those of JSON raise."""
+
+    def __init__(self, standings: Standings, events: Events, details: Details) -> None:
+        self._standings = standings
+        self._events = events
+        self._details = details
+
+    async def medal_table(self) -> bytes:
+        """Return the medal table."""
+        snapshot = await self._standings.snapshot()
+        rows = [] if snapshot is None else snapshot.faculties
+        return written(_TABLE, ([row[name] for name in _TABLE] for row in rows))
+
+    async def medallists(self, given: Given) -> bytes:
+        """Return all medallists that *given*, the request's parameters, ask for."""
+        pages = _all(MedallistsPage, self._events.medallists, given, MOST)
+        rows = [
+            _cells(it, (*_EVENT, *_PLACE[:-2])) async for page in pages for it in page.medallists
+        ]
+        return written((*_EVENT, *_PLACE[:-2]), rows)
+
+    async def event(self, path: str, given: Given) -> bytes:
+        """Return all results of an event."""
+
+        async def ask(given: Given) -> bytes:
+            return await self._details.event(path, given)
+
+        rows: list[list[object]] = []
+        async for page in _all(EventPage, ask, given, 20):
+            for unit in page.units:
+                named = _cells(unit, _EVENT)
+                places = unit.rows
+                if unit.results > len(places):
+                    places = await self._places(unit.sport, unit.unit)
+                rows += [[*named, *_cells(it, _PLACE)] for it in places]
+        return written((*_EVENT, *_PLACE), rows)
+
+    async def competitor(self, path: str, given: Given) -> bytes:
+        """Return all results of a competitor."""
+
+        async def ask(given: Given) -> bytes:
+            return await self._details.competitor(path, given)
+
+        pages = _all(CompetitorPage, ask, given, MOST)
+        rows = [_cells(it, (*_EVENT, *_PLACE)) async for page in pages for it in page.results]
+        return written((*_EVENT, *_PLACE), rows)
+
+    async def _places(self, sport: str, unit: str) -> list[Row]:
+        """Return all places of one ranking of a unit."""
+        rows: list[Row] = []
+        digest, begin = None, 0
+        while True:
+            body = await self._standings.unit(sport, unit, Page(begin, MOST_PLACES))
+            page = msgspec.json.decode(body, type=_Unit)
+            if digest not in (None, page.digest):
+                raise Refused(Reason.UNAVAILABLE, f"{unit} changes at the moment")
+            rows += page.rows
+            if page.next is None:
+                return rows
+            digest, begin = page.digest, page.next
+
+
+def written(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """Return a file: UTF-8 with a mark, by which spreadsheets know it, and no formula in it."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(head)
+    writer.writerows([_safe(cell) for cell in row] for row in rows)
+    return text.getvalue().encode("utf-8-sig")
+
+
+async def _all(
+    kind: type[_AnyPage],
+    ask: Callable[[Given], Coroutine[Any, Any, bytes]],
+    given: Given,
+    limit: int,
+) -> AsyncIterator[_AnyPage]:
+    """Yield the pages of a list, all of them unless *given* has a limit or a cursor."""
+    parameters = dict(given)
+    one = bool(parameters.keys() & {"limit", "cursor"})
+    parameters.setdefault("limit", str(limit))
+    for _ in range(_PAGES):
+        page = msgspec.json.decode(await ask(parameters.items()), type=kind)
+        if not page.complete:
+            raise Refused(Reason.UNAVAILABLE, "a worker is away, so the list is not whole")
+        yield page
+        if one or page.next is None:
+            return
+        parameters["cursor"] = page.next
+    raise Refused(Reason.BAD_REQUEST, "the list is too long for one file; ask for parts of it")
+
+
+def _cells(it: object, names: Sequence[str]) -> list[object]:
+    return [getattr(it, name) for name in names]
+
+
+def _safe(cell: object) -> object:
+    if cell is None:
+        return ""
+    if isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
+        return f"'{cell}"
+    return cell
