@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar, get_args
+from typing import Any, Final, Protocol, TypeVar, get_args
 
 import aiohttp
 import msgspec
@@ -14,12 +14,14 @@ from msgspec.structs import replace
 from contracts.events import (
     EVENTS_PATH,
     MEDALLISTS_PATH,
+    Answer,
     EventsAnswer,
     EventsQuestion,
     Medallist,
     MedallistsAnswer,
     MedallistsQuestion,
     Medals,
+    Question,
     ShownEvent,
     Told,
     cursor_of,
@@ -50,9 +52,12 @@ _AT_ONCE: Final = 32
 #: Answers that are kept to be shared; one may have half a megabyte.
 _KEPT: Final = 64
 
-_Answer = TypeVar("_Answer", EventsAnswer, MedallistsAnswer)
-_Question = TypeVar("_Question", EventsQuestion, MedallistsQuestion)
-_Item = TypeVar("_Item", ShownEvent, Medallist)
+_Answer = TypeVar("_Answer", bound=Answer)
+_Question = TypeVar("_Question", bound=Question)
+
+
+class _Item(Protocol):
+    def place(self) -> tuple[str, ...]: ...
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +97,7 @@ class Events:
     ) -> None:
         self._catalogue = catalogue
         self._standings = standings
-        self._partitions = range(settings.partitions)
+        self._partitions: Sequence[int] = range(settings.partitions)
         self._http = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=settings.worker_timeout)
         )
@@ -117,7 +122,7 @@ class Events:
             parameters.word("conflicts", ("true",)) is not None,
             parameters.place("cursor", tuple[Phase, str, str]),
         )
-        return await self._shared(question, self._events)
+        return await self.shared(question, self._events)
 
     async def medallists(self, given: Iterable[tuple[str, str]]) -> bytes:
         """Return medallists as JSON; as :meth:`events`."""
@@ -129,7 +134,7 @@ class Events:
             parameters.named("faculty", self._catalogue.faculty),
             parameters.place("cursor", tuple[Medal, str, str, str]),
         )
-        return await self._shared(question, self._medallists)
+        return await self.shared(question, self._medallists)
 
     async def close(self) -> None:
         """Wait for the questions under way, and end."""
@@ -137,9 +142,13 @@ class Events:
             await asyncio.wait(self._asking.values())
         await self._http.close()
 
-    async def _shared(
+    async def shared(
         self, question: _Question, answer: Callable[[_Question], Awaitable[bytes]]
     ) -> bytes:
+        """Return the answer to *question*, which is made once for those who ask at that time.
+
+        :raises Refused: too busy, and whatever making the answer raises.
+        """
         key = type(question).__name__.encode() + msgspec.json.encode(question)
         asking = self._asking.get(key)
         if asking is None:
@@ -160,10 +169,10 @@ class Events:
             del self._asking[key]
 
     async def _events(self, question: EventsQuestion) -> bytes:
-        answers = await self._ask(EVENTS_PATH, question, EventsAnswer)
+        answers = await self.ask(EVENTS_PATH, question, EventsAnswer)
         events = [event for answer in answers for event in answer.events]
         events.sort(key=lambda it: order_of(it.sport, it.unit, it.phase))
-        page = self._page(answers, events, question.limit)
+        page = self.page(answers, events, question.limit)
         return msgspec.json.encode(
             EventsPage(
                 **page,
@@ -174,27 +183,35 @@ class Events:
         )
 
     async def _medallists(self, question: MedallistsQuestion) -> bytes:
-        answers = await self._ask(MEDALLISTS_PATH, question, MedallistsAnswer)
+        answers = await self.ask(MEDALLISTS_PATH, question, MedallistsAnswer)
         medallists = [it for answer in answers for it in answer.medallists]
         medallists.sort(key=lambda it: medal_order(*it.place()))
-        page = self._page(answers, medallists, question.limit)
+        page = self.page(answers, medallists, question.limit)
         return msgspec.json.encode(
             MedallistsPage(
                 **page,
                 medallists=medallists[: question.limit],
-                medals=_summed(it for answer in answers for it in answer.medals),
-                entries=_summed(it for answer in answers for it in answer.entries),
+                medals=summed(it for answer in answers for it in answer.medals),
+                entries=summed(it for answer in answers for it in answer.entries),
             )
         )
 
-    def _page(
-        self, answers: Sequence[_Answer], items: Sequence[_Item], limit: int
+    def page(
+        self,
+        answers: Sequence[Answer],
+        items: Sequence[_Item],
+        limit: int,
+        asked: Sequence[int] | None = None,
     ) -> dict[str, Any]:
+        """Return the fields of :class:`Page`; if *items* are more than *limit*, more follow.
+
+        *asked*: the partitions that were asked; all of them if it is None.
+        """
         offsets = sorted(
             (it for answer in answers for it in answer.offsets), key=lambda it: it.partition
         )
         told = {it.partition for it in offsets}
-        missing = [partition for partition in self._partitions if partition not in told]
+        missing = [partition for partition in asked or self._partitions if partition not in told]
         return {
             "next": cursor_of(items[limit - 1].place()) if len(items) > limit else None,
             "complete": not missing,
@@ -202,11 +219,22 @@ class Events:
             "offsets": offsets,
         }
 
-    async def _ask(self, path: str, question: _Question, kind: type[_Answer]) -> list[_Answer]:
-        """Ask every worker for the partitions that it owns; return what can be told."""
+    async def ask(
+        self,
+        path: str,
+        question: Question,
+        kind: type[_Answer],
+        asked: Sequence[int] | None = None,
+    ) -> list[_Answer]:
+        """Ask every worker for the partitions that it owns; return what can be told.
+
+        *asked*: of these partitions alone.
+
+        :raises Refused: unavailable, if nothing can be told.
+        """
         partitions: defaultdict[str, list[int]] = defaultdict(list)
         for partition, owner in (await self._standings.owners()).items():
-            if partition in self._partitions:
+            if partition in (self._partitions if asked is None else asked):
                 partitions[owner].append(partition)
         answers = await asyncio.gather(
             *(
@@ -224,9 +252,7 @@ class Events:
             raise Refused(Reason.UNAVAILABLE, "no worker can tell about its events yet")
         return found
 
-    async def _ask_one(
-        self, url: str, question: EventsQuestion | MedallistsQuestion, kind: type[_Answer]
-    ) -> _Answer | None:
+    async def _ask_one(self, url: str, question: Question, kind: type[_Answer]) -> _Answer | None:
         try:
             async with self._http.post(url, data=msgspec.json.encode(question)) as response:
                 response.raise_for_status()
@@ -236,7 +262,8 @@ class Events:
             return None
 
 
-def _summed(medals: Iterable[Medals]) -> list[Medals]:
+def summed(medals: Iterable[Medals]) -> list[Medals]:
+    """Return the sums by sport and faculty."""
     sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for it in medals:
         known = sums[it.sport, it.faculty]

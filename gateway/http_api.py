@@ -6,14 +6,18 @@ router with middlewares, and every answer, also to broken requests, is JSON of o
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import unquote
 
 from aiohttp.web import BaseRequest, RequestKey, Response, StreamResponse
+from multidict import MultiDict
 
 from contracts.pages import PageError, page_of
+from gateway.details import Details, Given
 from gateway.events import Events
+from gateway.for_everybody import CSV, CSV_SUFFIX, for_everybody, wants_csv
+from gateway.front import BELOW, Front
 from gateway.http_answers import (
     JSON,
     SERVER,
@@ -37,13 +41,13 @@ from gateway.refusal import Reason, Refused
 from gateway.request_ids import RequestIds
 from gateway.request_log import RequestLog
 from gateway.settings import GatewaySettings
+from gateway.spreadsheets import Spreadsheets
 from gateway.standings import Standings
 from gateway.tokens import Caller
 from gateway.unit_requests import HISTORY, UnitRequests
 
 #: Where the live stream is.
 STREAM: Final = "/v1/stream"
-_UNITS: Final = "/v1/units/"
 #: What changes results that the sender knows of, and what shows beforehand what results would do.
 CHANGES: Final = "/v1/changes"
 PREVIEW: Final = "/v1/preview"
@@ -53,6 +57,8 @@ _READING: Final = ("GET", "HEAD")
 _ID: Final = RequestKey("request_id", str)
 
 Handler = Callable[[BaseRequest], Awaitable[StreamResponse]]
+Tell = Callable[[Given], Awaitable[bytes]]
+TellNamed = Callable[[str, Given], Awaitable[bytes]]
 
 
 class HttpApi:
@@ -68,6 +74,8 @@ class HttpApi:
         standings: Standings,
         events: Events,
         units: UnitRequests,
+        details: Details,
+        front: Front,
         live: Live,
         catalogue: bytes,
         metrics: Metrics,
@@ -76,6 +84,7 @@ class HttpApi:
         self._standings = standings
         self._units = units
         self._live = live
+        sheets = self._sheets = Spreadsheets(standings, events, details)
         self._catalogue = catalogue
         self._metrics = metrics
         #: What the fast lane counts and names its requests by too.
@@ -87,10 +96,12 @@ class HttpApi:
         self.expose: Callable[[], Awaitable[bytes]] = self._own_metrics
         self._openapi = openapi
         self._routes: dict[str, dict[str, Handler]] = {
-            "/v1/standings": {"GET": self._get_standings},
-            "/v1/latest": {"GET": self._get_latest},
+            "/v1/standings": {"GET": _told_by(self._all_standings, self._medal_table)},
+            "/v1/standings.csv": {"GET": _told_by(self._medal_table, self._medal_table)},
+            "/v1/latest": {"GET": _told_by(self._latest)},
             "/v1/events": {"GET": _told_by(events.events)},
-            "/v1/medallists": {"GET": _told_by(events.medallists)},
+            "/v1/medallists": {"GET": _told_by(events.medallists, sheets.medallists)},
+            "/v1/medallists.csv": {"GET": _told_by(sheets.medallists, sheets.medallists)},
             PREVIEW: {"POST": self._previewer(units)},
             CHANGES: {"POST": self._changer(units)},
             STREAM: {"GET": self._get_stream},
@@ -100,9 +111,23 @@ class HttpApi:
             "/metrics": {"GET": self._get_metrics},
             "/openapi.json": {"GET": self._get_openapi},
         }
+        #: Beginnings of paths, what follows is a name.
+        self._below: dict[str, dict[str, Handler]] = {
+            beginning: {"GET": _told_below(beginning, tell, sheet)}
+            for beginning, tell, sheet in (
+                ("/v1/units/", self._unit, None),
+                ("/v1/events/", details.event, sheets.event),
+                ("/v1/competitors/", details.competitor, sheets.competitor),
+                ("/v1/faculties/", details.faculty, None),
+            )
+        }
         if reports is not None:
             # Apart: a gateway whose RabbitMQ is away still takes results.
             self._routes["/readyz/weather"] = {"GET": _readiness_of(reports)}
+        for path in ("/", "/search", "/sports"):
+            self._routes[path] = {"GET": front.answer}
+        self._below[HISTORY] = {"GET": self._get_history}
+        self._below |= {path: {"GET": front.answer} for path in BELOW}
         for path, asset in load_page(settings.frame_ancestors).items():
             self._routes[path] = {"GET": _asset_handler(asset)}
         for path, route in routes.items():
@@ -161,15 +186,15 @@ class HttpApi:
     def _handler_of(self, request: BaseRequest) -> Handler:
         methods = self._routes.get(request.rel_url.raw_path)
         if methods is None:
-            path = request.path
-            if path.startswith(_UNITS):
-                methods = {"GET": self._get_unit}
-            elif path.startswith(HISTORY):
-                methods = {"GET": self._get_history}
+            raw, path = request.rel_url.raw_path, request.path
+            for beginning, reading in self._below.items():
+                if raw.startswith(beginning):
+                    methods = reading
+                    break
             else:
                 methods = self._routes.get(canonical_path(path))
-                if methods is None:
-                    raise Refused(Reason.NOT_FOUND, self._nothing_at(path))
+            if methods is None:
+                raise Refused(Reason.NOT_FOUND, self._nothing_at(path))
         method = "GET" if request.method == "HEAD" else request.method
         handler = methods.get(method)
         if method == "OPTIONS" and "GET" in methods:
@@ -246,29 +271,30 @@ class HttpApi:
 
         return post
 
-    async def _get_standings(self, request: BaseRequest) -> Response:
-        return Response(body=await self._standings.as_json(), content_type=JSON)
+    async def _all_standings(self, _given: Given) -> bytes:
+        return await self._standings.as_json()
 
-    async def _get_latest(self, request: BaseRequest) -> Response:
-        return Response(body=await self._standings.latest(), content_type=JSON)
+    async def _medal_table(self, _given: Given) -> bytes:
+        return await self._sheets.medal_table()
+
+    async def _latest(self, _given: Given) -> bytes:
+        return await self._standings.latest()
 
     async def _get_stream(self, request: BaseRequest) -> StreamResponse:
         return await self._live.serve(request, request[_ID], self.rules.reading_headers(request))
 
     async def _get_catalogue(self, request: BaseRequest) -> Response:
-        return Response(body=self._catalogue, content_type=JSON)
+        return for_everybody(request, self._catalogue, JSON)
 
-    async def _get_unit(self, request: BaseRequest) -> Response:
-        raw = request.rel_url.raw_path.removeprefix(_UNITS)
-        sport, slash, unit = raw.partition("/")
+    async def _unit(self, path: str, given: Given) -> bytes:
+        sport, slash, unit = path.partition("/")
         if not slash or not unit:
             raise Refused(Reason.NOT_FOUND, "expected /v1/units/<sport>/<unit>")
         try:
-            page = page_of(request.query)
+            page = page_of(MultiDict(given))
         except PageError as error:
             raise Refused(Reason.BAD_REQUEST, str(error), field=error.field) from None
-        body = await self._standings.unit(unquote(sport), unquote(unit), page)
-        return Response(body=body, content_type=JSON)
+        return await self._standings.unit(sport, unit, page)
 
     async def _get_history(self, request: BaseRequest) -> Response:
         return Response(body=await self._units.history(request), content_type=JSON)
@@ -294,9 +320,26 @@ def _readiness_of(intake: RecordIntake) -> Handler:
     return answer
 
 
-def _told_by(tell: Callable[[Iterable[tuple[str, str]]], Awaitable[bytes]]) -> Handler:
+def _told_by(tell: Tell, sheet: Tell | None = None) -> Handler:
+    """Answer with what *tell* returns, or with *sheet* to who wants CSV."""
+
     async def answer(request: BaseRequest) -> Response:
-        return Response(body=await tell(request.query.items()), content_type=JSON)
+        if sheet is not None and wants_csv(request):
+            return for_everybody(request, await sheet(request.query.items()), CSV)
+        return for_everybody(request, await tell(request.query.items()), JSON)
+
+    return answer
+
+
+def _told_below(beginning: str, tell: TellNamed, sheet: TellNamed | None = None) -> Handler:
+    """As ``_told_by``; what is asked for is what follows *beginning* in the path."""
+
+    async def answer(request: BaseRequest) -> Response:
+        path = unquote(request.rel_url.raw_path[len(beginning) :])
+        given = request.query.items()
+        if sheet is not None and (path.endswith(CSV_SUFFIX) or wants_csv(request)):
+            return for_everybody(request, await sheet(path.removesuffix(CSV_SUFFIX), given), CSV)
+        return for_everybody(request, await tell(path, given), JSON)
 
     return answer
 

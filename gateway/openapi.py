@@ -9,7 +9,8 @@ import msgspec
 from contracts.pages import LAST_PLACE, MOST_PLACES
 from contracts.snapshot import COUNTS
 from gateway import openapi_events, openapi_units
-from gateway.events import EVENTS_PARAMETERS, MEDALLISTS_PARAMETERS
+from gateway.details import MOST_UNITS, PARAMETERS
+from gateway.events import EVENTS_PARAMETERS, MEDALLISTS_PARAMETERS, MOST
 from gateway.outcome import LISTED
 from gateway.paths import OWN, RecordPath
 from gateway.settings import GatewaySettings
@@ -150,6 +151,38 @@ def _paths(settings: GatewaySettings, record_paths: Mapping[str, RecordPath]) ->
                 "Who won the medals of the medal table, gold first",
                 "Medallists",
                 MEDALLISTS_PARAMETERS,
+            )
+        },
+        "/v1/events/{sport}/{event}": {
+            "get": _found(
+                "getEvent",
+                "An event with the results, the medals and the last changes of its units",
+                "Event",
+                [
+                    _path_parameter("sport", "Name, code, number or alias", "swimming"),
+                    _path_parameter(
+                        "event", "A unit, or what the ODF codes of units share", "SWMM50MFR"
+                    ),
+                ],
+                MOST_UNITS,
+            )
+        },
+        "/v1/competitors/{competitor}": {
+            "get": _found(
+                "getCompetitor",
+                "All results and medals that have this competitor id",
+                "Competitor",
+                [_path_parameter("competitor", "The id that results carry", "1946161")],
+                MOST,
+            )
+        },
+        "/v1/faculties/{faculty}": {
+            "get": _found(
+                "getFaculty",
+                "A faculty: its rank, its sports, and whose its medals are",
+                "Faculty",
+                [_path_parameter("faculty", "Name or alias", "engineering")],
+                MOST,
             )
         },
         "/v1/units/{sport}/{unit}": {
@@ -313,6 +346,15 @@ def _search(operation: str, summary: str, schema: str, parameters: Sequence[str]
     found["parameters"] = openapi_events.parameters(parameters)
     found["responses"]["400"] = _answer("A parameter is wrong; the answer says which", "Error")
     found["responses"]["429"] = _answer("Many ask for other things; try again", "Error", retry=True)
+    return found
+
+
+def _found(operation: str, summary: str, schema: str, names: list[Schema], most: int) -> Schema:
+    found = _search(operation, summary, schema, PARAMETERS)
+    limit = found["parameters"][0]["schema"]
+    found["parameters"][0]["schema"] = limit | {"maximum": most}
+    found["parameters"] = [*names, *found["parameters"]]
+    found["responses"]["404"] = _answer("There is none of this name", "Error")
     return found
 
 

@@ -1,16 +1,19 @@
-"""The part of the OpenAPI document about events and medallists."""
+"""The part of the OpenAPI document about events, medallists, competitors and faculties."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final, get_args
 
+from contracts.details import CHANGES, ROWS
 from contracts.events import LEADERS
 from contracts.latest import CHANGE_LEADERS, LATEST
+from contracts.snapshot import COUNTS
+from gateway.details import MOST_UNITS
 from gateway.events import DEFAULT, LONGEST_TEXT, MOST, STATES
 from olympics.changes import WHATS
 from olympics.events import MEDALS, PHASES
-from olympics.words import Outcome
+from olympics.words import Order, Outcome
 
 Schema = dict[str, Any]
 
@@ -74,26 +77,107 @@ def schemas(an_object: Callable[[Schema], Schema]) -> Schema:
     conflicts = _COUNT | {
         "description": "results of which two contents have the surviving version and status"
     }
+    result = {
+        **placed,
+        "split": {"enum": ["winner", "loser", "tie", "did_not_start", None]},
+        "status": {"enum": ["official", "unofficial"]},
+        "version": _COUNT,
+    }
+    change = {
+        "competitor": _TEXT,
+        "name": _TEXT_OR_NULL,
+        "faculty": _TEXT,
+        "status": {"enum": ["official", "unofficial", "withdrawn"]},
+        "version": _COUNT,
+        "offset": _COUNT | {"description": "in the unit's partition: the greater, the later"},
+    }
+    total = _COUNT | {"description": "all of them, not those of this answer alone"}
+    medallists = {"type": "array", "items": an_object({**event, **placed})}
     leaders = {
         "type": "array",
         "maxItems": LEADERS,
         "description": "who has a medal; else who won; else who is first",
         "items": an_object(placed),
     }
+    line: Schema = {
+        **event,
+        "state": state,
+        "results": _COUNT,
+        "conflicts": conflicts,
+        "leaders": leaders,
+    }
+    unit: Schema = {
+        **line,
+        "order": {"enum": list(get_args(Order))},
+        "recognised": {"type": "boolean", "description": "whether a pattern gives the order"},
+        "rows": {
+            "type": "array",
+            "maxItems": ROWS,
+            "description": "the first results; /v1/units has all",
+            "items": an_object(result),
+        },
+        "changes": {
+            "type": "array",
+            "maxItems": CHANGES,
+            "description": "results that replaced an earlier version, or were withdrawn, the last "
+            "one first; of each competitor the last change alone, since workers keep no history",
+            "items": an_object(change),
+        },
+    }
     return {
+        "Event": an_object(
+            {
+                **{it: event[it] for it in ("sport", "event", "title", "titles", "phase")},
+                "state": state
+                | {"description": "of all units of this answer; running if they differ"},
+                "units": {"type": "array", "maxItems": MOST_UNITS, "items": an_object(unit)},
+                "total": total,
+                **page,
+            }
+        ),
+        "Competitor": an_object(
+            {
+                "competitor": _TEXT,
+                "name": _TEXT_OR_NULL | {"description": "what most of the results say"},
+                "faculty": _TEXT | {"description": "what most of the results say"},
+                "named": {
+                    "type": "array",
+                    "description": "all that results say: ids such as 7 may be several people's",
+                    "items": an_object(
+                        {"name": _TEXT_OR_NULL, "faculty": _TEXT, "results": _COUNT}
+                    ),
+                },
+                "medals": an_object(dict.fromkeys(MEDALS, _COUNT)),
+                "results": {
+                    "type": "array",
+                    "items": an_object({**event, "state": state, "results": _COUNT, **result}),
+                },
+                "total": total,
+                **page,
+            }
+        ),
+        "Faculty": an_object(
+            {
+                "faculty": _TEXT,
+                "title": _TEXT,
+                "titles": titles,
+                "rank": {"type": ["integer", "null"], "description": "in the medal table"},
+                "sports": {
+                    "type": "array",
+                    "description": "what the standings count; they may be a moment older",
+                    "items": an_object({"sport": _TEXT, **dict.fromkeys(COUNTS, _COUNT)}),
+                },
+                "medallists": medallists,
+                "medals": medals | {"description": "by sport"},
+                "entries": medals | {"description": "of entries of the course, by sport"},
+                **page,
+            }
+        ),
         "Events": an_object(
             {
                 "events": {
                     "type": "array",
-                    "items": an_object(
-                        {
-                            **event,
-                            "state": state,
-                            "results": _COUNT,
-                            "conflicts": conflicts,
-                            "leaders": leaders,
-                        }
-                    ),
+                    "items": an_object(line),
                 },
                 "total": _COUNT | {"description": "all that match, not those of this answer alone"},
                 "entries": _COUNT
@@ -135,7 +219,7 @@ def schemas(an_object: Callable[[Schema], Schema]) -> Schema:
         ),
         "Medallists": an_object(
             {
-                "medallists": {"type": "array", "items": an_object({**event, **placed})},
+                "medallists": medallists,
                 "medals": medals
                 | {"description": "of all that match, not those of this answer alone"},
                 "entries": medals

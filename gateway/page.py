@@ -1,4 +1,4 @@
-"""The page at ``/``, the desk at ``/desk``, their parts: plain files, compressed once."""
+"""The desk at ``/desk`` and the parts of the page: plain files, compressed once."""
 
 import gzip
 import hashlib
@@ -9,7 +9,6 @@ from aiohttp.web import BaseRequest, Response
 
 #: Path → (file in ``gateway/page/``, media type).
 PATHS: Final = {
-    "/": ("index.html", "text/html"),
     "/desk": ("desk.html", "text/html"),
     "/page/desk.css": ("desk.css", "text/css"),
     "/page/desk.js": ("desk.js", "text/javascript"),
@@ -17,6 +16,9 @@ PATHS: Final = {
     "/page/outbox.js": ("outbox.js", "text/javascript"),
     "/page/style.css": ("style.css", "text/css"),
     "/page/app.js": ("app.js", "text/javascript"),
+    "/page/asking.js": ("asking.js", "text/javascript"),
+    "/page/details.js": ("details.js", "text/javascript"),
+    "/page/routes.js": ("routes.js", "text/javascript"),
     "/page/events.js": ("events.js", "text/javascript"),
     "/page/kiosk.js": ("kiosk.js", "text/javascript"),
     "/page/stream.js": ("stream.js", "text/javascript"),
@@ -31,15 +33,15 @@ PATHS: Final = {
 # that looks like a script stays a name.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; frame-ancestors "
+    "base-uri 'self'; form-action 'none'; require-trusted-types-for 'script'; frame-ancestors "
 )
 
 
 class Asset:
-    """A file of the page, as it is answered."""
+    """A part of the page, as it is answered."""
 
-    def __init__(self, file: str, media_type: str, frame_ancestors: str) -> None:
-        self._plain = files("gateway").joinpath("page", file).read_bytes()
+    def __init__(self, plain: bytes, media_type: str, frame_ancestors: str) -> None:
+        self._plain = plain
         self._packed = gzip.compress(self._plain, mtime=0)
         self._policy = _POLICY + frame_ancestors
         self._type = f"{media_type}; charset=utf-8"
@@ -67,5 +69,8 @@ class Asset:
 def load_page(frame_ancestors: str) -> dict[str, Asset]:
     """Read the page's files; return them by path. *frame_ancestors* may show it in a frame."""
     return {
-        path: Asset(file, media_type, frame_ancestors) for path, (file, media_type) in PATHS.items()
+        path: Asset(
+            files("gateway").joinpath("page", file).read_bytes(), media_type, frame_ancestors
+        )
+        for path, (file, media_type) in PATHS.items()
     }

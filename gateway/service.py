@@ -10,7 +10,9 @@ from contracts.topics import TopicSpec
 from gateway.access import Access, check_seed
 from gateway.budget import Budget
 from gateway.catalogue import catalogue_document
+from gateway.details import Details
 from gateway.events import Events
+from gateway.front import Front
 from gateway.grpc_server import GrpcServer
 from gateway.http_api import HttpApi
 from gateway.http_records import RecordRequests, Route, kinds_of
@@ -91,6 +93,7 @@ class Gateway:
             for path, it in paths.items()
         }
         self._live = Live(settings, self._standings, self.metrics, lambda: self.intake.problem)
+        details = Details(settings, catalogue, self._standings, self._events)
         self._api = HttpApi(
             settings,
             self.intake,
@@ -100,6 +103,8 @@ class Gateway:
             self._standings,
             self._events,
             self._units,
+            details,
+            Front(settings.frame_ancestors, catalogue, details, self._standings),
             self._live,
             catalogue_document(catalogue),
             self.metrics,

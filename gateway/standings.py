@@ -62,6 +62,10 @@ class Standings:
         """
         return (await self._snapshot.get())[1]
 
+    async def snapshot(self) -> Snapshot | None:
+        """Return what ``as_json`` tells, or None before the first snapshot; raises Refused too."""
+        return (await self._snapshot.get())[0]
+
     async def newest(self) -> tuple[Snapshot | None, bytes]:
         """Return the snapshot that is in Redis now, and as JSON.
 

@@ -109,11 +109,11 @@ class Ranking:
         )
         return UnitPlace(rank, result.competitor, result, _SPLIT_NAMES[split], _MEDAL_NAMES[medal])
 
-    def place_of(self, competitor: str) -> UnitPlace | None:
+    def find(self, competitor: str) -> UnitPlace | None:
         """Return a competitor's place; None if there is none, or it was withdrawn."""
-        for begin, result in enumerate(self._order):
+        for result in self._order:
             if result.competitor == competitor:
-                return next(self.places(begin, begin + 1))
+                return self.place_of(result)
         return None
 
     def _rank(self, result: Latest) -> int | None:

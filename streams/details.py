@@ -118,7 +118,7 @@ class Details:
     def _result_of(
         self, event: Event, competitor: str, ranking: Steps[Ranking]
     ) -> Steps[list[CompetitorResult]]:
-        place = (yield from ranking).place_of(competitor)
+        place = (yield from ranking).find(competitor)
         assert place is not None  # the event is one of those that have it
         return [shown_result(event, place, self._catalogue.sports[event.sport])]
 

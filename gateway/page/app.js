@@ -1,6 +1,9 @@
 // The live page. It shows what /v1/stream tells, and says so when it tells nothing.
 // Texts from results only ever become text nodes.
 import { field, listing } from "./events.js";
+import { mayBeBetter } from "./asking.js";
+import { competitorView, corrections, eventView, stateOf } from "./details.js";
+import { go, isEventCode, keepInAddress, listen, route, to } from "./routes.js";
 import { bigScreen } from "./kiosk.js";
 import { follow } from "./stream.js";
 import { WORDS } from "./words.js";
@@ -105,10 +108,6 @@ function titleOf(kind, name) {
 
 const sportTitle = (name) => titleOf("sports", name);
 const facultyTitle = (name) => titleOf("faculties", name);
-const toSport = (sport) => `#/sports/${encodeURIComponent(sport)}`;
-const toFaculty = (faculty) => `#/faculties/${encodeURIComponent(faculty)}`;
-const toSearch = (text) => `#/search?q=${encodeURIComponent(text)}`;
-
 const locale = () => navigator.languages.find((it) => it.startsWith(language)) ?? language;
 
 function whenAndWhere() {
@@ -119,7 +118,6 @@ function whenAndWhere() {
 }
 
 const gamesTitle = () => games.titles[language] ?? games.title ?? "Medallero";
-const toUnit = (sport, unit) => `#/units/${encodeURIComponent(sport)}/${encodeURIComponent(unit)}`;
 
 // A code of the Olympic Data Feed is filled up with "-": for people that is a blank.
 function unitTitle(unit) {
@@ -253,7 +251,7 @@ function listedTable(caption, sport) {
   }
 
   const table = medalTable(caption, { lines: () => facultiesIn(sport), choose,
-    name: (faculty) => make("a", { class: "name", href: toFaculty(faculty) }, facultyTitle(faculty)) });
+    name: (faculty) => make("a", { class: "name", href: to.faculty(faculty) }, facultyTitle(faculty)) });
   return { node: make("div", { class: "table" }, find, table.node, nothing, more),
     update: table.update };
 }
@@ -292,7 +290,7 @@ function sportCard(sport) {
   const entries = make("span", { class: "entries" });
   const split = splitBar();
   const node = make("li", { "data-sport": sport },
-    make("h3", {}, make(kiosk ? "span" : "a", { href: kiosk ? null : toSport(sport) },
+    make("h3", {}, make(kiosk ? "span" : "a", { href: kiosk ? null : to.sport(sport) },
       sportTitle(sport)), entries), ...split.nodes);
   return {
     node,
@@ -326,7 +324,7 @@ function sportsList(shown) {
 // What stands beside the medal table.
 function sportsBeside() {
   const list = sportsList(() => sportsShown().slice(0, BESIDE));
-  const further = make("p", {}, make("a", { href: "#/sports" }, allSports()));
+  const further = make("p", {}, make("a", { href: to.sports() }, allSports()));
   return {
     node: make("section", {}, make("h2", {}, word("sports")), list.node, further),
     update() {
@@ -474,12 +472,18 @@ function stageOf(it) {
 const stateTag = (state) => state === "official" ? null
   : make("span", { class: "tag" }, word(state === "running" ? "running" : "unofficial"));
 
-const lists = { make, say, word, number, announce: (text) =>
-  say(document.getElementById("announcement"), text) };
+const competitorLink = (it) =>
+  make("a", { class: "who", href: to.competitor(it.competitor) }, it.name ?? it.competitor);
+
+// What the modules of lists and details need of the page.
+const lists = { make, say, word, number, heading, disc, eventTitle, stageOf, stateTag, row: placeRow,
+  sportTitle, facultyTitle, scoreOf: (it) => scoreOf(it), competitor: competitorLink,
+  words: (name) => WORDS[language][name], language: () => language, titled,
+  announce: (text) => say(document.getElementById("announcement"), text) };
 
 function person(it, aside) {
   const named = it.name ?? it.competitor;
-  return make("span", { class: "person" }, named, " ",
+  return make("span", { class: "person" }, competitorLink(it), " ",
     aside && aside !== named ? make("span", { class: "aside" }, aside) : null);
 }
 
@@ -497,7 +501,7 @@ function eventLine(it, withSport) {
   if (it.leaders.length > 4) leaders.push(make("li", { class: "aside" }, "…"));
   return make("li", { class: "event" },
     make("div", { class: "what" },
-      make("a", { href: toUnit(it.sport, it.unit) }, eventTitle(it),
+      make("a", { href: to.event(it.sport, it.unit) }, eventTitle(it),
         stage ? make("span", { class: "stage" }, ` · ${stage}`) : null), " ",
       stateTag(it.state), " ",
       withSport ? make("span", { class: "aside" }, sportTitle(it.sport)) : null),
@@ -536,7 +540,7 @@ function medalLine(it) {
     disc(it.medal), make("span", { class: "unseen" }, word(it.medal)),
     person(it, null),
     make("span", { class: "what" },
-      make("a", { href: toUnit(it.sport, it.unit) }, eventTitle(it),
+      make("a", { href: to.event(it.sport, it.unit) }, eventTitle(it),
         stage ? make("span", { class: "stage" }, ` · ${stage}`) : null), " ",
       make("span", { class: "aside" }, sportTitle(it.sport))),
     scoreOf(it));
@@ -554,18 +558,13 @@ function eventListing(parameters, { withSport, level, step }) {
   });
 }
 
-// Keeps what is typed in the address, without a step back for each letter.
-function keepInAddress(path, text) {
-  history.replaceState(history.state, "", text ? `${path}?q=${encodeURIComponent(text)}` : path);
-}
-
 function eventsOf(sport) {
   let text = route().text;
   const found = eventListing(() => ({ sport, text }), { withSport: false, level: "h3", step: 12 });
   const form = field(lists, { id: "filter", label: word("findEvent"), text,
     changed(news) {
       text = news.trim();
-      keepInAddress(toSport(sport), text);
+      keepInAddress(to.sport(sport, text));
       found.changed();
     },
     enter: () => found.focusFirst() });
@@ -580,12 +579,12 @@ function searchView() {
   main.replaceChildren(make("section", { class: "first search" }, heading(word("search")), names,
     events.node));
   function tellNames() {
-    const hits = (kind, to) => [...titles[kind].values()]
+    const hits = (kind, address) => [...titles[kind].values()]
       .filter((it) => folded(text) && isCalled(it, text))
       .slice(0, 6)
-      .map((it) => make("li", {}, make("a", { href: to(it.name) }, titleOf(kind, it.name)), " ",
+      .map((it) => make("li", {}, make("a", { href: address(it.name) }, titleOf(kind, it.name)), " ",
         make("span", { class: "aside" }, word(kind === "sports" ? "sport" : "faculty"))));
-    names.replaceChildren(...hits("sports", toSport), ...hits("faculties", toFaculty));
+    names.replaceChildren(...hits("sports", to.sport), ...hits("faculties", to.faculty));
     names.hidden = !names.children.length;
   }
   tellNames();
@@ -595,7 +594,7 @@ function searchView() {
     leave: events.leave,
     search(news) {
       text = news.trim();
-      keepInAddress("#/search", text);
+      keepInAddress(to.search(text));
       tellNames();
       events.changed();
     },
@@ -653,6 +652,28 @@ function facultyView(faculty) {
   };
 }
 
+// A line of a unit's ranking.
+function placeRow(it) {
+  // A worker of an earlier version says no text.
+  const outcome = [it.mark_text ?? it.mark, it.outcome ? word(it.outcome) : null, it.irm]
+    .filter((text) => text !== null).join(" · ");
+  const named = it.name ?? it.competitor;
+  const aside = it.status !== "official" ? word(it.status)
+    : it.split === null ? word("outOfCompetition") : null;
+  const mark = aside && make("span", { class: "tag" }, aside);
+  return make("tr", { "data-competitor": it.competitor,
+    class: it.medal ?? (it.split === null ? "uncounted" : null) },
+    make("td", { class: "rank" }, it.rank === null ? "–" : number(it.rank)),
+    make("th", { scope: "row", class: "competitor" }, make("span", {}, competitorLink(it)),
+      it.name && it.name !== it.competitor ? make("span", { class: "aside" }, it.competitor) : null,
+      mark),
+    make("td", { class: "faculty" },
+      make("a", { href: to.faculty(it.faculty) }, facultyTitle(it.faculty))),
+    make("td", { class: "mark" }, outcome),
+    make("td", { class: "medal" }, it.medal ? disc(it.medal) : null,
+      it.medal ? make("span", {}, word(it.medal)) : null));
+}
+
 function unitView(sport, unit) {
   const title = heading(unitTitle(unit));
   const caption = make("caption", { class: "unseen" }, unitTitle(unit));
@@ -664,6 +685,7 @@ function unitView(sport, unit) {
     make("thead", {}, make("tr", {}, ...columns.map((it) =>
       make("th", { scope: "col", class: it }, make("span", {}, word(it)))))), body);
   const note = make("p", { class: "aside" }, word("loading"));
+  const changes = corrections(lists, sport, unit);
   const count = make("p", { class: "aside count", tabindex: "-1", hidden: "" });
   const more = make("button", { type: "button", class: "more", hidden: "" });
   more.addEventListener("click", () => {
@@ -672,7 +694,8 @@ function unitView(sport, unit) {
     ask();
   });
   main.replaceChildren(
-    make("section", { class: "first unit" }, title, where, note, table, count, more));
+    make("section", { class: "first unit" }, title, where, note, table, count, more,
+      changes.node));
   table.hidden = true;
   const path = [sport, unit].map(encodeURIComponent).join("/");
   let shown = null; // what was asked last: a view that was left must not answer
@@ -701,7 +724,7 @@ function unitView(sport, unit) {
     const limit = Math.min(PAGE, wanted - from);
     const answer = await fetch(`v1/units/${path}?from=${from}&limit=${limit}`,
       { cache: "no-store" });
-    if (!answer.ok) throw new Error(answer.status === 404 ? "noUnit" : "unitAway");
+    if (!answer.ok) throw new Error(mayBeBetter(answer.status) ? "unitAway" : "noUnit");
     return answer.json();
   }
 
@@ -717,12 +740,14 @@ function unitView(sport, unit) {
       if (told === null) again = true;
       else fill(told);
     } catch (error) {
-      tell(word(error.message === "noUnit" ? "noUnit" : "unitAway"));
+      const away = error.message !== "noUnit";
+      again ||= away;
+      tell(word(away ? "unitAway" : "noUnit"));
     }
     // At most once a second, however fast results come.
     setTimeout(() => {
       asking = false;
-      if (view === self && (again || shown === null)) ask();
+      if (view === self && again) ask();
     }, 1000);
   }
 
@@ -740,18 +765,24 @@ function unitView(sport, unit) {
     const named = told.titles?.[language] ?? told.title ?? unitTitle(unit);
     say(title, named);
     say(caption, named);
+    if (self.title !== named) {
+      self.title = named;
+      if (view === self) titled();
+    }
     const decided = told.rows.some((it) => it.mark !== null && it.rank !== null);
     if (told.recognised === false && decided) {
       tell(word(told.order === "lower" ? "lowestWins" : "highestWins"));
     }
-    where.replaceChildren(make("a", { href: toSport(told.sport) }, sportTitle(told.sport)),
-      ` · ${told.stages?.[language] ?? told.stage ?? phaseWord(told.phase)}`);
+    const state = stateOf(lists, told.rows);
+    where.replaceChildren(make("a", { href: to.sport(told.sport) }, sportTitle(told.sport)),
+      ` · ${told.stages?.[language] ?? told.stage ?? phaseWord(told.phase)}`,
+      state ? `, ${state}` : "");
     if (told.event) {
-      where.append(" · ", make("a", { href: `${toSport(told.sport)}?q=${told.event}` },
+      where.append(" · ", make("a", { href: to.event(told.sport, told.event) },
         word("wholeEvent")));
     }
     const before = new Map([...body.children].map((it) => [it.dataset.competitor, it.offsetTop]));
-    body.replaceChildren(...told.rows.map(line));
+    body.replaceChildren(...told.rows.map(placeRow));
     for (const node of body.children) moved(node, before.get(node.dataset.competitor));
     countPlaces(told.rows.length, told.total ?? told.rows.length);
   }
@@ -769,54 +800,31 @@ function unitView(sport, unit) {
     }
   }
 
-  function line(it) {
-    // A worker of an earlier version says no text.
-    const outcome = [it.mark_text ?? it.mark, it.outcome ? word(it.outcome) : null, it.irm]
-      .filter((text) => text !== null).join(" · ");
-    const named = it.name ?? it.competitor;
-    const aside = it.status !== "official" ? word(it.status)
-      : it.split === null ? word("outOfCompetition") : null;
-    const mark = aside && make("span", { class: "tag" }, aside);
-    return make("tr", { "data-competitor": it.competitor,
-      class: it.medal ?? (it.split === null ? "uncounted" : null) },
-      make("td", { class: "rank" }, it.rank === null ? "–" : number(it.rank)),
-      make("th", { scope: "row", class: "competitor" }, make("span", {}, named),
-        it.name && it.name !== it.competitor ? make("span", { class: "aside" }, it.competitor) : null,
-        mark),
-      make("td", { class: "faculty" },
-        make("a", { href: toFaculty(it.faculty) }, facultyTitle(it.faculty))),
-      make("td", { class: "mark" }, outcome),
-      make("td", { class: "medal" }, it.medal ? disc(it.medal) : null,
-        it.medal ? make("span", {}, word(it.medal)) : null));
-  }
-
+  const self = {
+    title: unitTitle(unit),
+    leave: changes.leave,
+    update() {
+      ask();
+      changes.update();
+    },
+  };
   if (lastUnit.path === path) {
     wanted = Math.max(PLACES, lastUnit.told.rows.length);
     fill(lastUnit.told);
   }
-  const self = { title: unitTitle(unit), update: ask };
   return self;
 }
 
 // ---------------------------------------------------------------- which view
 
-function route() {
-  const hash = location.hash.replace(/^#\/?/, "");
-  // Of a unit's own text a question mark may be a part.
-  const [path, asked] = hash.startsWith("units/") ? [hash] : hash.split("?", 2);
-  const [kind, ...rest] = path.split("/");
-  const text = (new URLSearchParams(asked).get("q") ?? "").trim();
-  try {
-    return { kind, names: rest.map(decodeURIComponent), text };
-  } catch {
-    return { kind: "", names: [], text: "" };
-  }
-}
-
 function chosenView() {
   const { kind, names } = route();
-  if (kind === "units" && names.length > 1) {
-    return [`unit ${names.join("/")}`, () => unitView(names[0], names.slice(1).join("/"))];
+  if (kind === "events" && names.length > 1) {
+    const [sport, ...rest] = names;
+    const event = rest.join("/");
+    const open = isEventCode(event) ? () => eventView(lists, main, sport, event)
+      : () => unitView(sport, event);
+    return [`unit ${names.join("/")}`, open];
   }
   if (standings === null) return ["loading", () => messageView(word("loading"))];
   if (isEmpty()) return ["empty", emptyView];
@@ -829,6 +837,10 @@ function chosenView() {
     return ["unknown", () => messageView(word("unknownSport"))];
   }
   if (kind === "search") return ["search", searchView];
+  if (kind === "competitors" && names.length > 0) {
+    const competitor = names.join("/");
+    return [`competitor ${competitor}`, () => competitorView(lists, main, competitor)];
+  }
   if (kind === "faculties" && names.length === 1) {
     const [faculty] = names;
     if (standings.medal_table.some((it) => it.faculty === faculty) || titles.faculties.has(faculty)) {
@@ -849,12 +861,18 @@ function show({ anew = false, focus = false } = {}) {
     const opened = open();
     opened.kind = kind;
     view = opened;
-    const whose = gamesTitle();
-    document.title = view.title === whose ? whose : `${view.title} · ${whose}`;
+    titled();
     if (focus) main.querySelector("h1").focus({ preventScroll: true });
     navigation();
   }
   view.update();
+}
+
+// The view has another title.
+function titled() {
+  if (view === null) return;
+  const whose = gamesTitle();
+  document.title = view.title === whose ? whose : `${view.title} · ${whose}`;
 }
 
 function navigation() {
@@ -864,11 +882,11 @@ function navigation() {
   const link = (href, text, here) =>
     make("a", { href, "aria-current": here ? "page" : null }, text);
   const some = isEmpty() ? [] : sportsShown().slice(0, NAMED);
-  nav.replaceChildren(link("#/", word("medalTable"), kind === ""),
+  nav.replaceChildren(link(to.table(), word("medalTable"), kind === ""),
     ...(isEmpty() || !hasMany() ? []
-      : [link("#/sports", allSports(), kind === "sports" && !names[0])]),
-    ...some.map((it) => link(toSport(it.sport), sportTitle(it.sport),
-      (kind === "sports" || kind === "units") && names[0] === it.sport)));
+      : [link(to.sports(), allSports(), kind === "sports" && !names[0])]),
+    ...some.map((it) => link(to.sport(it.sport), sportTitle(it.sport),
+      (kind === "sports" || kind === "events") && names[0] === it.sport)));
 }
 
 // ---------------------------------------------------------------- state of the data
@@ -961,22 +979,11 @@ document.getElementById("skip").addEventListener("click", (event) => {
   main.focus();
 });
 
-// Whoever goes back is where he was; whoever follows a link begins at the top.
-const places = new Map(); // address → how far it was scrolled
-let followed = false;
-history.scrollRestoration = "manual";
-document.addEventListener("click", (event) => {
-  if (!event.target.closest?.("a[href^='#']")) return;
-  places.set(location.hash, scrollY);
-  followed = true;
-});
-addEventListener("hashchange", () => {
+listen((followed) => {
   const typed = document.activeElement === searchField;
   const { kind, text } = route();
   if (!typed) searchField.value = kind === "search" ? text : "";
-  show({ anew: true, focus: !typed });
-  if (!typed) scrollTo(0, followed ? 0 : places.get(location.hash) ?? 0);
-  followed = false;
+  show({ anew: true, focus: followed && !typed });
 });
 
 // ---------------------------------------------------------------- search
@@ -984,7 +991,7 @@ addEventListener("hashchange", () => {
 searchField.value = route().kind === "search" ? route().text : "";
 searchField.addEventListener("input", () => {
   if (route().kind === "search") view.search?.(searchField.value);
-  else location.hash = toSearch(searchField.value.trim());
+  else go(to.search(searchField.value.trim()));
 });
 document.getElementById("search").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -1,4 +1,5 @@
-// Lists of events and medallists, asked of /v1/events and /v1/medallists.
+// Lists of events, medallists, units and results, asked of the gateway page by page.
+import { mayBeBetter } from "./asking.js";
 
 const PAGE = 500; // lines that one answer has at most
 const PAUSE = 2000; // milliseconds between two questions of one list, however fast results come
@@ -10,9 +11,10 @@ const kept = new Map(); // what was told last, by question
 // `page` gives what the page says and how: {make, say, word, number, announce}. `path` and
 // `parameters()` are the question; `items` the answer's list; `keyOf(it)` what tells two of them
 // apart; `line(it)` makes one; `group(it)` says under which heading, of `level`, it stands;
-// `counted(told)` says how many there are, `nothing()` that there is none. `step` lines come at first.
-export function listing(
-  page, { path, parameters, items, keyOf, line, group, level, step, nothing, counted }) {
+// `counted(told)` says how many there are, `nothing()` that there is none. `step` lines come at first,
+// and one answer has at most `most`; `missing` is the word for a list that there is not.
+export function listing(page, { path, parameters, items, keyOf, line, group, level, step, nothing,
+  counted, most = PAGE, missing = "listAway" }) {
   const { make, say, word, number } = page;
   const note = make("p", { class: "aside", role: "status" }, word("loading"));
   const groups = make("div", { class: "groups" });
@@ -25,6 +27,7 @@ export function listing(
   let timer = null;
   let again = false;
   let left = false;
+  let refused = null; // a question that nobody will ever answer
 
   const question = () => new URLSearchParams(
     Object.entries(parameters()).filter(([, value]) => value)).toString();
@@ -43,10 +46,10 @@ export function listing(
     let cursor = null;
     do {
       const query = new URLSearchParams(question());
-      query.set("limit", Math.min(PAGE, wanted - rows.length));
+      query.set("limit", Math.min(most, wanted - rows.length));
       if (cursor) query.set("cursor", cursor);
       const answer = await fetch(`v1/${path}?${query}`, { cache: "no-store", signal });
-      if (!answer.ok) throw new Error(answer.statusText);
+      if (!answer.ok) throw Object.assign(new Error(answer.statusText), { status: answer.status });
       const told = await answer.json();
       first ??= told;
       rows.push(...told[items]);
@@ -72,8 +75,10 @@ export function listing(
       again ||= !told.complete;
     } catch (error) {
       if (error.name === "AbortError") return;
-      say(note, word("listAway"));
-      again = true;
+      again = error.status === undefined || mayBeBetter(error.status);
+      if (error.status === 404) say(note, word(missing));
+      else say(note, word(again ? "listAway" : "listRefused"));
+      if (error.status === 400) refused = asked;
     }
     timer = setTimeout(() => {
       asking = null;
@@ -135,8 +140,8 @@ export function listing(
     node,
     // There is news: ask again, soon.
     update() {
-      if (asked === null) askNow();
-      else if (asking === null) askNow();
+      if (question() === refused) return;
+      if (asking === null) askNow();
       else again = true;
     },
     // The question is another one.

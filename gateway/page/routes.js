@@ -15,6 +15,7 @@ function address(names, text = "") {
 
 export const to = {
   table: () => address([]),
+  sports: () => address(["sports"]),
   sport: (sport, text) => address(["sports", sport], text),
   event: (sport, event) => address(["events", sport, event]),
   competitor: (competitor) => address(["competitors", competitor]),

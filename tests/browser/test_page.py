@@ -45,7 +45,7 @@ def a_unit() -> str:
 
 
 def unit_url(games: Stack, unit: str, sport: str = "swimming") -> str:
-    return f"{games.gateway.url}/#/units/{sport}/{quote(unit, safe='')}"
+    return f"{games.gateway.url}/events/{sport}/{quote(unit, safe='')}"
 
 
 def medal_rows(medals: Medals) -> list[list[str]]:
@@ -182,8 +182,8 @@ def test_an_event_is_found_by_its_code(chromium: Chromium, paris: Stack) -> None
         assert screen.rows()[0] == ["1", "Australia1946161", "Australia", "21.25", "Gold"]
 
         screen.click(".where a:last-child")
-        screen.until_text(".events .aside", "13 events")
-        assert screen.run("document.getElementById('filter').value") == "SWMM50MFR"
+        screen.until_text("h1", "Men’s 50 m freestyle")
+        screen.until_text(".listing .aside", "13 races, bouts or heats")
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def headings(screen: Screen) -> list[str]:
 
 def test_a_sport_lists_its_events_with_their_medallists(chromium: Chromium, paris: Stack) -> None:
     with chromium.opened(f"{paris.gateway.url}/#/sports/boxing") as screen:
-        screen.until("document.querySelectorAll('.listing a').length === 12")
+        screen.until("document.querySelectorAll('.listing .what a').length === 12")
         assert screen.text(".events .aside") == "235 events"
         assert screen.run(
             "[...document.querySelectorAll('.events h3')].map(it => it.innerText)"
@@ -238,7 +238,7 @@ def test_a_sport_lists_its_events_with_their_medallists(chromium: Chromium, pari
         assert first == ["Men’s 51 kg", "Gold", "Uzbekistan", "5.00", "Silver", "France", "0.00"]
 
         screen.click(".events .more")
-        screen.until("document.querySelectorAll('.listing a').length === 24")
+        screen.until("document.querySelectorAll('.listing .what a').length === 24")
         assert screen.run(
             "[...document.querySelectorAll('.events h3')].map(it => it.innerText)"
         ) == [
@@ -290,7 +290,7 @@ def test_a_faculty_opens_its_medallists(chromium: Chromium, paris: Stack) -> Non
         assert "Men’s 200 m butterfly" in screen.text(".groups")
         assert screen.run("document.title") == "France · Medallero"
 
-        screen.click(".medallist a")
+        screen.click(".medallist .what a")
         screen.until("document.querySelectorAll('table.unit tbody tr').length > 1")
         screen.click("table.unit td.faculty a")
         screen.until("document.querySelectorAll('.medallist').length > 0")
@@ -306,7 +306,7 @@ def test_a_search_finds_sports_and_faculties_too(chromium: Chromium, paris: Stac
         screen.type("zzz")
         screen.until_text(".listing", "No event has all these words.")
         assert not screen.visible(".names")
-        assert screen.run("location.hash") == "#/search?q=franzzz"
+        assert screen.run("location.search") == "?q=franzzz"
 
 
 def test_a_unit_without_results_is_shown_as_soon_as_it_has_some(
@@ -496,10 +496,86 @@ def test_it_speaks_the_language_of_the_browser_and_remembers_another(
         assert screen.run("document.documentElement.lang") == "en"
 
 
+def test_a_name_leads_to_the_competitor_and_an_event_to_all_rounds(
+    chromium: Chromium, paris: Stack
+) -> None:
+    final = f"/events/swimming/{FREESTYLE}"
+    with chromium.opened(f"{paris.gateway.url}{final}?lang=es", width=390) as screen:
+        screen.until("document.querySelectorAll('main tbody tr').length === 8")
+        screen.click("tbody a.who")
+        screen.until("document.querySelectorAll('.competitor .lines li').length > 1")
+        assert screen.text("h1") == "Australia"
+        assert screen.run("document.title") == "Australia · Medallero"
+        assert "50 m libre masculino · Final" in screen.text(".lines")
+        assert "Oro · puesto 1 de 8" in screen.text(".lines")
+        assert screen.run("location.search") == "?lang=es"
+
+        # Its link is good for others: the whole page is read anew.
+        screen.reload()
+        screen.until("document.querySelectorAll('.competitor .lines li').length > 1")
+        screen.run("history.back()")
+        screen.until("document.querySelectorAll('main tbody tr').length === 8")
+        assert screen.run("location.pathname") == final
+
+        screen.click(".where a:last-child")
+        screen.until("document.querySelectorAll('.lines table').length === 12")
+        assert screen.text(".where") == "Natación · Final"
+        assert screen.text(".listing .aside") == "13 carreras, combates o series"
+        screen.click(".listing .more")
+        screen.until("document.querySelectorAll('.lines table').length === 13")
+        screen.click(".lines .what a")
+        screen.until(f"location.pathname === '{final}'")
+
+
+def test_corrections_are_told_and_what_runs_is_said(chromium: Chromium, paris: Stack) -> None:
+    unit = a_unit()
+    ana, eva = {"id": "7", "name": "Ana Ruiz"}, {"id": "8", "name": "Eva Paz"}
+    post(paris, unit=unit, competitor=ana, faculty="FRA", mark="41.10", status="unofficial")
+    paris.settled()
+    with chromium.opened(f"{paris.gateway.url}/events/swimming/{unit}") as screen:
+        screen.until_text(".where", "Final, provisional")
+        assert not screen.visible(".corrections")
+
+        post(paris, unit=unit, competitor=eva, faculty="ITA", mark="41.20")
+        screen.until_text(".where", "Final, running")
+        post(paris, unit=unit, competitor=ana, faculty="FRA", mark="41.30", version=2)
+        screen.until_text(".corrections", "Ana Ruiz, France: corrected, version 2")
+        post(paris, unit=unit, competitor=eva, faculty="ITA", status="withdrawn", version=2)
+        screen.until_text(".corrections", "Eva Paz, Italy: withdrawn, version 2")
+        assert screen.violations() == []
+
+
+def test_an_address_of_before_still_leads_there(chromium: Chromium, paris: Stack) -> None:
+    with chromium.opened(f"{paris.gateway.url}/#/units/swimming/{FREESTYLE}") as screen:
+        screen.until("document.querySelectorAll('main tbody tr').length === 8")
+        assert screen.run("location.pathname") == f"/events/swimming/{FREESTYLE}"
+        screen.goto(f"{paris.gateway.url}/#/search?q=50 free men")
+        screen.until("document.querySelectorAll('.listing a').length > 3")
+        assert screen.run("location.pathname + location.search") == "/search?q=50+free+men"
+
+
+@pytest.mark.parametrize("place", ["search?q=" + "x" * 101, "competitors/nobody"])
+def test_what_is_refused_is_not_asked_again(chromium: Chromium, paris: Stack, place: str) -> None:
+    with chromium.opened(f"{paris.gateway.url}/{place}", lasting=True) as screen:
+        screen.run("performance.setResourceTimingBufferSize(9999)")
+        screen.until(
+            "/at most 100|no results of this/.test(document.querySelector('main').innerText)"
+        )
+        asked = (
+            "performance.getEntriesByType('resource')"
+            ".filter(it => /events[?]|competitors/.test(it.name)).length"
+        )
+        before = screen.run(asked)
+        # Two signs of life come in between, each two seconds after the other.
+        screen.run("window.lives = 0; setInterval(() => { window.lives += 1 }, 1000)")
+        screen.until("window.lives >= 5")
+        assert screen.run(asked) == before > 0
+
+
 def test_every_word_is_there_in_both_languages(chromium: Chromium, paris: Stack) -> None:
     with chromium.opened(paris.gateway.url) as screen:
         english, spanish = screen.run(
-            "import('./page/words.js').then(it => [it.WORDS.en, it.WORDS.es])"
+            "import('/page/words.js').then(it => [it.WORDS.en, it.WORDS.es])"
         )
 
     assert set(english) == set(spanish)
@@ -677,6 +753,8 @@ def test_nothing_is_wider_than_the_narrowest_phone(
             ("#/search?q=men", ".listing a"),
             ("#/faculties/FRA", ".listing a"),
             (f"#/units/swimming/{FREESTYLE}", "table.unit tbody tr"),
+            ("#/events/swimming/SWMM50MFR", "table.unit tbody tr"),
+            ("#/competitors/1946161", ".listing a"),
         ):
             screen.goto(url + place)
             screen.until(f"document.querySelectorAll('{row}').length > 0")
@@ -699,6 +777,8 @@ def test_nothing_is_wider_than_the_narrowest_phone(
         f"#/units/swimming/{FREESTYLE}",
         "#/search?q=france",
         "#/faculties/FRA",
+        "events/swimming/SWMM50MFR",
+        "competitors/1946161",
         "?kiosk=600",
     ],
 )

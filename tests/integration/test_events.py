@@ -216,6 +216,79 @@ def test_what_runs_is_shown_with_its_leader(games: Stack) -> None:
     assert [(it["name"], it["medal"]) for it in event["leaders"]] == [("Teddy", None)]
 
 
+def test_an_event_has_the_ranking_of_each_unit_and_its_medals(games: Stack) -> None:
+    catalogue = load_catalogue(GAMES)
+    code = "SWMM50MFR"
+    expected = {
+        unit: [(row.rank, row.competitor, row.medal, row.split) for row in rows]
+        for (sport, unit), results in units_of(games).items()
+        if unit.startswith(f"{code}--") and (rows := unit_standings(results, catalogue))
+    }
+
+    told = get(games, f"/v1/events/swimming/{code}")
+    paged = all_pages(games, f"/v1/events/SWM/{code}", "units", limit=1)
+
+    assert (told["event"], told["total"], told["state"]) == (code, len(expected), "official")
+    assert told["units"] == paged
+    assert told["units"][0]["unit"] == FINAL
+    assert {
+        it["unit"]: [
+            (row["rank"], row["competitor"], row["medal"], row["split"]) for row in it["rows"]
+        ]
+        for it in told["units"]
+    } == expected
+    # One unit of it is the same, wherever it lies.
+    status, answer = games.gateway.request("GET", f"/v1/events/swimming/{FINAL}")
+    assert (status, answer["units"]) == (200, [paged[0]])
+
+
+def test_every_competitor_has_the_results_and_medals_of_the_oracle(games: Stack) -> None:
+    catalogue = load_catalogue(GAMES)
+    rows: defaultdict[str, list[tuple[str, int | None, str | None]]] = defaultdict(list)
+    for (_, unit), results in units_of(games).items():
+        for row in unit_standings(results, catalogue):
+            rows[row.competitor].append((unit, row.rank, row.medal))
+    # Those with many results, and those with medals.
+    most = sorted(rows, key=lambda it: (-len(rows[it]), it))[:8]
+    for competitor in most:
+        told = get(games, f"/v1/competitors/{competitor}")
+        listed = [(it["unit"], it["rank"], it["medal"]) for it in told["results"]]
+        assert sorted(listed, key=str) == sorted(rows[competitor], key=str)
+        assert told["total"] == len(listed) == sum(it["results"] for it in told["named"])
+        assert told["medals"] == {
+            medal: sum(it[2] == medal for it in rows[competitor]) for medal in MEDALS
+        }
+        paged = all_pages(games, f"/v1/competitors/{competitor}", "results", limit=3)
+        assert paged == told["results"]
+    assert len(rows[most[0]]) > 5
+
+
+def test_a_faculty_has_its_medallists_and_what_the_standings_count(games: Stack) -> None:
+    told = get(games, "/v1/faculties/FRA", limit=500)
+    medallists = get(games, "/v1/medallists", faculty="FRA", limit=500)
+    snapshot = games.snapshot()
+    assert snapshot is not None
+
+    for it in ("medallists", "medals", "entries", "next"):
+        assert told[it] == medallists[it]
+    assert {it.pop("sport"): it for it in told["sports"]} == {
+        sport: counts for (sport, faculty), counts in snapshot.pairs.items() if faculty == "FRA"
+    }
+    (row,) = (it for it in snapshot.faculties if it["faculty"] == "FRA")
+    assert (told["rank"], told["title"]) == (row["rank"], "France")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["events/swimming/unheard", "events/chess/a", "events/swimming/SWMM51MFR", "events/swimming/",
+     "competitors/unheard", "competitors/", "competitors/%00", "faculties/Atlantis"],
+)  # fmt: skip
+def test_what_is_not_there_is_not_found(games: Stack, path: str) -> None:
+    status, answer = games.gateway.request("GET", f"/v1/{path}")
+
+    assert (status, answer["code"], answer["retryable"]) == (404, "not_found", False)
+
+
 def command(games: Stack, *arguments: str) -> tuple[int, str, str]:
     """Run a command of the terminal; return its exit code, its output and its notes."""
     done = subprocess.run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -193,6 +194,20 @@ REQUESTS: dict[tuple[str, str], dict[str, Callable[[Gateways], Answer]]] = {
         "400": _get("/v1/medallists?faculty=nowhere"),
         "429": lambda all_: _crowded(all_, "/v1/medallists"),
         "503": _get_lonely("/v1/medallists"),
+    },
+    **{
+        (f"/v1/{path}", "get"): {
+            "200": _get(f"/v1/{known}"),
+            "400": _get(f"/v1/{known}?limit=0"),
+            "404": _get(f"/v1/{unknown}"),
+            "429": partial(_crowded, path=f"/v1/{known}"),
+            "503": _get_lonely(f"/v1/{known}"),
+        }
+        for path, known, unknown in (
+            ("events/{sport}/{event}", "events/SWM/50%2F100%20m", "events/swimming/unheard"),
+            ("competitors/{competitor}", "competitors/7", "competitors/unheard"),
+            ("faculties/{faculty}", "faculties/engineering", "faculties/unheard"),
+        )
     },
     ("/v1/units/{sport}/{unit}", "get"): {
         "200": _get(f"/v1/units/swimming/{UNIT['unit']}".replace(" ", "%20")),

@@ -75,6 +75,17 @@ _CHANGE = {
 }
 #: so many different ones a gateway asks at once
 _QUESTIONS = 32
+_PLACE = {**_WINNER, "split": "winner", "status": "official", "version": 2}
+_CHANGE = {
+    "competitor": "7",
+    "name": "Ana",
+    "faculty": "engineering",
+    "status": "official",
+    "version": 2,
+    "offset": 5,
+}
+_DETAIL = {"order": "lower", "recognised": True, "rows": [_PLACE], "changes": [_CHANGE]}
+_RESULT = {**_RACE, **_PLACE, "state": "official", "results": 1}
 _GOLD = {"sport": "swimming", "faculty": "engineering", "gold": 1, "silver": 0, "bronze": 0}
 
 
@@ -152,6 +163,20 @@ def a_worker() -> Iterator[tuple[str, list[str]]]:
             medallists = [{**_RACE, **_WINNER}]
             answer = {"offsets": offsets, "medals": [_GOLD], "entries": [_GOLD]}
             answer["medallists"] = medallists
+        elif request.path == "/event":
+            known = question["event"] == UNIT["unit"]
+            answer = {
+                "offsets": offsets,
+                "total": int(known),
+                "units": [{**_EVENT, **_DETAIL}] * known,
+            }
+        elif request.path == "/competitor":
+            names = {"7": "Ana", "attack": "<script>alert(1)</script>"}
+            name = names.get(question["competitor"])
+            known = name is not None
+            named = [{"name": name, "faculty": "engineering", "results": 1}]
+            answer = {"offsets": offsets, "named": named * known, "medals": [_GOLD] * known}
+            answer["results"] = [_RESULT] * known
         return web.json_response(answer)
 
     async def serve() -> None:
@@ -159,8 +184,8 @@ def a_worker() -> Iterator[tuple[str, list[str]]]:
         loop = asyncio.get_running_loop()
         application = web.Application()
         application.router.add_get("/units/{sport}/{unit:.+}", unit)
-        application.router.add_post("/events", events)
-        application.router.add_post("/medallists", events)
+        for path in ("/events", "/medallists", "/event", "/competitor"):
+            application.router.add_post(path, events)
         runner = web.AppRunner(application, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -392,6 +417,142 @@ def test_what_is_asked_for_unbidden_is_there(
 
     assert (answer.status, answer.headers["Content-Type"]) == (200, media_type)
     assert answer.body.startswith(content)
+
+
+@pytest.mark.parametrize(
+    ("path", "title", "description", "root"),
+    [
+        ("/", None, "Live standings of the games", "./"),
+        ("/?lang=es", None, "Clasificación en vivo de los juegos", "./"),
+        ("/search?q=x", "Search", "Live standings of the games", "./"),
+        ("/sports/1", "Swimming", "Swimming: live results and medals", "../"),
+        ("/sports/1?lang=es", "Natación", "Natación: resultados y medallas en vivo", "../"),
+        ("/sports/chess", None, "Live standings of the games", "../"),
+        ("/faculties/engineering", "Engineering", "Rank 1. Gold 1, Silver 0, Bronze 0.", "../"),
+        (
+            "/events/swimming/50%2F100%20m",
+            "50/100 m",
+            "Final. Gold: Ana (Engineering) 59.05",
+            "../../",
+        ),
+        (
+            "/events/swimming/50/100%20m?lang=es",
+            "50/100 m",
+            "Final. Oro: Ana (Ingeniería) 59.05",
+            "../../../",
+        ),
+        ("/events/swimming/unheard", None, "Live standings of the games", "../../"),
+        ("/competitors/7", "Ana", "Engineering. Gold 1, Silver 0, Bronze 0. 1 results.", "../"),
+    ],
+)
+def test_a_link_to_the_page_says_what_is_behind_it(
+    links: RunningGateway, path: str, title: str | None, description: str, root: str
+) -> None:
+    answer = links.send("GET", path)
+
+    html = answer.body.decode()
+    whole = "Medallero" if title is None else f"{title} · Medallero"
+    assert answer.status == 200
+    assert f"<title>{whole}</title>" in html
+    assert f'<meta property="og:title" content="{whole}">' in html
+    assert f'<meta property="og:description" content="{description}">' in html
+    assert f'<meta name="description" content="{description}">' in html
+    assert html.count("description") == 2
+    assert f'<base href="{root}">' in html
+
+
+def test_names_in_a_link_are_text(links: RunningGateway) -> None:
+    html = links.send("GET", "/competitors/attack").body.decode()
+
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; · Medallero" in html
+    assert "<script>" not in html
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["medallists", "events", "events/swimming/50/100%20m", "competitors/7", "competitors/7.csv",
+     "faculties/engineering", "catalogue", "units/swimming/50/100%20m", "medallists.csv"],
+)  # fmt: skip
+def test_who_has_an_answer_already_gets_it_no_more(links: RunningGateway, path: str) -> None:
+    first = links.send("GET", f"/v1/{path}")
+    tag = first.headers["ETag"]
+
+    assert first.headers["Cache-Control"] == "public, max-age=1, stale-while-revalidate=5"
+    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = links.send("GET", f"/v1/{path}", headers={"If-None-Match": known})
+        assert (again.status, again.body, again.headers["ETag"]) == (304, b"", tag)
+        assert again.headers["Cache-Control"] == first.headers["Cache-Control"]
+    other = links.send("GET", f"/v1/{path}", headers={"If-None-Match": '"other"'})
+    assert (other.status, other.body) == (200, first.body)
+
+
+def test_the_standings_have_another_tag_when_they_are_others(links: RunningGateway) -> None:
+    first = links.send("GET", "/v1/standings")
+    assert first.headers["Cache-Control"].startswith("public, max-age=1,")
+    assert first.headers["ETag"] != links.send("GET", "/v1/standings.csv").headers["ETag"]
+
+
+@pytest.mark.parametrize("path", ["competitors/unheard", "events?limit=0"])
+def test_a_refusal_is_not_for_caches(links: RunningGateway, path: str) -> None:
+    answer = links.send("GET", f"/v1/{path}", headers={"If-None-Match": "*"})
+
+    assert answer.status in (400, 404)
+    assert not answer.headers.keys() & {"ETag", "Cache-Control"}
+
+
+_HEAD = "sport,unit,title,stage,phase,rank,competitor,name,faculty,mark,outcome,irm,medal"
+_LINE = "swimming,50/100 m,,,final,1,7,Ana,engineering,59.050,,,gold"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (
+            "standings",
+            "rank,faculty,gold,silver,bronze,total,entries,winners,losers,ties\r\n"
+            "1,engineering,1,0,0,1,1,0,0,0\r\n2,agronomy,0,0,0,0,2,0,0,0\r\n",
+        ),
+        ("medallists", f"{_HEAD}\r\n{_LINE}\r\n"),
+        (
+            "events/swimming/50/100%20m",
+            f"{_HEAD},status,version\r\n{_LINE},official,2\r\n",
+        ),
+        ("competitors/7", f"{_HEAD},status,version\r\n{_LINE},official,2\r\n"),
+    ],
+)
+def test_lists_are_there_for_spreadsheets(links: RunningGateway, path: str, expected: str) -> None:
+    answer = links.send("GET", f"/v1/{path}.csv")
+    by_header = links.send("GET", f"/v1/{path}", headers={"Accept": "text/csv;q=0.9, */*;q=0.1"})
+
+    assert answer.status == 200
+    assert answer.body.decode("utf-8-sig") == expected
+    assert answer.body.startswith(b"\xef\xbb\xbf")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.headers["Vary"] == by_header.headers["Vary"] == "Accept"
+    assert by_header.body == answer.body
+    both = {"Accept": "application/json, text/csv"}
+    json_ = links.send("GET", f"/v1/{path}", headers=both)
+    assert json_.headers["Content-Type"].startswith("application/json")
+
+
+def test_a_file_of_a_list_that_is_not_whole_is_refused(redis_url: str) -> None:
+    settings = settings_for("127.0.0.1:1", redis_url)
+    with a_worker() as (address, _asked), running(settings, topics=False) as gateway:
+        write_snapshot(settings, {0: address})
+
+        assert gateway.send("GET", "/v1/medallists").json["complete"] is False
+        answer = gateway.send("GET", "/v1/medallists.csv")
+
+        assert (answer.status, answer.json["code"]) == (503, "unavailable")
+
+
+@pytest.fixture(scope="module")
+def links(redis_url: str) -> Iterator[RunningGateway]:
+    """A gateway that has a snapshot and a worker to tell of, and no Kafka."""
+    settings = settings_for("127.0.0.1:1", redis_url)
+    with a_worker() as (address, _asked), running(settings, topics=False) as gateway:
+        write_snapshot(settings, dict.fromkeys(range(settings.partitions), address))
+        yield gateway
 
 
 def test_head_is_get_without_a_body(gateway: RunningGateway) -> None:
