@@ -76,7 +76,7 @@ _CHANGE = {
 #: so many different ones a gateway asks at once
 _QUESTIONS = 32
 _PLACE = {**_WINNER, "split": "winner", "status": "official", "version": 2}
-_CHANGE = {
+_LAST_CHANGE = {
     "competitor": "7",
     "name": "Ana",
     "faculty": "engineering",
@@ -84,7 +84,7 @@ _CHANGE = {
     "version": 2,
     "offset": 5,
 }
-_DETAIL = {"order": "lower", "recognised": True, "rows": [_PLACE], "changes": [_CHANGE]}
+_DETAIL = {"order": "lower", "recognised": True, "rows": [_PLACE], "changes": [_LAST_CHANGE]}
 _RESULT = {**_RACE, **_PLACE, "state": "official", "results": 1}
 _GOLD = {"sport": "swimming", "faculty": "engineering", "gold": 1, "silver": 0, "bronze": 0}
 
