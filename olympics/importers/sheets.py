@@ -3,7 +3,7 @@
 A workbook is read for the texts of its cells alone. Formulas give the value that was stored with
 them. Times are written as marks (``1:02.34``), dates as ``2026-11-27``. The number of a line is the
 number of the sheet's row. Nothing here grows with what a workbook claims to have: a cell in the
-last column of the last row is refused.
+last column of the last row is refused, and so is a text that many cells repeat.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from olympics.importers.archives import Archive, read_xml
+from olympics.importers.archives import LARGEST, Archive, read_xml
 from olympics.importers.csv_table import CsvTable, NoHeader
 from olympics.importers.table import Remark, TableError
 from olympics.text import folded, shown
@@ -94,26 +94,45 @@ def _not_read(name: str, others: Sequence[str]) -> Remark:
     )
 
 
+class _Room:
+    """What all sheets of a workbook may have together: cells, empty lines too, and characters."""
+
+    def __init__(self) -> None:
+        self._cells = _MOST_CELLS
+        self._characters = LARGEST
+
+    def take(self, number: int, cells: int, characters: int) -> None:
+        """Take room for a row. Raises TableError if there is too little left."""
+        self._cells -= cells
+        self._characters -= characters
+        if self._cells < 0:
+            raise TableError(f"a workbook with more than {_MOST_CELLS:,} cells", number)
+        if self._characters < 0:
+            raise TableError(f"a workbook with more than {LARGEST:,} characters", number)
+
+
 class _Lines:
     """Gathers the cells of a sheet; lines between rows that are far apart are empty."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: _Room) -> None:
         self.lines: list[str] = []
         self._out = io.StringIO()
         self._writer = csv.writer(self._out, delimiter=SEPARATOR, lineterminator="\n")
-        self._cells = 0
+        self._room = room
 
     def add(self, number: int, cells: Mapping[int, str], times: int = 1) -> None:
         """Add a row at its number, from 1, so many times; cells are by column, from 0."""
         if not cells:
             return
         width = max(cells) + 1
-        self._cells += width * times
-        if width > _MOST_COLUMNS or number + times > _MOST_ROWS or self._cells > _MOST_CELLS:
+        if width > _MOST_COLUMNS or number + times > _MOST_ROWS:
             raise TableError(
-                f"a sheet with more than {_MOST_CELLS:,} cells or {_MOST_COLUMNS:,} columns", number
+                f"a sheet with more than {_MOST_ROWS:,} rows or {_MOST_COLUMNS:,} columns", number
             )
-        self.lines.extend("\n" for _ in range(number - len(self.lines) - 1))
+        between = number - len(self.lines) - 1
+        characters = sum(map(len, cells.values()))
+        self._room.take(number, width * times + between, characters * times)
+        self.lines.extend("\n" for _ in range(between))
         # A line break within a cell would make two lines of a row.
         self._writer.writerow([" ".join(cells.get(it, "").split()) for it in range(width)])
         self.lines.extend([self._out.getvalue()] * times)
@@ -141,8 +160,9 @@ def _excel(archive: Archive) -> list[Sheet]:
     read_xml(archive.read(book), on_book)
     texts = _shared_texts(archive)
     kinds = _number_kinds(archive)
+    room = _Room()
     return [
-        Sheet(name, _excel_sheet(archive.read(path), texts, kinds, epoch))
+        Sheet(name, _excel_sheet(archive.read(path), texts, kinds, epoch, room))
         for name, path in names
         if path in archive.names and "worksheets/" in path
     ]
@@ -227,9 +247,9 @@ _EPOCH_1904: Final = datetime(1904, 1, 1)  # noqa: DTZ001
 
 
 def _excel_sheet(
-    data: bytes, texts: Sequence[str], kinds: Sequence[str], epoch: datetime
+    data: bytes, texts: Sequence[str], kinds: Sequence[str], epoch: datetime, room: _Room
 ) -> list[str]:
-    lines = _Lines()
+    lines = _Lines(room)
     cells: dict[int, str] = {}
     parts: list[str] = []
     inside: list[str] = []
@@ -324,7 +344,8 @@ def _time_text(seconds: float) -> str:
 
 def _open_document(archive: Archive) -> list[Sheet]:
     sheets: list[Sheet] = []
-    lines = _Lines()
+    room = _Room()
+    lines = _Lines(room)
     cells: dict[int, str] = {}
     parts: list[str] = []
     inside: list[str] = []
@@ -335,7 +356,7 @@ def _open_document(archive: Archive) -> list[Sheet]:
         inside.append(name)
         own = {key.rpartition(":")[2]: it for key, it in attributes.items()}
         if name == "table":
-            lines, row = _Lines(), 0
+            lines, row = _Lines(room), 0
             sheets.append(Sheet(own.get("name", ""), lines.lines))
         elif name == "table-row":
             rows, column = max(1, _number(own.get("number-rows-repeated", "1"))), 0

@@ -86,12 +86,14 @@ def test_what_is_no_sheet_of_results_is_refused(tmp_path: Path, data: bytes, sai
         read(tmp_path, data)
 
 
-def sheet_xml(xml: str) -> bytes:
-    """Return a workbook of Excel whose only sheet is this XML."""
+def sheet_xml(xml: str, *, times: int = 1, text: str = "") -> bytes:
+    """Return a workbook of Excel whose sheets are all this XML; *text* is its shared text."""
+    sheets_ = '<sheet name="a" r:id="1"/>' * times
     return archive(
         {
             "[Content_Types].xml": "<Types/>",
-            "xl/workbook.xml": '<workbook xmlns:r="r"><sheet name="a" r:id="1"/></workbook>',
+            "xl/workbook.xml": f'<workbook xmlns:r="r">{sheets_}</workbook>',
+            "xl/sharedStrings.xml": f"<sst><si><t>{text}</t></si></sst>",
             "xl/_rels/workbook.xml.rels": '<a><Relationship Id="1" Target="worksheets/a.xml"/></a>',
             "xl/worksheets/a.xml": xml,
         }
@@ -110,18 +112,51 @@ def test_a_sheet_of_more_cells_than_there_are_results_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, xml: str
 ) -> None:
     monkeypatch.setattr(sheets, "_MOST_CELLS", 2_500)
-    with pytest.raises(InputError, match="cells or"):
+    with pytest.raises(InputError, match="with more than"):
         read(tmp_path, sheet_xml(xml))
 
 
-def test_a_cell_that_repeats_without_end_is_refused(tmp_path: Path) -> None:
-    xml = (
-        "<document-content><table><table-row><table-cell "
-        'number-columns-repeated="1000000"><p>1</p></table-cell></table-row></table>'
-        "</document-content>"
-    )
-    data = archive(
+def ods_xml(row: str) -> bytes:
+    """Return an OpenDocument spreadsheet with the XML of one row."""
+    xml = f"<document-content><table>{row}</table></document-content>"
+    return archive(
         {"mimetype": "application/vnd.oasis.opendocument.spreadsheet", "content.xml": xml}
     )
+
+
+def test_a_cell_that_repeats_without_end_is_refused(tmp_path: Path) -> None:
+    cell = '<table-cell number-columns-repeated="1000000"><p>1</p></table-cell>'
     with pytest.raises(InputError, match="columns"):
+        read(tmp_path, ods_xml(f"<table-row>{cell}</table-row>"))
+
+
+TEXT = "1" * 1000
+CELL = f"<table-cell><p>{TEXT}</p></table-cell>"
+REPEATED = f'<table-cell number-columns-repeated="40"><p>{TEXT}</p></table-cell>'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        sheet_xml("<a>" + '<row><c t="s"><v>0</v></c></row>' * 40 + "</a>", text=TEXT),
+        ods_xml(f"<table-row>{REPEATED}</table-row>"),
+        ods_xml(f'<table-row number-rows-repeated="40">{CELL}</table-row>'),
+    ],
+    ids=["shared text", "columns", "rows"],
+)
+def test_a_text_that_many_cells_repeat_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    monkeypatch.setattr(sheets, "LARGEST", 39_999)
+    with pytest.raises(InputError, match="more than 39,999 characters"):
         read(tmp_path, data)
+
+
+def test_many_sheets_together_have_no_more_cells_than_one_may_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheets, "_MOST_CELLS", 2_500)
+    # A row far down makes empty lines of what lies above it.
+    xml = '<a><row r="1000"><c><v>1</v></c></row></a>'
+    with pytest.raises(InputError, match="more than 2,500 cells"):
+        read(tmp_path, sheet_xml(xml, times=3))
