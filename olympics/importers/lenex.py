@@ -194,7 +194,8 @@ class _Reader:
             if event is None:
                 self._table.add(result.line, {}, problem="its event is not in the file")
                 continue
-            places = self._places.get(result.attributes.get("resultid", ""), [])
+            # Taken away: results that share an id would multiply with its places.
+            places = self._places.pop(result.attributes.get("resultid", ""), [])
             # Each age group of an event has its own ranking.
             if self._groups.get(result.attributes.get("eventid", ""), 0) < 2:
                 places = [it._replace(group="") for it in places[:1]]

@@ -249,6 +249,20 @@ def test_the_places_of_age_groups_are_of_units_of_their_own(tmp_path: Path) -> N
     assert [it[3] for it in units[FINAL][:3]] == [1, 2, 3]
 
 
+def test_results_that_share_an_id_do_not_multiply_with_its_places(tmp_path: Path) -> None:
+    rankings = '<RANKING place="1" resultid="7"/>' * 50
+    group = f'<AGEGROUP agemin="-1" agemax="-1"><RANKINGS>{rankings}</RANKINGS></AGEGROUP>'
+    data = (
+        '<LENEX><MEETS><MEET><EVENTS><EVENT eventid="1" gender="F" round="TIM">'
+        '<SWIMSTYLE distance="50" relaycount="1" stroke="FREE"/>'
+        f"<AGEGROUPS>{group}{group}</AGEGROUPS></EVENT></EVENTS>"
+        '<CLUBS><CLUB code="ENG"><ATHLETES><ATHLETE athleteid="1"><RESULTS>'
+        + '<RESULT resultid="7" eventid="1" swimtime="00:00:30.00"/>' * 50
+        + "</RESULTS></ATHLETE></ATHLETES></CLUB></CLUBS></MEET></MEETS></LENEX>"
+    )
+    assert len(read(tmp_path, data.encode())) == 100 + 49
+
+
 def test_a_b_final_without_places_gives_no_medals(tmp_path: Path) -> None:
     data = lenex().replace(b'heatid="1" number="1"', b'heatid="1" number="1" final="B"')
     data = data.replace(b'<RANKING place="1" resultid="111"/>', b"")
