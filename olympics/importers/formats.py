@@ -22,6 +22,7 @@ from olympics.importers.table import RecordTable
 
 _SPREADSHEET: Final = "save the sheet as CSV (UTF-8)"
 _PICTURE: Final = "export the results as CSV from the program that made it"
+_MARKUP_WITHIN: Final = 8192  # characters
 _WORD_WAY: Final = "copy its table into a spreadsheet, and save that"
 
 
@@ -126,7 +127,8 @@ def _compound_file(head: bytes) -> Format:
 
 
 def _markup(text: str) -> Format:
-    lower = text.lower()
+    # Not all of it: the search takes the square of the time where declarations do not end.
+    lower = text[:_MARKUP_WITHIN].lower()
     root = re.search(r"<([a-z][\w:.-]*)", re.sub(r"<[?!][^>]*>", " ", lower))
     name = root[1].rpartition(":")[2] if root else ""
     if name == "lenex":
