@@ -169,7 +169,7 @@ def campaign(
 ) -> Counter[tuple[str, str]]:
     """Read so many damaged files; return what came of them by format.
 
-    Raises whatever a reader raises that it should not, with the input in ``tests.fuzz.files.last``.
+    Raises whatever a reader raises that it should not, with a note that gives the input.
     """
     chance = random.Random(seed)
     catalogue = load_catalogue()
