@@ -22,6 +22,7 @@ from redis import Redis
 
 from contracts.snapshot import Keys
 from medallero.cli import main
+from tests.support.meet_files import hytek
 from tests.support.oracle import garbage, write_records
 from tests.support.stack import Member, Stack, unique_settings
 from tests.support.waiting import wait_until
@@ -101,6 +102,40 @@ def test_what_was_sent_is_on_the_board(games: Stack) -> None:
     assert after["gold"] == before["gold"] + 1
     assert after["winners"] == before["winners"] + 1
     assert after["losers"] == before["losers"] + 1
+
+
+def test_a_file_of_a_followed_folder_is_on_the_board_and_so_are_its_changes(
+    games: Stack, tmp_path: Path
+) -> None:
+    def medals() -> dict[str, int]:
+        games.settled()
+        sport = json.loads(done(run(games, "board", "--json")).stdout)["sports"]["swimming"]
+        return {it: sport[it] for it in ("gold", "silver", "bronze")}
+
+    before = medals()
+    command = [sys.executable, "-m", "medallero", "send", "--follow", str(tmp_path), "--json"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment(games)}
+    )
+    assert process.stdout is not None
+    try:
+        (tmp_path / "meet.hy3").write_bytes(hytek())
+        assert json.loads(process.stdout.readline())["new"] == 8
+        after = medals()
+        # The final, of two heats, and the relay.
+        assert {it: after[it] - before[it] for it in after} == {"gold": 2, "silver": 2, "bronze": 1}
+
+        changed = hytek().replace(b"E2F   58.40L ", b"E2F   58.40LQ")
+        (tmp_path / "meet.hy3").write_bytes(changed)
+        told = json.loads(process.stdout.readline())
+        assert (told["new"], told["corrections"]) == (0, 1)
+        # Officials' ranks stay: the gold is vacant.
+        assert medals()["gold"] == before["gold"] + 1
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.parametrize("columns", [30, 40, 80, 160])
