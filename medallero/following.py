@@ -3,6 +3,10 @@
 A file is read when it has stayed the same between two looks. What was sent is kept in a file, so
 that a restart sends nothing as new: by competitor and unit, the last result. A result that changed
 gets the next version; one that is no longer in its file is withdrawn.
+
+What is about to be sent is kept before it is. Where it is not known whether it arrived, as after a
+kill, it is sent again as it was; and if it has changed meanwhile, with a version above it: two
+contents of one version would leave it to chance which of them counts.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -17,7 +22,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from medallero.files import InputError, Record, Unreadable
+from medallero.files import InputError, Record, Unreadable, minted_id
 from medallero.rejected import SUFFIX
 from medallero.stop_flag import StopFlag
 from olympics.catalogue import Catalogue
@@ -45,6 +50,8 @@ class _Stored(msgspec.Struct):
 
     files: dict[str, str] = {}
     results: dict[str, _Sent] = {}
+    # What may have arrived, and has no answer yet.
+    trying: dict[str, _Sent] = {}
 
 
 class StateError(Exception):
@@ -85,36 +92,58 @@ class SentState:
         """Return what is to be sent of a file, given what was."""
         plan = Plan()
         seen: set[str] = set()
+        source = file
         for it in records:
             result = self._result(it)
             if isinstance(it, Unreadable) or result is None:
-                plan.records.append(it)  # the gateway, or we, say what is wrong with it
+                # An entry or a report; or the gateway, or we, say what is wrong with it.
+                plan.records.append(it)
+                plan.entries_or_reports += isinstance(it, Record) and it.kind != "results"
                 continue
+            source = it.source
             key = _key(result)
             seen.add(key)
-            known = self._known(key)
+            last = self._last(key)
             told = b'"version"' in it.body
-            if known is None or (told and result.version > known.version):
+            if last is None or (told and result.version > last.version):
                 plan.new += 1
                 plan.add(it, key, result)
-            elif told and result.version < known.version:
+            elif told and result.version < last.version:
                 plan.older += 1
-            elif msgspec.structs.replace(result, version=known.version) == known:
+            elif msgspec.structs.replace(result, version=last.version) != last:
+                plan.corrections += 1
+                plan.add(it, key, msgspec.structs.replace(result, version=last.version + 1))
+            elif key not in self._stored.trying:
                 plan.unchanged.append(key)
             else:
-                plan.corrections += 1
-                plan.add(it, key, msgspec.structs.replace(result, version=known.version + 1))
-        for key, sent in self._stored.results.items():
-            known = self._known(key)
-            if sent.file != file or key in seen or known is None or known.status == "withdrawn":
+                if key in self._stored.results:
+                    plan.corrections += 1
+                else:
+                    plan.new += 1
+                plan.add(it, key, last)
+        # Of a file without any result nothing is known.
+        for key in self._of_file(file) if seen else ():
+            last = self._last(key)
+            if last is None or key in seen:
                 continue
-            if seen:  # of a file without any result nothing is known
-                plan.withdrawn += 1
-                gone = msgspec.structs.replace(known, version=known.version + 1, status="withdrawn")
-                place = -1 - plan.withdrawn
-                record = Record("results", b"", gone.unit.casefold(), file, place, 0, 0, False)
-                plan.add(record, key, gone)
+            if last.status != "withdrawn":
+                last = msgspec.structs.replace(last, version=last.version + 1, status="withdrawn")
+            elif key not in self._stored.trying:
+                continue
+            plan.withdrawn += 1
+            place = -1 - plan.withdrawn
+            record = Record("results", b"", last.unit.casefold(), source, place, 0, 0, False)
+            plan.add(record, key, last)
+        # Of several versions in a file the highest is the last one.
+        plan.results.sort(key=lambda it: it[2].version)
         return plan
+
+    def begin(self, file: str, plan: Plan) -> None:
+        """Take up that a plan is going to be carried out. Raises StateError."""
+        for _, key, result in plan.results:
+            self._stored.trying[key] = _Sent(file, msgspec.Raw(encode(result)))
+        if plan.results:
+            self.save()
 
     def note(self, file: str, digest: str, plan: Plan, rejected: set[int]) -> None:
         """Take up that a plan was carried out, but for the records at the places *rejected*."""
@@ -122,6 +151,7 @@ class SentState:
         for key in plan.unchanged:
             self._stored.results[key].file = file
         for place, key, result in plan.results:
+            self._stored.trying.pop(key, None)
             if place not in rejected:
                 self._stored.results[key] = _Sent(file, msgspec.Raw(encode(result)))
         self.save()
@@ -134,8 +164,14 @@ class SentState:
         except (ResultError, msgspec.MsgspecError):
             return None
 
-    def _known(self, key: str) -> Result | None:
-        sent = self._stored.results.get(key)
+    def _of_file(self, file: str) -> list[str]:
+        """Return the keys of the results that a file has brought, or may have."""
+        brought = {**self._stored.trying, **self._stored.results}
+        return [key for key, sent in brought.items() if sent.file == file]
+
+    def _last(self, key: str) -> Result | None:
+        """Return the last version that was accepted, or may have been."""
+        sent = self._stored.trying.get(key) or self._stored.results.get(key)
         if sent is None:
             return None
         try:
@@ -155,11 +191,38 @@ class Plan:
     corrections: int = 0
     withdrawn: int = 0
     older: int = 0
+    entries_or_reports: int = 0
 
     def add(self, record: Record, key: str, result: Result) -> None:
         """Add a result that is to be sent in the place of a record."""
         self.records.append(record._replace(body=encode(result)))
         self.results.append((record.place, key, result))
+
+
+def with_ids_by_content(
+    records: Iterable[Record | Unreadable], run: str
+) -> Iterator[Record | Unreadable]:
+    """Give entries and reports without an id one of their content, in the place of their line's.
+
+    Of a file that changes, or is replaced by another of the same name, a line would have the id of
+    what stood there before, and count no more.
+    """
+    times: Counter[str] = Counter()
+    for it in records:
+        if isinstance(it, Record) and it.minted:
+            value = msgspec.json.decode(it.body)
+            del value["id"]
+            content = f"{it.source}:{msgspec.json.encode(value, order='sorted').decode()}"
+            value["id"] = minted_id(run, content, times[content])
+            times[content] += 1
+            yield it._replace(body=msgspec.json.encode(value))
+        else:
+            yield it
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _key(result: Result) -> str:
@@ -176,6 +239,7 @@ class Totals:
     withdrawn: int = 0
     unchanged: int = 0
     older: int = 0
+    entries_or_reports: int = 0
     rejected: int = 0
     not_sent: int = 0
 
@@ -264,11 +328,12 @@ class Follower:
         """Send a file; return whether it is done with, until it changes."""
         name = path.name
         try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = _digest(path)
             if self._state.has(name, digest):
                 return True
             records = self._read(path)
+            if _digest(path) != digest:
+                return False  # it was written to meanwhile: what is missing is no withdrawal
         except InputError as error:
             return self._tell(name, Totals(not_sent=1), error.problem)
         except OSError as error:
@@ -277,6 +342,7 @@ class Follower:
         if records is None:
             return self._tell(name, Totals(not_sent=1), "doubtful, and --strict")
         plan = self._state.plan(name, records)
+        self._state.begin(name, plan)
         delivered = self._deliver(plan.records)
         if not delivered.complete:
             self._tell(name, Totals(), "not all was delivered; it is tried again")
@@ -289,6 +355,7 @@ class Follower:
             withdrawn=plan.withdrawn,
             unchanged=len(plan.unchanged),
             older=plan.older,
+            entries_or_reports=plan.entries_or_reports,
             rejected=len(delivered.rejected),
         )
         return self._tell(name, totals, "")

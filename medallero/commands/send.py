@@ -45,7 +45,15 @@ from medallero.files import (
     open_input,
 )
 from medallero.files_options import sport_option
-from medallero.following import STATE, Delivered, Follower, SentState, StateError, Totals
+from medallero.following import (
+    STATE,
+    Delivered,
+    Follower,
+    SentState,
+    StateError,
+    Totals,
+    with_ids_by_content,
+)
 from medallero.inspection import Inspection, inspect
 from medallero.rejected import RejectedFiles
 from medallero.showing import plain
@@ -527,7 +535,7 @@ class _Folder:
             inspection.show(stderr(), only_grave=self._quiet)
             if self._strict and inspection.grave:
                 return None
-            return list(source.records(self._reading))
+            return list(with_ids_by_content(source.records(self._reading), self._reading.run))
         finally:
             source.close()
 

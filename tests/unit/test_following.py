@@ -8,7 +8,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from medallero.following import (
     SentState,
     StateError,
     Totals,
+    with_ids_by_content,
 )
 from medallero.stop_flag import StopFlag
 from olympics.catalogue import load_catalogue
@@ -41,8 +42,10 @@ class Topic:
         self.directory = directory
         self.records: list[Record | Unreadable] = []
         self.said: list[tuple[str, Totals, str]] = []
-        self.complete = True
+        #: how many of the next records arrive before the gateway is away; None: all
+        self.away_after: int | None = None
         self.refused: set[str] = set()
+        self.while_reading: Callable[[], object] = lambda: None
         self.start()
 
     def start(self) -> None:
@@ -66,21 +69,23 @@ class Topic:
             key = (result.sport, result.unit, result.competitor.id)
             old = last.get(key)
             # Never the same version with another content, and never a lower one.
-            assert old is None or result.version > old.version
+            assert old is None or result.version > old.version or result == old
             last[key] = result
         return {
             (it.unit, it.competitor.id, it.mark) for it in last.values() if it.status == "official"
         }
 
     def _read(self, path: Path) -> list[Record | Unreadable]:
+        self.while_reading()
         source = open_input(str(path), again=True, text=TextOptions(catalogue=CATALOGUE))
         try:
-            return list(source.records(Reading(run="folder")))
+            return list(with_ids_by_content(source.records(Reading(run="folder")), "folder"))
         finally:
             source.close()
 
     def _deliver(self, records: Sequence[Record | Unreadable]) -> Delivered:
-        if not self.complete:
+        if self.away_after is not None:
+            self.records += records[: self.away_after]
             return Delivered(False, set())
         rejected = {it.place for it in records if _short(it) in self.refused}
         self.records += (it for it in records if it.place not in rejected)
@@ -95,7 +100,8 @@ def _short(record: Record | Unreadable) -> str:
         return record.error
     raw = msgspec.json.decode(record.body)
     version, status = raw.get("version", 1), raw.get("status", "").removeprefix("official")
-    return f"{raw['competitor']['id']} {raw.get('mark')} v{version} {status}".strip()
+    who = raw.get("competitor", {}).get("id")
+    return f"{who} {raw.get('mark')} v{version} {status}".strip()
 
 
 def rows(*marks: str, unit: str = "50 m final") -> str:
@@ -197,10 +203,60 @@ def test_what_others_are_still_writing_is_passed_over(topic: Topic, name: str) -
 
 def test_what_was_not_delivered_is_tried_again(topic: Topic) -> None:
     put(topic, "a.csv", HEAD + rows("58.40"))
-    topic.complete = False
+    topic.away_after = 0
     assert topic.look(3) == []
-    topic.complete = True
+    topic.away_after = None
     assert topic.look(20) == ["1 58.400 v1"]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_may_have_arrived_never_has_two_contents_of_one_version(
+    topic: Topic, killed: bool
+) -> None:
+    put(topic, "a.csv", HEAD + rows("58.40", "59.10"))
+    topic.away_after = 1
+    assert topic.look() == ["1 58.400 v1"]
+    if killed:
+        topic.start()
+    topic.away_after = None
+    put(topic, "a.csv", HEAD + rows("58.50", "59.10", "60.00"))
+    assert topic.look(20) == ["1 58.500 v2", "2 59.100 v1", "3 60.000 v1"]
+
+    put(topic, "a.csv", HEAD + rows("58.50", "59.10"))
+    topic.away_after = 1
+    assert topic.look() == ["3 60.000 v2 withdrawn"]
+    if killed:
+        topic.start()
+    topic.away_after = None
+    assert topic.look(20) == ["3 60.000 v2 withdrawn"]
+    put(topic, "a.csv", HEAD + rows("58.50", "59.10", "60.00"))
+    assert topic.look() == ["3 60.000 v3"]
+
+
+def test_a_file_that_is_written_to_while_it_is_read_takes_nothing_back(topic: Topic) -> None:
+    put(topic, "a.csv", HEAD + rows("58.40", "59.10"))
+    topic.look()
+    whole = HEAD + rows("58.40", "59.20")
+
+    def write_again() -> None:
+        topic.while_reading = lambda: None
+        put(topic, "a.csv", HEAD + rows("58.40"))
+
+    put(topic, "a.csv", whole)
+    topic.look(1)
+    topic.while_reading = write_again
+    assert topic.look(1) == []
+    put(topic, "a.csv", whole)
+    assert topic.look(20) == ["2 59.200 v2"]
+
+
+def test_of_several_versions_in_a_file_the_highest_is_the_last(topic: Topic) -> None:
+    head = HEAD.strip() + ",version\n"
+    row = rows("58.40").strip()
+    put(topic, "a.csv", head + f"{row},3\n{row},2\n")
+    assert topic.look() == ["1 58.400 v3", "1 58.400 v2"]
+    put(topic, "a.csv", HEAD + rows("58.50"))
+    assert topic.look() == ["1 58.500 v4"]
 
 
 def test_what_was_rejected_is_new_when_it_is_sent_again(topic: Topic) -> None:
@@ -227,6 +283,34 @@ def test_versions_of_the_feed_decide_in_whatever_order_its_messages_come(topic: 
     assert {it.split()[2] for it in topic.look()} == {"v7"}
 
 
+def test_entries_of_a_changed_file_count_once_and_none_is_taken_for_another(topic: Topic) -> None:
+    def ids() -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for it in topic.records:
+            assert isinstance(it, Record)
+            entry = msgspec.json.decode(it.body)
+            found.setdefault(entry["student"], []).append(entry["id"])
+        topic.records.clear()
+        return found
+
+    def entries(*students: str) -> None:
+        lines = (
+            json.dumps({"student": it, "faculty": "engineering", "discipline": 1})
+            for it in students
+        )
+        put(topic, "entries.ndjson", "\n".join(lines))
+        topic.look()
+
+    entries("Ana", "Eva", "Eva")
+    before = ids()
+    assert len({it for some in before.values() for it in some}) == 3
+    assert topic.said[-1][1].entries_or_reports == 3
+    entries("Luz", "Eva", "Ana", "Eva")
+    after = ids()
+    assert after.pop("Luz")[0] not in {it for some in before.values() for it in some}
+    assert after == before
+
+
 def test_a_state_that_cannot_be_read_is_said(topic: Topic) -> None:
     (topic.directory / STATE).write_text("{")
     with pytest.raises(StateError, match=STATE):
@@ -244,11 +328,13 @@ def test_what_counts_in_the_end_is_what_the_files_say(topic: Topic, seed: int) -
         if not any(marks):
             marks[0] = "58.40"
         put(topic, f"{name}.csv", HEAD + rows(*marks, unit=f"{name} final"))
+        topic.away_after = chance.choice([None, None, 0, 1, 2])
         if chance.random() < 0.5:
             topic.look()
         if chance.random() < 0.2:
             topic.start()
-    topic.look()
+    topic.away_after = None
+    topic.look(20)
 
     assert topic.survivors() == {
         (f"{name} final", str(number), f"{float(mark):.3f}")
