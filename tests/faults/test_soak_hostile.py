@@ -1,4 +1,8 @@
-"""The soak beside people who mean harm in small: what `make soak-hostile` does for long."""
+"""The soak beside people who mean harm in small: what `make soak-hostile` does for long.
+
+A topic that is made again alone takes minutes, since all processes are started anew: so this runs
+with `make soak-safeties`.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,7 @@ from tests.soak.schedule import REMADE, Plan
 from tests.soak.system import run
 from tests.soak.worker import Progress
 
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.timeout(600),
-]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(1_200), pytest.mark.xdist_group("system soak")]
 
 KINDS = ("refused-times", "clock-gateway-ahead", REMADE)
 

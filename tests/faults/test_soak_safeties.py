@@ -1,4 +1,4 @@
-"""The soak's verifier sees it when a safety is missing: `make soak-safeties`, up to an hour."""
+"""The soak's verifier sees it when a safety is missing: `make soak-safeties`, up to two hours."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Plan:
     :param seconds: end after the first fault that is over so late; None: after all *faults*.
     :param results: … and not before so many results are accepted.
     :param each: of so many results about one is the first of its identity.
-    :param without: the workers lack this safety (see ``unsafe``).
+    :param without: workers and gateways lack this safety (see ``unsafe``).
     :param hostile: greedy clients and browsers are there all the time, clocks can be set wrong, and
         readiness is held against what a gateway takes.
     """

@@ -58,8 +58,9 @@ _WITHOUT: Final = 10.0
 @click.option(
     "--without",
     type=click.Choice(list(SAFETIES)),
-    help="Take this safety out of the workers: the run must fail then, within ten minutes. Its own "
-    "faults, if no other --kind is given; the topic is recounted after each of them.",
+    help="Take this safety out of workers and gateways: the run must fail then, within ten "
+    "minutes. Its own faults, if no other --kind is given; the topic is recounted after each of "
+    "them. Without a gateway's safety the run is --hostile.",
 )
 @click.option(
     "--hostile",
@@ -112,6 +113,7 @@ def command(
     Exit code: 0 all is right and faults struck work in flight, 1 not so; schedule, logs and data
     are kept then, and it is said where.
     """
+    hostile = hostile or (without is not None and SAFETIES[without].hostile)
     if hostile and resume is not None:
         raise click.UsageError("A hostile run leaves another epoch: it cannot be resumed.")
     if not hostile and set(kinds) & set(HOSTILE):
@@ -129,7 +131,7 @@ def command(
         results=results,
         each=each,
         without=without,
-        hostile=hostile or (without is not None and SAFETIES[without].hostile),
+        hostile=hostile,
     )
     with scratch(
         console, seed, "The schedule, logs and data", keep=keep, resumed=resume

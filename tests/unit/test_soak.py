@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from contracts.partitioning import partition_of
 from contracts.records import read_record
@@ -16,10 +17,11 @@ from olympics.catalogue import load_catalogue
 from olympics.result import ResultError
 from tests.soak.games import Games
 from tests.soak.schedule import KINDS as ALL_FAULTS
-from tests.soak.schedule import schedule
+from tests.soak.schedule import REMADE, schedule
 from tests.soak.system import Strike as SystemStrike
 from tests.soak.topic import missing_of
 from tests.soak.verifier import COUNTS, View, Violation, check, save
+from tests.soak.whole import command
 from tests.soak.worker import Plan
 
 CATALOGUE = load_catalogue()
@@ -183,3 +185,10 @@ def test_a_violation_is_written_down_with_both_views(tmp_path: Path) -> None:
     assert written["what"] == "it went back"
     assert written["view"]["pairs"]
     assert written["before"] is None
+
+
+def test_a_run_without_a_gateways_safety_is_hostile(tmp_path: Path) -> None:
+    arguments = ["--without", "id", "--kind", REMADE, "--resume", str(tmp_path)]
+    ran = CliRunner().invoke(command, arguments)
+    assert ran.exit_code == 2
+    assert "A hostile run leaves another epoch" in ran.stderr
