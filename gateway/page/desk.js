@@ -121,12 +121,14 @@ function showOutbox() {
   view?.outboxChanged?.();
 }
 
-// The event is not open: what was refused is there when it is opened again.
+// The event is not open: what was refused is there when it is opened again, as typed last, and
+// replaces what was there before the first change that was refused.
 function keepRefused(sending, status, body) {
   const key = DRAFT + toEvent(sending.sport, sending.unit);
   const draft = JSON.parse(sessionStorage.getItem(key) ?? "{}");
   for (const change of sending.changes) {
-    draft[change.competitor.id] ??= { ...cellsOf(change), status: change.status, base: change.replaces };
+    const typed = draft[change.competitor.id] ?? { ...cellsOf(change), status: change.status };
+    draft[change.competitor.id] = { ...typed, base: change.replaces };
   }
   sessionStorage.setItem(key, JSON.stringify(draft));
   announce(word(status === 409 ? "refused" : "rejected", { count: sending.changes.length }));
@@ -306,7 +308,7 @@ function eventView(sport, unit) {
   // base: the version that a change replaces. result: what is there, as far as this row knows.
   function addRow(result = null, base = 0) {
     const row = { result, base, status: result?.status ?? null, forced: false, rival: null, errors: {},
-      version: null, inputs: {}, node: make("div", { class: "row", role: "group" }) };
+      before: null, inputs: {}, node: make("div", { class: "row", role: "group" }) };
     const filled = cellsOf(result);
     for (const name of FIELDS) {
       const input = name === "outcome"
@@ -659,9 +661,9 @@ function eventView(sport, unit) {
     await outbox.add({ sport, unit, changes });
   }
 
-  // What is typed from now on replaces what is under way.
+  // What is typed from now on replaces what is under way. before: what the gateway is known to have.
   function underWay(row, change) {
-    row.before = { result: row.result, base: row.base };
+    row.before ??= { result: row.result, base: row.base };
     row.result = change;
     row.base = change.replaces + 1;
     row.status = change.status;
@@ -675,21 +677,27 @@ function eventView(sport, unit) {
         if (row) wrong(row, it);
       }
     }
-    if (status !== 202 && !(status === 409 && body.accepted)) {
-      // Not written: what was typed is an edit again, of what was there before.
-      for (const change of sending.changes) {
-        const row = ofId(change.competitor.id);
-        if (!row?.before) continue;
+    const written = status === 202 || (status === 409 && body.accepted > 0);
+    for (const change of sending.changes) {
+      const row = ofId(change.competitor.id);
+      if (!row?.before) continue;
+      if (written) {
+        row.before = isPending(row) ? { result: change, base: change.replaces + 1 } : null;
+      } else {
+        // What was typed is an edit again, of what was there before.
         Object.assign(row, row.before);
+        row.before = null;
         keepTyped(row, change);
       }
+    }
+    if (!written) {
       for (const it of body.changed ?? []) {
         const row = ofId(sending.changes[it.index].competitor.id);
         if (row && it.now) row.rival = it.now;
       }
       keep();
     }
-    if (status === 409) announce(word(body.accepted ? "bothWritten" : "refused", { count: body.changed.length }));
+    if (status === 409) announce(word(body.accepted ? "bothWritten" : "refused", { count: sending.changes.length }));
     if (status === 422) announce(word("rejected"));
     await look(true);
     for (const row of rows) state(row);

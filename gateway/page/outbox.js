@@ -59,14 +59,33 @@ export class Outbox {
           await this.answered(first, status, body);
           return;
         }
-        if (this.waiting[0] !== first) return; // logged out meanwhile
+        if (this.waiting[0] !== first) continue; // logged out meanwhile
         this.waiting.shift();
+        const vain = status === 202 ? [] : this.takeWhatBuildsOn(first);
         this.keep();
+        for (const it of vain) await this.answered(it, 409, { changed: [] });
         await this.answered(first, status, body);
       }
     } finally {
       this.sending = false;
     }
+  }
+
+  // Takes out later changes of the same results, and returns them, the last one first. They name
+  // the version that `refused` would have had: by now that may be somebody else's.
+  takeWhatBuildsOn(refused) {
+    const named = (it) => it.changes.map((change) =>
+      JSON.stringify([it.sport, it.unit, change.competitor.id]));
+    const lost = new Set(named(refused));
+    const vain = [];
+    for (const it of this.waiting) {
+      const names = named(it);
+      if (!names.some((name) => lost.has(name))) continue;
+      for (const name of names) lost.add(name);
+      vain.unshift(it);
+    }
+    this.waiting = this.waiting.filter((it) => !vain.includes(it));
+    return vain;
   }
 
   async post(changes) {

@@ -205,6 +205,40 @@ def test_another_officials_change_is_told_and_neither_is_overwritten(
         assert versions(games, unit)["1"][-1] == (3, "official", "59.000")
 
 
+@pytest.mark.parametrize("left", [False, True], ids=["open", "left"])
+def test_a_change_of_what_was_refused_overwrites_nobody(
+    chromium: Chromium, games: Stack, left: bool
+) -> None:
+    unit = a_unit()
+    change(games, unit, "1", 0)
+    with chromium.opened(desk(games, unit), lasting=True, **PHONE) as screen:
+        sign_in(screen)
+        screen.until("document.querySelectorAll('.row').length === 2")
+        screen.block("**/v1/changes")
+        for count, mark in enumerate(("59", "58.5"), 1):
+            screen.fill(cell(1, "mark"), mark)
+            screen.tap("#declare")
+            screen.until_text("#outbox", f"{count} not delivered yet")
+        if left:
+            screen.run("location.hash = '#/'")
+            screen.until("document.querySelector('#decisions')")
+        # The second one of this tab names the version that is this one by now.
+        change(games, unit, "1", 1, mark="57")
+        screen.unblock("**/v1/changes")
+        screen.until("document.querySelector('#outbox').hidden")
+        if left:
+            screen.run("history.back()")
+        screen.until_text(".row .rival", "ben has changed this: 57.000 (version 2)")
+        assert versions(games, unit)["1"] == [(1, "official", "60.000"), (2, "official", "57.000")]
+        assert screen.run(f"document.querySelector({cell(1, 'mark')!r}).value") == "58.5"
+
+        screen.tap(".row .rival button:nth-of-type(2)")
+        screen.until("document.querySelector('.row .rival').hidden")
+        send(screen, "#declare")
+        screen.until_text(".row .facts", "version 3")
+        assert versions(games, unit)["1"][-1] == (3, "official", "58.500")
+
+
 def test_what_is_sent_without_a_network_arrives_once_when_it_is_back(
     chromium: Chromium, games: Stack
 ) -> None:
