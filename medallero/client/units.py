@@ -122,18 +122,19 @@ async def units_of(gateway: GatewayAddress, sport: str) -> list[str]:
 
 
 def _requests(changes: Sequence[Change]) -> Iterator[list[Change]]:
-    """Yield the changes in parts that a request can hold, those of a unit in one."""
+    """Yield the changes in parts that a request can hold, those of a unit in one if they fit."""
     units: dict[UnitName, list[Change]] = {}
     for it in changes:
         units.setdefault((it.result.sport, it.result.unit), []).append(it)
     some: list[Change] = []
     number = 0
     for its in units.values():
-        if some and (len(some) + len(its) > _RESULTS or number == _UNITS):
-            yield some
-            some, number = [], 0
-        some += its
-        number += 1
+        for part in (its[at : at + _RESULTS] for at in range(0, len(its), _RESULTS)):
+            if some and (len(some) + len(part) > _RESULTS or number == _UNITS):
+                yield some
+                some, number = [], 0
+            some += part
+            number += 1
     if some:
         yield some
 
