@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -110,11 +109,13 @@ UnitName = tuple[str, str]
 async def read_records(
     topic: RawTopic,
     units: Collection[UnitName],
-    known: Mapping[UnitName, UnitRecords] = MappingProxyType({}),
+    known: Mapping[UnitName, UnitRecords],
+    most: int,
 ) -> dict[UnitName, UnitRecords]:
     """Return the records of *units*, in one pass over the partitions that their keys belong to.
 
-    *known*: what was read of some of them before; of these only what is new is read.
+    *known*: what was read of some of them before; of these only what is new is read. *most*: of a
+    unit with more records, only one more than these are returned.
 
     :raises TopicUnavailable: the topic cannot be read.
     """
@@ -135,7 +136,9 @@ async def read_records(
     async for batch in topic.read({it: ends[it] for it in since}, since=since):
         for record in batch:
             key = record.key or b""
-            if key in more and homes[key] == record.partition and record.offset >= found[key].end:
+            if key not in more or len(found[key].records) + len(more[key]) > most:
+                continue
+            if homes[key] == record.partition and record.offset >= found[key].end:
                 more[key].append(record)
     read: dict[UnitName, UnitRecords] = {}
     for name in units:

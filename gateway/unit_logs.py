@@ -80,7 +80,7 @@ class UnitLogs:
         if len(read.records) > most:
             raise Refused(
                 Reason.TOO_LARGE,
-                f"{name[0]}: {name[1]!r} has {len(read.records)} records; for this at most {most}",
+                f"{name[0]}: {name[1]!r} has more than {most} records, the most for this",
             )
         return log_of(name, read, self._settings.partitions, self._catalogue)
 
@@ -91,7 +91,7 @@ class UnitLogs:
                     # Whoever asks from now on may want what comes from now on.
                     asked, self._waiting = self._waiting, {}
                     try:
-                        read = await read_records(topic, asked, self._kept)
+                        read = await read_records(topic, asked, self._kept, MOST)
                     except BaseException:
                         self._waiting = asked | self._waiting
                         raise

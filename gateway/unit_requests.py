@@ -141,7 +141,10 @@ class UnitRequests:
     async def preview(self, request: BaseRequest) -> bytes:
         """Return what results would do as JSON; nothing is written. Raises Refused."""
         caller, client = self.admit(request)
-        body = await self._body(request, client)
+        async with self._body(request, client) as body:
+            return await self._show(body, caller, client)
+
+    async def _show(self, body: bytes, caller: Caller, client: str) -> bytes:
         try:
             asked = _preview(body)
         except msgspec.ValidationError as error:
@@ -187,10 +190,13 @@ class UnitRequests:
         :raises Refused: also if something else survives by now (changed).
         """
         self._intake.check_ready()
-        items = items_of(await self._body(request, client), MOST_RESULTS).raw
         headers = request.headers
         trace = headers_of(headers.get("traceparent"), headers.get("tracestate"))
-        draft = Draft(caller, trace)
+        async with self._body(request, client) as body:
+            return await self._write(body, Draft(caller, trace), client)
+
+    async def _write(self, body: bytes, draft: Draft, client: str) -> Outcome:
+        items = items_of(body, MOST_RESULTS).raw
         changes = self._intake.read_changes(draft, _items(items))
         self._rate.charge(client, len(items))
         if draft.outcome.rejected_count:
@@ -239,12 +245,14 @@ class UnitRequests:
         except ValueError as error:
             raise Refused(Reason.NOT_FOUND, f"unit: expected {error}") from None
 
-    async def _body(self, request: BaseRequest, client: str) -> bytes:
+    @asynccontextmanager
+    async def _body(self, request: BaseRequest, client: str) -> AsyncIterator[bytes]:
+        """Yield the body; its bytes are in flight until whoever asked for it is done."""
         if is_lines(request.headers.get("Content-Type")):
             raise Refused(Reason.WRONG_TYPE, "expected application/json")
         lease = self._budget.lease(client, 0)
         try:
-            return await read_whole(request, LARGEST, lease, self._body_timeout)
+            yield await read_whole(request, LARGEST, lease, self._body_timeout)
         finally:
             lease.end()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import random
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -12,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from contracts.unit_log import UnitLog
+from contracts.raw_topic import open_topic
+from contracts.unit_log import UnitLog, UnitName, UnitRecords, read_records
 from gateway.tokens import digest_of, line_of
 from gateway.unit_requests import LARGEST, MOST_RESULTS, MOST_UNITS
 from olympics.catalogue import load_catalogue
@@ -26,6 +29,7 @@ from tests.integration.gateway_support import (
     running,
     settings_for,
 )
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -37,6 +41,7 @@ TOKENS = "\n".join(
     )
 )
 CATALOGUE = load_catalogue()
+IN_FLIGHT = "medallero_gateway_in_flight_bytes "
 
 _units = count()
 
@@ -129,12 +134,11 @@ def test_only_who_may_send_results_sees_who_sent_them(
     post(gateway, "/v1/results", a_result(unit="seen"))
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
 
-    assert gateway.send("GET", "/v1/history/swimming/seen", headers=headers).status == status
-    for path, body in (("/v1/preview", {"results": []}), ("/v1/changes", [])):
-        named = {"Authorization": f"Bearer {token}"} if token else {}
-        answer = gateway.post(path, body, **named)
-        expected = {200: 202 if path == "/v1/changes" else 200}.get(status, status)
-        assert answer.status == expected, answer.body
+    seen = gateway.send("GET", "/v1/history/swimming/seen", headers=headers)
+    preview = gateway.post("/v1/preview", {"results": []}, **headers)
+    assert (seen.status, preview.status) == (status, status)
+    changed = gateway.post("/v1/changes", [], **headers)
+    assert changed.status == (202 if status == 200 else status), changed.body
 
 
 def test_what_is_not_there_has_no_history(gateway: RunningGateway) -> None:
@@ -394,6 +398,47 @@ def test_a_unit_that_is_too_large_is_not_ranked_beside(gateway: RunningGateway) 
 
     assert post(gateway, "/v1/preview", asked).status == 413
     assert len(history(gateway, unit)["competitors"]) == 2500
+
+
+@pytest.mark.parametrize(("most", "held"), [(3, 4), (7, 8), (20, 20)])
+def test_of_a_unit_that_is_too_large_no_more_is_held_than_shows_it(
+    gateway: RunningGateway, most: int, held: int
+) -> None:
+    name = ("swimming", a_unit())
+
+    def sent(numbers: range) -> None:
+        crowd = [a_result(unit=name[1], competitor={"id": str(it)}) for it in numbers]
+        assert post(gateway, "/v1/results", crowd).json["accepted"] == len(numbers)
+
+    async def read(known: dict[UnitName, UnitRecords]) -> dict[UnitName, UnitRecords]:
+        async with open_topic(gateway.settings) as topic:
+            return await read_records(topic, [name], known, most)
+
+    sent(range(2))
+    known = asyncio.run(read({}))
+    sent(range(2, 20))
+
+    assert len(known[name].records) == 2
+    for before in ({}, known):
+        assert len(asyncio.run(read(before))[name].records) == held
+
+
+def test_a_request_that_waits_for_the_topic_is_in_flight(redis_url: str) -> None:
+    asked = {"results": [a_result()], "beside": True}
+
+    def in_flight() -> float:
+        lines = waiting.send("GET", "/metrics").body.decode().splitlines()
+        return max(float(it.split()[1]) for it in lines if it.startswith(IN_FLIGHT))
+
+    # It takes connections and says nothing.
+    with socket.create_server(("127.0.0.1", 0)) as kafka, ThreadPoolExecutor(1) as official:
+        settings = settings_for(f"127.0.0.1:{kafka.getsockname()[1]}", redis_url)
+        with running(settings, topics=False) as waiting:
+            answer = official.submit(waiting.post, "/v1/preview", asked)
+            wait_until(lambda: in_flight() == len(json.dumps(asked)), what=in_flight)
+            kafka.close()
+            assert answer.result().status == 503
+            assert in_flight() == 0
 
 
 def test_the_history_is_what_commands_read(gateway: RunningGateway) -> None:
