@@ -238,7 +238,7 @@ class HttpApi:
     def _previewer(self, units: UnitRequests) -> Handler:
         async def post(request: BaseRequest) -> Response:
             self.rules.check_sender(request)
-            return Response(body=await units.preview(request), content_type=JSON)
+            return _for_one(await units.preview(request))
 
         return post
 
@@ -297,7 +297,7 @@ class HttpApi:
         return await self._standings.unit(sport, unit, page)
 
     async def _get_history(self, request: BaseRequest) -> Response:
-        return Response(body=await self._units.history(request), content_type=JSON)
+        return _for_one(await self._units.history(request))
 
     async def _healthz(self, request: BaseRequest) -> Response:
         return json_answer({"status": "alive"})
@@ -310,6 +310,11 @@ class HttpApi:
 
     async def _get_openapi(self, request: BaseRequest) -> Response:
         return Response(body=self._openapi, content_type=JSON)
+
+
+def _for_one(body: bytes) -> Response:
+    """Answer who asked, and nobody else: no cache keeps it."""
+    return Response(body=body, content_type=JSON, headers={"Cache-Control": "no-store"})
 
 
 def _readiness_of(intake: RecordIntake) -> Handler:

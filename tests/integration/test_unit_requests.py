@@ -139,6 +139,10 @@ def test_only_who_may_send_results_sees_who_sent_them(
     assert (seen.status, preview.status) == (status, status)
     changed = gateway.post("/v1/changes", [], **headers)
     assert changed.status == (202 if status == 200 else status), changed.body
+    if status == 200:
+        # No cache gives it to somebody without a token.
+        told = {it.headers.get("Cache-Control") for it in (seen, preview)}
+        assert told == {"no-store"}
 
 
 def test_what_is_not_there_has_no_history(gateway: RunningGateway) -> None:
