@@ -16,7 +16,7 @@ from olympics.changes import Change
 from olympics.ranking import Steps
 from olympics.tally import NEWEST, Tally, newest
 
-#: So many units are kept, until those that are too old are thrown away.
+#: So many units, and times, are kept, until those that are too old are thrown away.
 _KEPT: Final = 8 * NEWEST
 
 
@@ -70,27 +70,26 @@ class LatestChanges:
         The newest comes first. All times must be known.
         """
         self._gather()
-        changes: list[tuple[bytes, int, ChangeLine | Steps[Change]]] = []
+        changes: list[tuple[bytes, ChangeLine | Steps[ChangeLine]]] = []
         for key, offset in sorted(newest(self._offsets).items(), key=itemgetter(1), reverse=True):
             line = self._lines.get(key)
             if line is None or line.offset != offset:
-                changes.append((key, offset, self._tally.change(key)))
+                steps = self._line(key, self._tally.change(key), offset, self._times[offset])
+                changes.append((key, steps))
             else:
-                changes.append((key, offset, line))
+                changes.append((key, line))
         return self._told(changes)
 
+    def _line(self, key: bytes, change: Steps[Change], offset: int, at: int) -> Steps[ChangeLine]:
+        sport, _, unit = key.decode().partition("/")
+        return line_of((yield from change), self._catalogue.sports[sport], unit, offset, at)
+
     def _told(
-        self, changes: Iterable[tuple[bytes, int, ChangeLine | Steps[Change]]]
+        self, changes: Iterable[tuple[bytes, ChangeLine | Steps[ChangeLine]]]
     ) -> Steps[list[ChangeLine]]:
         lines = {}
-        for key, offset, change in changes:
-            if not isinstance(change, ChangeLine):
-                sport, _, unit = key.decode().partition("/")
-                made = yield from change
-                change = line_of(
-                    made, self._catalogue.sports[sport], unit, offset, self._times[offset]
-                )
-            lines[key] = change
+        for key, line in changes:
+            lines[key] = line if isinstance(line, ChangeLine) else (yield from line)
             yield
         self._lines = lines
         return list(lines.values())
@@ -102,7 +101,7 @@ class LatestChanges:
             return
         self._offsets |= changed
         self._untimed.update(changed.values())
-        if len(self._offsets) > _KEPT:
+        if len(self._offsets) > _KEPT or len(self._times) > _KEPT:
             self._offsets = newest(self._offsets)
             kept = set(self._offsets.values())
             self._untimed &= kept

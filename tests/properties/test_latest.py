@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import streams.latest
 from contracts.latest import CHANGE_LEADERS, ChangeLine
 from olympics.recount import LastChange, LogRecord, recount_log
 from olympics.result import Competitor, Result, encode, key_of
@@ -155,3 +156,46 @@ def test_of_many_units_the_newest_ones_are_told_after_a_restore_too(
     assert len(untimed) == NEWEST
     restored.latest.know({it: log[it].timestamp for it in untimed})
     assert told(restored) == told(state)
+
+
+def rounds_of(units: int, count: int) -> list[Result]:
+    """Return so many results, in turns of so many units."""
+    return [
+        Result(
+            sport=SPORTS[0],
+            unit=str(number % units),
+            phase="round",
+            competitor=Competitor(str(number)),
+            faculty=FACULTIES[0],
+            status="official",
+            version=1,
+            rank=1,
+        )
+        for number in range(count)
+    ]
+
+
+def test_what_comes_between_the_steps_changes_nothing_of_what_is_told() -> None:
+    log = log_of(rounds_of(1000, 1000))
+    state = Standings(0, 1, CATALOGUE)
+    before, later = log[:100], log[100:]
+    state.apply(before)
+    state.latest.note(before)
+    steps = state.latest.lines()
+    next(steps)
+    for begin in range(0, len(later), 100):
+        batch = later[begin : begin + 100]
+        state.apply(batch)
+        state.latest.note(batch)
+    assert in_short(made(steps)) == expected(before)
+    assert told(state) == expected(log)
+
+
+def test_few_units_that_change_again_and_again_take_no_more_memory() -> None:
+    log = log_of(rounds_of(3, 600))
+    state = Standings(0, 1, CATALOGUE)
+    for record in log:
+        state.apply([record])
+        state.latest.note([record])
+        assert len(state.latest._times) <= streams.latest._KEPT + NEWEST
+    assert told(state) == expected(log)
