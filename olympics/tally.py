@@ -21,7 +21,15 @@ from olympics.latest import (
     join,
 )
 from olympics.ranking import SLICE, Ranking, Steps, rank, slices
-from olympics.unit import COUNTED_ON, ENTRIES, Unit, earned, earned_by_mark, settle
+from olympics.unit import (
+    COUNTED_ON,
+    ENTRIES,
+    Unit,
+    earned,
+    earned_by_mark,
+    highest_of,
+    settle,
+)
 from olympics.words import ENTRY_UNIT_PREFIX, IRM_CLASSES, Order, Phase
 
 if TYPE_CHECKING:
@@ -125,8 +133,9 @@ class Tally:
                 for value, survivor in changed.items():
                     changes[b"%b\0%b" % (key, survivor.competitor.encode())] = value
             if changed and not unit.startswith(_ENTRY):
-                last = max([it.offset for it in changed.values()])
-                self._last[key] = max(last, self._last.get(key, -1))
+                # Of all results: after a restore, what changes may come before what was known.
+                known = self._units.get(key)
+                self._last[key] = highest_of(changed.values()) if known is None else known.newest
         self._settle()
         if len(self._last) > _NEWEST_KEPT:
             self._last = newest(self._last)
@@ -186,8 +195,8 @@ class Tally:
     def newest(self) -> dict[bytes, int]:
         """Return the units that were the last to change since the last call, at most NEWEST.
 
-        With each of them the highest offset of its results: that of the change, since what changes
-        a unit comes behind all that it had.
+        With each of them the highest offset of its results. That is the offset of the change, as
+        what changes a unit comes behind all that it had, except while a restore replays the log.
         """
         last, self._last = self._last, {}
         return newest(last)
@@ -281,6 +290,10 @@ class Tally:
             self.provisional -= old.status == UNOFFICIAL
             before = old if unit.counts(old) else None
         latest[competitor] = survivor
+        if survivor.offset > unit.newest:
+            unit.newest = survivor.offset
+        elif old is not None and old.offset == unit.newest:
+            unit.newest = highest_of(latest.values())
         self.conflicts += survivor.conflict
         phase_changes = False
         self.provisional += survivor.status == UNOFFICIAL

@@ -1,6 +1,7 @@
 """One event unit, kept so that a new result costs the same in a large unit as in a small one."""
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -24,6 +25,11 @@ LATER_RANK: Final = 4
 Earned = tuple[int, int]
 #: (faculty, counted as, should count as)
 Head = tuple[tuple[str, Earned, Earned], ...]
+
+
+def highest_of(results: Iterable[Latest]) -> int:
+    """Return the highest offset of *results*, or -1."""
+    return max([it.offset for it in results], default=-1)
 
 
 class UnitRules:
@@ -97,6 +103,7 @@ class Unit(UnitRules):
         "head",
         "latest",
         "marks",
+        "newest",
         "phase",
         "ranks",
         "rows",
@@ -116,6 +123,8 @@ class Unit(UnitRules):
         self.latest = latest
         #: how many times results of it have changed
         self.changes = 0
+        #: the highest offset of its results, kept by whoever changes them
+        self.newest = highest_of(latest.values())
         counted = [result for result in latest.values() if self.counts(result)]
         #: how many of them count
         self.counted = len(counted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,6 +81,7 @@ def expected(log: Sequence[Record]) -> list[LastChange]:
     sizes=st.lists(st.integers(1, 9), min_size=1, max_size=12),
     restart=st.integers(0, 12),
     committed=st.integers(0, 12),
+    lost=st.integers(0, 12),
     gap=st.integers(0, 2),
 )
 def test_whatever_batches_and_restarts_there_were_the_latest_changes_are_a_recount(
@@ -88,22 +90,28 @@ def test_whatever_batches_and_restarts_there_were_the_latest_changes_are_a_recou
     sizes: list[int],
     restart: int,
     committed: int,
+    lost: int,
     gap: int,
 ) -> None:
-    """After *restart* batches another owner goes on, behind *committed* of them."""
+    """After *restart* batches another owner goes on, behind *committed* of them.
+
+    Of the changes of the others so many never came to the changelog: the last ones.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("streams.standings.COMPILED", compiled)
         log = log_of(results, gap)
         state = Standings(0, 1, CATALOGUE)
         changelog: list[tuple[bytes, bytes]] = []
-        ends, done = [0], 0
+        ends, done, durable = [0], 0, [0]
         for number, size in enumerate([*sizes, len(results)]):
             if number == restart:
+                committed = min(committed, number)
+                del changelog[max(durable[committed], len(changelog) - lost) :]
                 state = Standings(0, 1, CATALOGUE)
                 state.restore(changelog)
-                done = ends[min(committed, number)]
+                done = ends[committed]
                 begin = log[done].offset if done < len(log) else log[-1].offset + 1
-                state.restored(begin, log[-1].offset + 1)
+                assert state.restored(begin, log[-1].offset + 1) == begin
             batch = log[done : done + size]
             done += len(batch)
             ends.append(done)
@@ -112,6 +120,7 @@ def test_whatever_batches_and_restarts_there_were_the_latest_changes_are_a_recou
                 assert not rejected
                 state.latest.note(batch)
                 changelog += changes.items()
+            durable.append(len(changelog))
             if state.live:
                 times = {it.offset: it.timestamp for it in log}
                 state.latest.know({it: times[it] for it in state.latest.untimed()})
@@ -156,6 +165,29 @@ def test_of_many_units_the_newest_ones_are_told_after_a_restore_too(
     assert len(untimed) == NEWEST
     restored.latest.know({it: log[it].timestamp for it in untimed})
     assert told(restored) == told(state)
+
+
+@pytest.mark.parametrize("compiled", [True, False] if COMPILED else [False])
+def test_what_a_replay_finds_before_what_was_known_is_not_the_last_change(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a unit that is counted result by result: two phases
+    monkeypatch.setattr("streams.standings.COMPILED", compiled)
+    known = rounds_of(1, 6)
+    known[1] = msgspec.structs.replace(known[1], phase="final")
+    log = log_of(known)
+    lost = key_of(known[4].sport, known[4].unit) + b"\0" + known[4].competitor.id.encode()
+    state = Standings(0, 1, CATALOGUE)
+    changes = state.apply(log)[0]
+    restored = Standings(0, 1, CATALOGUE)
+    # when its last but one result is missing
+    restored.restore([it for it in changes.items() if it[0] not in (lost, state._rules_key)])
+    restored.restored(0, len(log))
+    for record in log:
+        restored.apply([record])
+        restored.latest.note([record])
+    # then
+    assert told(restored) == expected(log)
 
 
 def rounds_of(units: int, count: int) -> list[Result]:
