@@ -85,13 +85,14 @@ def test_no_command_says_the_password(arguments: list[str], url: str) -> None:
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
+        assert process.stdout is not None
+        # A gateway goes on without Redis: it is stopped some time after its first line.
+        said = process.stdout.readline()
         try:
-            said, _ = process.communicate(
-                timeout=6 if arguments[0] in ("gateway", "worker") else 30
-            )
+            said += process.communicate(timeout=3 if arguments[0] == "gateway" else None)[0]
         except subprocess.TimeoutExpired:
             process.terminate()
-            said, _ = process.communicate(timeout=30)
+            said += process.communicate()[0]
 
     assert "s3cret" not in said
     assert said
