@@ -103,16 +103,32 @@ async def _ask_some(
 ) -> Sequence[dict[str, TopicFacts]]:
     known = [broker.nodeId for broker in client.cluster.brokers()]
     nodes = random.sample(known, min(_ASKED, len(known))) or [client.get_random_node()]
-    answers = await asyncio.gather(
-        *(ask(client, node, names) for node in nodes), return_exceptions=True
-    )
-    good = [it for it in answers if not isinstance(it, BaseException)]
-    for failure in answers:
-        if isinstance(failure, BaseException) and (
-            not good or not isinstance(failure, (KafkaError, OSError, TimeoutError))
-        ):
+    waiting = {asyncio.create_task(ask(client, node, names)) for node in nodes}
+    good: list[dict[str, TopicFacts]] = []
+    failures: list[BaseException] = []
+    try:
+        # Not for all: one that is frozen answers after the longest time that a request may take.
+        while waiting and not _most_agree(good, len(nodes)):
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if (failure := task.exception()) is None:
+                    good.append(task.result())
+                else:
+                    failures.append(failure)
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    for failure in failures:
+        if not good or not isinstance(failure, (KafkaError, OSError, TimeoutError)):
             raise failure
     return good
+
+
+def _most_agree(answers: Sequence[dict[str, TopicFacts]], asked: int) -> bool:
+    """Whether those who are still silent cannot change what most say."""
+    told = Counter(tuple(sorted((it.name, it.id) for it in answer.values())) for answer in answers)
+    return any(2 * count > asked for count in told.values())
 
 
 async def ask(client: AIOKafkaClient, node: int, names: tuple[str, ...]) -> dict[str, TopicFacts]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("streams.bulk")
 
-#: Seconds between two looks. A look is one request, of the size of the topics' metadata.
+#: Seconds between two looks. A look is three requests, of the size of the topics' metadata.
 INTERVAL: Final = 2.0
 #: Looks in a row that find a partition without an owner before the worker joins anew: during one
 #: the group may be about to assign it.

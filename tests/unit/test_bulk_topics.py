@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,8 +12,9 @@ from streams.bulk import topics
 from streams.bulk.topics import TopicProblem, find
 
 OLD, NEW = bytes(15) + b"o", bytes(15) + b"n"
-#: A broker that does not answer, one that knows no topic, and one that may not tell.
-AWAY, NONE, FORBIDDEN = b"away", b"none", b"forbidden"
+#: A broker that does not answer, one that never will, one that knows no topic, and one that may
+#: not tell.
+AWAY, FROZEN, NONE, FORBIDDEN = b"away", b"frozen", b"none", b"forbidden"
 
 
 class Response(NamedTuple):
@@ -45,6 +47,8 @@ class Brokers:
             self.told = self.later
         if told == AWAY:
             raise KafkaConnectionError
+        if told == FROZEN:
+            await asyncio.Event().wait()
         code = {NONE: 3, FORBIDDEN: 29}.get(told, 0)
         partition: Any = (0, 0, node, 0, [0, 1, 2], [0, 1], [], {})
         return Response("c", [(code, "t", told, False, [partition], 0, {})])
@@ -90,6 +94,18 @@ async def test_a_broker_that_is_behind_for_a_moment_is_asked_again() -> None:
 async def test_where_brokers_differ_nothing_is_said(told: tuple[bytes, ...]) -> None:
     with pytest.raises(KafkaError, match="the brokers differ about topic 't'"):
         await id_of(*told)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("told", "right"), [((FROZEN, NEW, NEW), NEW), ((NONE, FROZEN, NONE), None)]
+)
+async def test_where_two_of_three_agree_nobody_waits_for_the_third(
+    told: tuple[bytes, ...], right: bytes | None
+) -> None:
+    assert await id_of(*told) == (right and right.hex())
+    # And it is not waited for behind anybody's back.
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_what_no_broker_tells_is_raised() -> None:
