@@ -15,7 +15,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from contracts.kafka import kafka_options
 from contracts.topics import TopicSpec, another_log
 from gateway.settings import GatewaySettings
-from streams.bulk.topics import Partition, TopicFacts, ask, find
+from streams.bulk.topics import Partition, TopicFacts, TopicProblem, ask, find
 
 _log = structlog.get_logger("gateway.topic_watch")
 
@@ -59,6 +59,9 @@ class TopicWatch:
         try:
             async with asyncio.timeout(2 * _PATIENCE):
                 return await self._look()
+        except TopicProblem as error:
+            self._config = None
+            return str(error)
         # Unknown errors of the library too: this loop must go on whatever Kafka answers.
         except Exception as error:
             await self.close()

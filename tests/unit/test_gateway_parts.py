@@ -26,6 +26,7 @@ from gateway.topic_watch import TopicWatch, replicas_missing
 from olympics.entry import ENTRY_ID_LENGTH
 from protos.generate import MESSAGES, ROOT, generate
 from streams.bulk.topics import Partition
+from tests.unit.test_bulk_topics import FORBIDDEN, Brokers
 
 
 @given(st.binary(max_size=100), st.integers(1, 50))
@@ -184,6 +185,14 @@ class AskedForMetadata:
 
     def to_object(self) -> dict[str, Any]:
         return {"topics": [{"error_code": self.codes.pop(0)}]}
+
+
+async def test_a_topic_that_may_not_be_described_is_not_a_kafka_that_is_silent() -> None:
+    watch = TopicWatch(GatewaySettings(), TopicSpec("t", 1), lambda: None)
+    client: Any = Brokers(FORBIDDEN)
+    watch._client = client
+
+    assert await watch.problem() == "topic 't' cannot be used: TopicAuthorizationFailedError"
 
 
 async def test_a_missing_topic_of_heartbeats_is_told_once_and_again_when_it_is_lost() -> None:
