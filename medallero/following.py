@@ -72,9 +72,14 @@ class SentState:
         except (OSError, msgspec.MsgspecError) as error:
             raise StateError(f"{path}: {error}") from None
 
+    @property
+    def paths(self) -> tuple[Path, Path]:
+        """The file in which it is kept, and the one that takes its place."""
+        return self._path, self._path.with_name(f"{self._path.name}.new")
+
     def save(self) -> None:
         """Keep it, whole or not at all. Raises StateError."""
-        new = self._path.with_name(f"{self._path.name}.new")
+        _, new = self.paths
         try:
             with new.open("wb") as file:
                 file.write(msgspec.json.encode(self._stored))
@@ -273,12 +278,24 @@ Say = Callable[[str, Totals, str], None]
 
 
 class Follower:
-    """Follows a folder: `run` until the flag is set, or one `look` after the other."""
+    """Follows a folder: `run` until the flag is set, or one `look` after the other.
+
+    *own* are files that are no results if they lie in the folder: of a rejected record another
+    would come, again and again.
+    """
 
     def __init__(
-        self, directory: Path, state: SentState, read: Read, deliver: Deliver, say: Say
+        self,
+        directory: Path,
+        state: SentState,
+        read: Read,
+        deliver: Deliver,
+        say: Say,
+        own: Iterable[Path] = (),
     ) -> None:
         self._directory = directory
+        within = directory.resolve()
+        self._own = {it.name for it in (*state.paths, *own) if it.parent.resolve() == within}
         self._state = state
         self._read = read
         self._deliver = deliver
@@ -318,6 +335,8 @@ class Follower:
     def _files(self) -> Iterator[tuple[Path, tuple[int, int]]]:
         for entry in os.scandir(self._directory):
             if entry.name.startswith((".", "~")) or entry.name.lower().endswith(_PASSED_OVER):
+                continue
+            if entry.name in self._own:
                 continue
             with contextlib.suppress(OSError):  # it may be gone by now
                 stat = entry.stat()

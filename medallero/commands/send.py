@@ -303,6 +303,7 @@ def command(
             gateway,
             Plan(batch=batch, connections=connections, rate=rate, give_up_after=give_up_after),
             rejected_path,
+            map_path,
             as_json,
             quiet,
         )
@@ -491,9 +492,11 @@ class _Folder:
         gateway: GatewayAddress,
         plan: Plan,
         rejected_path: Path | None,
+        map_path: Path | None,
         as_json: bool,
         quiet: bool,
     ) -> None:
+        self._own = [it for it in (rejected_path, map_path) if it is not None]
         self._reading = reading
         self._text = text
         self._strict = strict
@@ -512,7 +515,7 @@ class _Folder:
             stderr().print(Text(plain(text), style="dim"), soft_wrap=True)
         try:
             state = SentState(state_path, catalogue)
-            follower = Follower(directory, state, self._read, self._send, self._say)
+            follower = Follower(directory, state, self._read, self._send, self._say, own=self._own)
             totals = follower.run(self._stop)
         except StateError as error:
             remedy = "It must be readable and writable; --state FILE keeps it elsewhere."

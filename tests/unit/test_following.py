@@ -361,6 +361,27 @@ def lines(process: subprocess.Popen[str], count: int) -> list[dict[str, Any]]:
     return [json.loads(process.stdout.readline()) for _ in range(count)]
 
 
+def test_files_of_its_own_are_no_results(tmp_path: Path) -> None:
+    names = tmp_path / "names.toml"
+    names.write_text('[faculties]\n"FIUSAC" = "engineering"\n')
+    (tmp_path / "a.csv").write_text(HEAD + rows("58.40", "never"))
+    own = [f"--rejected={tmp_path / 'no.ndjson'}", f"--state={tmp_path / 'sent.json'}"]
+    with serving(FakeGateway()) as gateway:
+        process = following(gateway, tmp_path, *own, f"--map={names}")
+        try:
+            lines(process, 1)
+            (tmp_path / "b.csv").write_text(HEAD + rows("59.00"))
+            # By now two looks have seen what was written after the first file.
+            (second,) = lines(process, 1)
+            (tmp_path / "c.csv").write_text(HEAD + rows("60.00"))
+            (third,) = lines(process, 1)
+        finally:
+            process.kill()
+            process.communicate()
+    assert (tmp_path / "no.ndjson").stat().st_size > 0
+    assert [second["file"], third["file"]] == ["b.csv", "c.csv"]
+
+
 def test_the_command_follows_until_a_signal_and_says_what_it_did(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(HEAD + rows("58.40", "59.10"))
     (tmp_path / "b.pdf").write_bytes(b"%PDF-1.7")
