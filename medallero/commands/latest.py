@@ -47,8 +47,8 @@ def command(follow: bool, limit: int, as_json: bool, gateway: GatewayAddress) ->
 async def _tell(gateway: GatewayAddress, follow: bool, limit: int, as_json: bool) -> None:
     seen: set[tuple[int, int]] = set()
     while True:
-        changes = (await read_latest(gateway))[:limit]
-        for change in reversed(changes):
+        changes = await read_latest(gateway)
+        for change in reversed(changes[:limit]):
             if (change.partition, change.offset) not in seen:
                 _print(change, as_json)
         seen = {(it.partition, it.offset) for it in changes}

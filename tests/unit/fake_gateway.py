@@ -103,7 +103,7 @@ def serving(gateway: FakeGateway, port: int = 0) -> Iterator[FakeGateway]:
 
     async def serve() -> None:
         application = web.Application(client_max_size=1 << 30)
-        application.router.add_post("/{path:.*}", gateway.handle)
+        application.router.add_route("*", "/{path:.*}", gateway.handle)
         runner = web.AppRunner(application, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
