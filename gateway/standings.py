@@ -224,6 +224,9 @@ class _Kept(Generic[_Answer]):
 
     async def newest(self) -> _Answer:
         """Return what is there now."""
+        if self._reading is not None:
+            # It may have read before; whoever reads next has begun behind this call.
+            await asyncio.wait([self._reading])
         self._known = None
         return await self.get()
 
