@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 from msgspec.structs import replace
 
+from contracts.snapshot import STALE_AFTER
 from contracts.topics import another_log, check_topics_of_worker, worker_topics
 from olympics.catalogue import Catalogue, load_catalogue, split_revision
 from streams import metrics
@@ -27,13 +28,15 @@ from streams.rejects import rejected_records
 from streams.settings import WorkerSettings
 from streams.standings import COMPILED, Rejected, Standings
 from streams.tallies import decode_tally, encode_tally, key_of_tally, tally_of
-from streams.units import in_turns
+from streams.units import in_turns, measured
 from streams.web import PrivateWeb
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streams.worker")
 
-#: After the time that it took to tell what changed, so many times as long nothing is told.
+#: After the time that it took to tell what changed, so many times as long nothing is told ...
 _SPARED: Final = 25
+#: ... but not so long that the standings become stale: seconds.
+_LONGEST_PAUSE: Final = STALE_AFTER / 2
 
 
 class Worker:
@@ -126,7 +129,7 @@ class Worker:
                 await asyncio.wait_for(self._changed.wait(), timeout=0.5)
             self._changed.clear()
             now = time.monotonic()
-            making = 0.0
+            spent: list[float] = []
             records = []
             owned = dict(self.table.owned())
             for given_up in self._since.keys() - owned.keys():
@@ -149,9 +152,7 @@ class Worker:
                         since=self._since.pop(partition, 0.0),
                         log=self._log,
                     )
-                    began = time.perf_counter()
-                    latest = await in_turns(state.latest.lines())
-                    making += time.perf_counter() - began
+                    latest = await in_turns(measured(state.latest.lines(), spent.append))
                     tally = replace(tally, latest=latest)
                     records.append((key_of_tally(tally), encode_tally(tally)))
             if records:
@@ -161,7 +162,8 @@ class Worker:
                     end_process("the tallies could not be written", exc)
                 metrics.TALLIES.inc(len(records))
                 # With many units that change, their number must not keep us from counting.
-                await asyncio.sleep(max(settings.publish_interval, making * _SPARED))
+                pause = min(sum(spent) * _SPARED, _LONGEST_PAUSE)
+                await asyncio.sleep(max(settings.publish_interval, pause))
 
     async def _timed(self, partition: int, state: Standings) -> bool:
         """Return whether the times of all changes are known; after a restore they are read."""
