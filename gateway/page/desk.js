@@ -2,6 +2,7 @@
 // Texts from results only ever become text nodes. The token stays in this tab.
 import { WORDS } from "./desk_words.js";
 import { Outbox } from "./outbox.js";
+import { decoded } from "./routes.js";
 
 const TOKEN = "medallero.desk.token";
 const DRAFT = "medallero.desk.draft.";
@@ -131,7 +132,8 @@ function keepRefused(sending, status, body) {
     draft[change.competitor.id] = { ...typed, base: change.replaces };
   }
   sessionStorage.setItem(key, JSON.stringify(draft));
-  announce(word(status === 409 ? "refused" : "rejected", { count: sending.changes.length }));
+  announce(word({ 409: "refused", 422: "rejected" }[status] ?? "notTaken",
+    { count: sending.changes.length, error: body.error }));
 }
 
 // ---------------------------------------------------------------- sign in
@@ -299,6 +301,7 @@ function eventView(sport, unit) {
   let history = { competitors: {}, end: -1 };
   let known = new Map(); // competitor → {name, faculty}, of other events
   let phaseKnown = false;
+  let refusal = null; // what the gateway said to what was sent last, if it took none of it
   let timer = null;
   let asked = 0;
   let left = false;
@@ -548,8 +551,8 @@ function eventView(sport, unit) {
     const { status, body } = await ask(`v1/history/${encodeURIComponent(sport)}/${encodeURIComponent(unit)}`);
     if (left) return;
     if (status === 401 || status === 403) return signOut(body.error);
-    told.hidden = status === 200 || status === 404 || status === 0;
-    told.textContent = word("cannotRead", { error: body?.error ?? "" });
+    told.hidden = refusal === null && (status === 200 || status === 404 || status === 0);
+    told.textContent = refusal ?? word("cannotRead", { error: body?.error ?? "" });
     if (status !== 200) return undefined;
     const before = history;
     history = body;
@@ -699,6 +702,8 @@ function eventView(sport, unit) {
     }
     if (status === 409) announce(word(body.accepted ? "bothWritten" : "refused", { count: sending.changes.length }));
     if (status === 422) announce(word("rejected"));
+    refusal = [202, 409, 422].includes(status) ? null
+      : word("notTaken", { error: body.error });
     await look(true);
     for (const row of rows) state(row);
   }
@@ -776,8 +781,9 @@ function eventView(sport, unit) {
 function show() {
   if (!opened) return;
   view?.leave?.();
-  const [, kind, ...names] = location.hash.split("/");
-  if (kind === "event" && names.length === 2) view = eventView(...names.map(decodeURIComponent));
+  // What somebody typed need not be encoded; a slash may be a part of the unit.
+  const [, kind, sport, ...unit] = location.hash.split("/").map(decoded);
+  if (kind === "event" && unit.length) view = eventView(sport, unit.join("/"));
   else view = listView();
 }
 

@@ -29,12 +29,17 @@ export const isEventCode = (text) => /^[A-Z][A-Z0-9]{2}[MWXO-][A-Z0-9.+-]{0,18}$
 export function route() {
   const [kind, ...rest] = location.pathname.slice(ROOT.length).split("/");
   const text = (new URLSearchParams(location.search).get("q") ?? "").trim();
-  try {
-    return { kind, names: rest.map(decodeURIComponent), text };
-  } catch {
-    return { kind: "", names: [], text: "" };
-  }
+  return { kind, names: rest.map(decoded), text };
 }
+
+// What somebody typed need not be encoded: of a unit's own text a percent sign may be a part.
+export const decoded = (text) => text.replace(/(?:%[0-9a-f]{2})+/gi, (it) => {
+  try {
+    return decodeURIComponent(it);
+  } catch {
+    return it;
+  }
+});
 
 // Addresses of earlier versions had all of it behind a "#".
 function translateOld() {
@@ -42,12 +47,7 @@ function translateOld() {
   const hash = location.hash.slice(2);
   // Of a unit's own text a question mark may be a part.
   const [path, asked] = hash.startsWith("units/") ? [hash] : hash.split("?", 2);
-  let names;
-  try {
-    names = path.split("/").filter(Boolean).map(decodeURIComponent);
-  } catch {
-    names = [];
-  }
+  let names = path.split("/").filter(Boolean).map(decoded);
   if (names[0] === "units") names = ["events", names[1] ?? "", names.slice(2).join("/")];
   history.replaceState(null, "", address(names, new URLSearchParams(asked).get("q") ?? ""));
   return true;

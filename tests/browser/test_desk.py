@@ -297,6 +297,34 @@ def test_a_reload_loses_neither_what_is_typed_nor_what_is_not_delivered(
     assert versions(games, unit)["1"][-1] == (2, "official", "55.000")
 
 
+def test_what_is_refused_as_a_whole_is_told_and_stays(chromium: Chromium, games: Stack) -> None:
+    unit = a_unit()
+    with chromium.opened(desk(games, unit), lasting=True, **PHONE) as screen:
+        sign_in(screen)
+        screen.until("document.querySelector('.row')")
+        for field, text in (("id", "1"), ("faculty", "engineering"), ("name", "x" * 600_000)):
+            screen.fill(cell(1, field), text)
+        send(screen, "#provisional")
+        screen.until_text("main > .error", "Not taken: the body is larger than")
+        assert screen.run(f"document.querySelector({cell(1, 'name')!r}).value.length") == 600_000
+
+        for field, text in (("name", "Ana"), ("mark", "50")):
+            screen.fill(cell(1, field), text)
+        send(screen, "#provisional")
+        screen.until("document.querySelector('main > .error').hidden")
+        assert versions(games, unit) == {"1": [(1, "unofficial", "50.000")]}
+
+
+def test_an_address_need_not_be_encoded(chromium: Chromium, games: Stack) -> None:
+    unit = f"{a_unit()}, 50% / heat 1"
+    change(games, unit, "1", 0)
+    address = f"{games.gateway.url}/desk#/event/swimming/{unit}"
+    with chromium.opened(address, lasting=True, **PHONE) as screen:
+        sign_in(screen)
+        screen.until_text("h1", unit)
+        screen.until(f"document.querySelector({cell(1, 'id')!r}).value === '1'")
+
+
 def test_the_desk_lists_what_needs_a_decision_and_a_conflict_is_settled(
     chromium: Chromium, games: Stack
 ) -> None:
