@@ -1,5 +1,6 @@
 """Answers as CSV, for spreadsheets: whole lists, since a file cannot say what is missing in it."""
 
+import asyncio
 import csv
 import io
 import re
@@ -19,6 +20,10 @@ from olympics.events import MEDALS
 
 #: Pages that are read for one file: more than any games have.
 _PAGES: Final = 200
+#: Files that are written at once: each may be as large as a list.
+FILES: Final = 8
+#: Lines that are written before others have their turn: a few milliseconds.
+_LINES: Final = 200
 
 _EVENT: Final = ("sport", "unit", "title", "stage", "phase")
 _PLACE: Final = (
@@ -32,6 +37,8 @@ _FORMULA: Final = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
 _AnyPage = TypeVar("_AnyPage", bound=AnswerPage)
+_Parameters = tuple[tuple[str, str], ...]
+_Write = Callable[[str, _Parameters], Coroutine[Any, Any, bytes]]
 
 
 class _Unit(msgspec.Struct):
@@ -47,24 +54,47 @@ class Spreadsheets:
         self._standings = standings
         self._events = events
         self._details = details
+        #: those that are being written, by what was asked for
+        self._writing: dict[tuple[object, ...], asyncio.Task[bytes]] = {}
 
     async def medal_table(self) -> bytes:
         """Return the medal table."""
         snapshot = await self._standings.snapshot()
         rows = [] if snapshot is None else snapshot.faculties
-        return written(_TABLE, ([row[name] for name in _TABLE] for row in rows))
+        return await written(_TABLE, ([row[name] for name in _TABLE] for row in rows))
 
     async def medallists(self, given: Given) -> bytes:
         """Return all medallists that *given*, the request's parameters, ask for."""
+        return await self._shared(self._medallists, "", tuple(given))
+
+    async def event(self, path: str, given: Given) -> bytes:
+        """Return all results of an event."""
+        return await self._shared(self._event, path, tuple(given))
+
+    async def competitor(self, path: str, given: Given) -> bytes:
+        """Return all results of a competitor."""
+        return await self._shared(self._competitor, path, tuple(given))
+
+    async def _shared(self, write: _Write, path: str, given: _Parameters) -> bytes:
+        """Return a file, which is written once for those who ask for it meanwhile."""
+        key = (write.__name__, path, given)
+        writing = self._writing.get(key)
+        if writing is None:
+            if len(self._writing) >= FILES:
+                raise Refused(Reason.TOO_BUSY, "many ask for different files at this moment")
+            writing = asyncio.create_task(write(path, given))
+            self._writing[key] = writing
+            writing.add_done_callback(lambda _: self._writing.pop(key))
+        return await asyncio.shield(writing)
+
+    async def _medallists(self, _path: str, given: _Parameters) -> bytes:
         pages = _all(MedallistsPage, self._events.medallists, given, MOST)
         rows = [
             _cells(it, (*_EVENT, *_PLACE[:-2])) async for page in pages for it in page.medallists
         ]
-        return written((*_EVENT, *_PLACE[:-2]), rows)
+        return await written((*_EVENT, *_PLACE[:-2]), rows)
 
-    async def event(self, path: str, given: Given) -> bytes:
-        """Return all results of an event."""
-
+    async def _event(self, path: str, given: _Parameters) -> bytes:
         async def ask(given: Given) -> bytes:
             return await self._details.event(path, given)
 
@@ -76,17 +106,15 @@ class Spreadsheets:
                 if unit.results > len(places):
                     places = await self._places(unit.sport, unit.unit)
                 rows += [[*named, *_cells(it, _PLACE)] for it in places]
-        return written((*_EVENT, *_PLACE), rows)
+        return await written((*_EVENT, *_PLACE), rows)
 
-    async def competitor(self, path: str, given: Given) -> bytes:
-        """Return all results of a competitor."""
-
+    async def _competitor(self, path: str, given: _Parameters) -> bytes:
         async def ask(given: Given) -> bytes:
             return await self._details.competitor(path, given)
 
         pages = _all(CompetitorPage, ask, given, MOST)
         rows = [_cells(it, (*_EVENT, *_PLACE)) async for page in pages for it in page.results]
-        return written((*_EVENT, *_PLACE), rows)
+        return await written((*_EVENT, *_PLACE), rows)
 
     async def _places(self, sport: str, unit: str) -> list[Row]:
         """Return all places of one ranking of a unit."""
@@ -103,12 +131,15 @@ class Spreadsheets:
             digest, begin = page.digest, page.next
 
 
-def written(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+async def written(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     """Return a file: UTF-8 with a mark, by which spreadsheets know it, and no formula in it."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(head)
-    writer.writerows([_safe(cell) for cell in row] for row in rows)
+    for number, row in enumerate(rows, 1):
+        writer.writerow([_safe(cell) for cell in row])
+        if number % _LINES == 0:
+            await asyncio.sleep(0)
     return text.getvalue().encode("utf-8-sig")
 
 

@@ -17,6 +17,7 @@ from redis import Redis
 from contracts.partitioning import partition_of
 from contracts.snapshot import COUNTS, Keys
 from gateway.settings import GatewaySettings
+from gateway.spreadsheets import FILES
 from olympics.result import key_of
 from tests.integration.gateway_support import RunningGateway, running, settings_for
 from tests.support.waiting import wait_until
@@ -134,7 +135,8 @@ def write_snapshot(settings: GatewaySettings, owners: dict[int, str] | None = No
 def a_worker() -> Iterator[tuple[str, list[str]]]:
     """Run a worker's private HTTP that knows one unit; yield its address and what was asked.
 
-    Questions for events that have the word "slow" wait until "go on" is put into what was asked.
+    Questions for events that have the word "slow", and for a competitor of this name, wait until
+    "go on" is put into what was asked.
     """
     asked: list[str] = []
     started = threading.Event()
@@ -153,7 +155,7 @@ def a_worker() -> Iterator[tuple[str, list[str]]]:
     async def events(request: web.Request) -> web.Response:
         question = await request.json()
         asked.append(request.path)
-        if question.get("text") == "slow":
+        if "slow" in (question.get("text"), question.get("competitor")):
             asked.append("slow")
             while "go on" not in asked:  # noqa: ASYNC110 - another thread says so
                 await asyncio.sleep(0.01)
@@ -171,7 +173,7 @@ def a_worker() -> Iterator[tuple[str, list[str]]]:
                 "units": [{**_EVENT, **_DETAIL}] * known,
             }
         elif request.path == "/competitor":
-            names = {"7": "Ana", "attack": "<script>alert(1)</script>"}
+            names = {"7": "Ana", "slow": "Eva", "attack": "<script>alert(1)</script>"}
             name = names.get(question["competitor"])
             known = name is not None
             named = [{"name": name, "faculty": "engineering", "results": 1}]
@@ -533,6 +535,28 @@ def test_lists_are_there_for_spreadsheets(links: RunningGateway, path: str, expe
     both = {"Accept": "application/json, text/csv"}
     json_ = links.send("GET", f"/v1/{path}", headers=both)
     assert json_.headers["Content-Type"].startswith("application/json")
+
+
+def test_few_files_are_written_at_once_and_the_same_one_once(redis_url: str) -> None:
+    settings = settings_for("127.0.0.1:1", redis_url, standings_max_age=0, worker_timeout=60)
+    paths = [f"/v1/competitors/slow.csv?limit={it + 1}" for it in range(FILES)]
+    with (
+        a_worker() as (address, asked),
+        running(settings, topics=False) as gateway,
+        ThreadPoolExecutor(FILES + 1) as readers,
+    ):
+        write_snapshot(settings, dict.fromkeys(range(settings.partitions), address))
+        answers = [readers.submit(gateway.send, "GET", it) for it in (*paths, paths[0])]
+        try:
+            wait_until(lambda: asked.count("slow") == FILES, what=lambda: str(asked))
+            refused = gateway.send("GET", "/v1/medallists.csv")
+            others = gateway.send("GET", "/v1/medallists")
+        finally:
+            asked.append("go on")
+
+        assert (refused.status, refused.json["code"], others.status) == (429, "too_busy", 200)
+        assert [it.result().status for it in answers] == [200] * len(answers)
+        assert gateway.send("GET", "/v1/medallists.csv").status == 200
 
 
 def test_a_file_of_a_list_that_is_not_whole_is_refused(redis_url: str) -> None:

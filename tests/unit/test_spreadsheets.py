@@ -1,7 +1,9 @@
 """Files for spreadsheets: no cell is a formula, whatever people call themselves."""
 
+import asyncio
 import csv
 import io
+from collections.abc import Iterator
 
 import pytest
 
@@ -28,6 +30,31 @@ from gateway.spreadsheets import written
     ],
 )
 def test_no_cell_is_a_formula(cell: object, expected: str) -> None:
-    text = written(("name",), [[cell]]).decode("utf-8-sig")
+    text = asyncio.run(written(("name",), [[cell]])).decode("utf-8-sig")
 
     assert list(csv.reader(io.StringIO(text, newline=""))) == [["name"], [expected]]
+
+
+def test_others_have_their_turn_while_a_long_file_is_written() -> None:
+    turns: list[int] = []
+
+    def lines() -> Iterator[list[object]]:
+        for _ in range(1000):
+            yield [len(turns)]
+
+    async def write() -> bytes:
+        async def other() -> None:
+            while True:
+                turns.append(len(turns))
+                await asyncio.sleep(0)
+
+        others = asyncio.create_task(other())
+        try:
+            return await written(("turns",), lines())
+        finally:
+            others.cancel()
+
+    told = asyncio.run(write()).decode("utf-8-sig").split()[1:]
+
+    assert len(told) == 1000
+    assert len(set(told)) >= 5
