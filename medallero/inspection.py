@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
@@ -203,22 +203,20 @@ class Inspection:
 
     def _show_unknown(self, console: Console) -> None:
         """Print the names that the catalogue does not have, as the beginning of a mapping file."""
-        assert self._catalogue is not None or not self.unknown
-        for kind, (plural, known) in _NAMED.items():
+        for kind, plural in _NAMED.items():
             names = [(name, it) for (its, name), it in self.unknown.most_common() if its == kind]
             if not names:
                 continue
             console.print(
                 f"{plural.capitalize()} that the catalogue does not have: {len(names):,}. To do: "
-                f"give them as aliases in the catalogue, or write a file for --map, for example:\n"
-                f"[{plural}]",
+                "give them as aliases in the catalogue, or write a file for --map, with a name of "
+                f"the catalogue (`medallero catalogue show`) in the place of each ?:\n[{plural}]",
                 style="yellow",
                 soft_wrap=True,
             )
-            example = next(iter(known(self._catalogue)), "")
             for name, count in names[:_SHOWN_UNITS]:
-                line = f'{json.dumps(name, ensure_ascii=False)} = "{example}"'
-                console.print(Text(f"{line}  # {_many(count, 'result')}"), soft_wrap=True)
+                key = plain(json.dumps(name, ensure_ascii=not name.isprintable()))
+                console.print(Text(f'{key} = "?"  # {_many(count, "result")}'), soft_wrap=True)
             if len(names) > _SHOWN_UNITS:
                 console.print(f"# and {len(names) - _SHOWN_UNITS:,} more")
 
@@ -238,11 +236,8 @@ class Inspection:
             console.print(Text(plain(text + (f" · {medals}" if medals else ""))), soft_wrap=True)
 
 
-#: Fields whose text the catalogue must have, in the plural, and what it has.
-_NAMED: Final[Mapping[str, tuple[str, Callable[[Any], Iterable[str]]]]] = {
-    "sport": ("sports", lambda catalogue: catalogue.sports),
-    "faculty": ("faculties", lambda catalogue: catalogue.faculties),
-}
+#: Fields whose text the catalogue must have, in the plural.
+_NAMED: Final[Mapping[str, str]] = {"sport": "sports", "faculty": "faculties"}
 
 
 def _medals(results: Iterable[Result], catalogue: Catalogue) -> Iterator[str]:

@@ -331,14 +331,15 @@ def test_names_that_the_catalogue_has_not_are_listed_as_a_mapping_file(
 
     ran = send(gateway, str(path), "--strict")
     assert ran.exit_code == 3
-    assert 'for example:\n[sports]\n"Nado" = "swimming"  # 3 results' in ran.stderr
+    # A name in the place of the ? would be somebody's, if the list is taken as it is.
+    assert 'each ?:\n[sports]\n"Nado" = "?"  # 3 results' in ran.stderr
 
     names.write_text('[sports]\n"Nado" = "swimming"')
     ran = send(gateway, str(path), "--strict", "--map", str(names))
-    listed = (
-        '[faculties]\n"Agro" = "engineering"  # 2 results\n"FIUSAC" = "engineering"  # 1 result'
-    )
+    listed = '[faculties]\n"Agro" = "?"  # 2 results\n"FIUSAC" = "?"  # 1 result'
     assert listed in ran.stderr
+    names.write_text(f'[sports]\n"Nado" = "swimming"\n{listed}')
+    assert send(gateway, str(path), "--strict", "--map", str(names)).exit_code == 3
 
     names.write_text(NAMES)
     ran = send(gateway, str(path), "--strict", "--map", str(names))
@@ -346,6 +347,16 @@ def test_names_that_the_catalogue_has_not_are_listed_as_a_mapping_file(
     assert [it["faculty"] for it in gateway.accepted] == ["engineering", "agronomy", "agronomy"]
     assert {it["phase"] for it in gateway.accepted} == {"final"}
     assert {it["unit"] for it in gateway.accepted} == {"50 m Ronda de oro"}
+
+
+def test_a_name_that_is_listed_is_never_a_control_of_the_terminal(
+    gateway: FakeGateway, tmp_path: Path
+) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text(UNKNOWN.replace("Nado", "Na\x9b2J\u202edo"))
+    ran = send(gateway, str(path), "--strict")
+    assert '"Na\\u009b2J\\u202edo" = "?"' in ran.stderr
+    assert "\x9b" not in ran.stderr
 
 
 @pytest.mark.parametrize(
