@@ -29,11 +29,10 @@ class EndpointError(ValueError):
 def connect(gateway: GatewayAddress, *, connections: int) -> Client:
     """Return a client of the gateway. Nothing is sent yet.
 
-    :raises EndpointError: the address is none, or the file of certificates cannot be used.
+    :raises EndpointError: the address is none, the token is none, or the file of certificates
+        cannot be used.
     """
     token = gateway.token
-    if token is not None and not (token.isascii() and token.isprintable()):
-        raise EndpointError("the token has characters that no token has")
     scheme, trusted = certificates_of(gateway)
     # Imported here: gRPC costs a quarter of a second that HTTP need not pay, and the reverse.
     if scheme in ("grpc", "grpcs"):
@@ -50,6 +49,9 @@ def certificates_of(gateway: GatewayAddress) -> tuple[str, str | None]:
 
     :raises EndpointError: as above.
     """
+    token = gateway.token
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise EndpointError("the token has characters that no token has")
     scheme = _scheme_of(gateway.endpoint)
     trusted = None if gateway.ca is None else _certificates(gateway.ca)
     if trusted is not None and scheme not in ("https", "grpcs"):

@@ -1,12 +1,16 @@
-"""Changes on their way to the gateway: as many in a request as it takes."""
+"""Changes on their way to the gateway, and with which token it is asked."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
+import pytest
+
 from medallero.client.connect import GatewayAddress
+from medallero.client.reading import read_latest
 from medallero.client.units import Change, send_changes
+from medallero.terminal import CannotDo
 from olympics.catalogue import load_catalogue
 from olympics.result import parse_result
 from tests.unit.fake_gateway import FakeGateway, serving
@@ -38,3 +42,15 @@ def test_requests_hold_what_the_gateway_takes() -> None:
     assert all(len({it["unit"] for it in body}) <= 32 for body in bodies)
     sent = [(it["unit"], it["competitor"]["id"]) for body in bodies for it in body]
     assert sent == [(it.result.unit, it.result.competitor.id) for it in changes]
+
+
+@pytest.mark.parametrize("token", ["mdl_secret\n", "mdl_sécret"])
+def test_a_token_that_is_none_is_an_error_and_not_shown(token: str) -> None:
+    with (
+        serving(FakeGateway()) as gateway,
+        pytest.raises(CannotDo, match="characters that no token has") as error,
+    ):
+        asyncio.run(read_latest(GatewayAddress(gateway.url, token)))
+
+    assert "cret" not in error.value.format_message()
+    assert gateway.requests == []
