@@ -98,7 +98,7 @@ class Front:
             body = await self._details.competitor(name, [("limit", "1")])
             page = msgspec.json.decode(body, type=CompetitorPage)
             counts = _counted({it: page.medals[it] for it in MEDALS}, words)
-            results = words["results"].format(count=page.total)
+            results = words["result" if page.total == 1 else "results"].format(count=page.total)
             return _Told(
                 page.name or page.competitor,
                 f"{self._faculty(page.faculty, language)}. {counts}. {results}.",
@@ -150,6 +150,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "live": "Live standings of the games",
         "sport": "{sport}: live results and medals",
         "rank": "Rank {rank}",
+        "result": "{count} result",
         "results": "{count} results",
         "search": "Search",
         "gold": "Gold",
@@ -166,6 +167,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "live": "Clasificación en vivo de los juegos",
         "sport": "{sport}: resultados y medallas en vivo",
         "rank": "Puesto {rank}",
+        "result": "{count} resultado",
         "results": "{count} resultados",
         "search": "Buscar",
         "gold": "Oro",

@@ -444,7 +444,13 @@ def test_what_is_asked_for_unbidden_is_there(
             "../../../",
         ),
         ("/events/swimming/unheard", None, "Live standings of the games", "../../"),
-        ("/competitors/7", "Ana", "Engineering. Gold 1, Silver 0, Bronze 0. 1 results.", "../"),
+        (
+            "/competitors/7?lang=es",
+            "Ana",
+            "Ingeniería. Oro 1, Plata 0, Bronce 0. 1 resultado.",
+            "../",
+        ),
+        ("/competitors/7", "Ana", "Engineering. Gold 1, Silver 0, Bronze 0. 1 result.", "../"),
     ],
 )
 def test_a_link_to_the_page_says_what_is_behind_it(
