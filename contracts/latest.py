@@ -145,13 +145,18 @@ def told(change: ShownChange, faculties: Mapping[str, Faculty]) -> str:
             medals[it.medal].append(_who(it, faculties))
     if medals:
         said = ", ".join(f"{medal} {' and '.join(who)}" for medal, who in medals.items())
+        said = said[0].upper() + said[1:]
     elif change.leaders:
         said = " and ".join(_who(it, faculties) for it in change.leaders)
-        said += " leads" if change.state != "official" else " is first"
+        alone = len(change.leaders) == 1
+        if change.state == "official":
+            said += " is first" if alone else " are first"
+        else:
+            said += " leads" if alone else " lead"
     else:
-        said = "results are in"
+        said = "Results are in"
     provisional = "" if change.state == "official" else f" ({change.state})"
-    return f"{said[0].upper()}{said[1:]}{provisional}{reason}"
+    return f"{said}{provisional}{reason}"
 
 
 _REASONS: Final[dict[What, str]] = {

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from contracts.events import Placed
-from contracts.latest import ShownChange
+from contracts.latest import ShownChange, told
 from medallero.commands import latest
 from tests.unit.fake_gateway import Busy, FakeGateway, serving
 
@@ -55,3 +55,28 @@ def test_who_follows_is_told_what_is_new_and_no_more(monkeypatch: pytest.MonkeyP
             latest.command, ["--follow", "--limit", "2", "--json", "--endpoint", gateway.url]
         )
     assert [json.loads(line)["offset"] for line in ran.stdout.splitlines()] == [29, 30, 31]
+
+
+@pytest.mark.parametrize(
+    ("state", "names", "sentence"),
+    [
+        ("official", ["ana b"], "ana b (law) is first"),
+        ("official", ["ana b", "Eva"], "ana b (law) and Eva (law) are first"),
+        ("provisional", ["ana b"], "ana b (law) leads (provisional)"),
+        ("running", ["ana b", "Eva"], "ana b (law) and Eva (law) lead (running)"),
+        ("official", [], "Results are in"),
+    ],
+)
+def test_who_leads_is_told_in_a_sentence_and_names_stay_as_they_are(
+    state: str, names: list[str], sentence: str
+) -> None:
+    assert told(change(1, state=state, leaders=[placed(it) for it in names]), {}) == sentence
+
+
+def test_medals_are_told_in_a_sentence() -> None:
+    leaders = [
+        msgspec.structs.replace(placed(name), medal=medal)
+        for name, medal in (("Ana", "gold"), ("Eva", "silver"), ("Ida", "silver"))
+    ]
+    sentence = "Gold Ana (law), silver Eva (law) and Ida (law)"
+    assert told(change(1, leaders=leaders), {}) == sentence
