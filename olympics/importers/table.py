@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+#: What all records of a file may have together. A few bytes can make many of them: each result of a
+#: club has the club's name.
+_MOST_CHARACTERS: Final = 1 << 26
 
 
 class Row(NamedTuple):
@@ -74,13 +78,20 @@ class RecordTable:
     records: list[Row] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
     titles: list[str] = field(default_factory=list)
+    _characters: int = 0
 
     def rows(self) -> Iterator[Row]:
         """Yield all rows."""
         return iter(self.records)
 
     def add(self, line: int, cells: Mapping[str, str], text: str = "", problem: str = "") -> None:
-        """Add a row; empty cells are left out, and blanks around and within texts."""
+        """Add a row; empty cells are left out, and blanks around and within texts.
+
+        Raises TableError where the records have too many characters together.
+        """
+        self._characters += len(text) + sum(map(len, cells.values()))
+        if self._characters > _MOST_CHARACTERS:
+            raise TableError(f"results of more than {_MOST_CHARACTERS:,} characters", line)
         tidy = {name: " ".join(it.split()) for name, it in cells.items()}
         tidy = {name: it for name, it in tidy.items() if it}
         text = text or "; ".join(f"{name} {it}" for name, it in tidy.items())

@@ -18,7 +18,7 @@ from medallero.files import (
     open_input,
 )
 from olympics.catalogue import load_catalogue
-from olympics.importers import Names, Remark, archives, read_names
+from olympics.importers import Names, Remark, archives, read_names, table
 from tests.support.meet_files import (
     LYNX,
     archive,
@@ -247,6 +247,15 @@ def test_the_places_of_age_groups_are_of_units_of_their_own(tmp_path: Path) -> N
         ("12", "Eva Soto", "AGR", 1, "58.91", None)
     ]
     assert [it[3] for it in units[FINAL][:3]] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("write", [lenex, hytek, sdif, odf])
+def test_results_that_repeat_a_long_name_without_end_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[], bytes]
+) -> None:
+    monkeypatch.setattr(table, "_MOST_CHARACTERS", 200)
+    with pytest.raises(InputError, match="results of more than 200 characters"):
+        read(tmp_path, write())
 
 
 def test_results_that_share_an_id_do_not_multiply_with_its_places(tmp_path: Path) -> None:
