@@ -54,8 +54,8 @@ class Board:
         self._newest: dict[int, TallyRecord] = {}
         #: partition → the oldest timestamp among its results that no snapshot has shown yet
         self._waiting: dict[int, float] = {}
-        #: (partition, rules revision, offset) → the row of a change, as long as it is shown
-        self._latest: dict[tuple[int, int, int], dict[str, str]] = {}
+        #: (partition, offset) → a change and its row, as long as it is shown
+        self._latest: dict[tuple[int, int], tuple[ChangeLine, dict[str, str]]] = {}
         #: whether a snapshot of it was written: what the first one shows may have been shown before
         self.written = False
 
@@ -163,12 +163,16 @@ class Board:
             for line in tally.latest
             if line.sport in self._catalogue.sports
         ]
-        rows = {}
+        latest = {}
         for partition, line in latest_of_all(lines):
-            change = partition, self._shown[partition].revision, line.offset
-            rows[change] = self._latest.get(change) or self._row(partition, line)
-        self._latest = rows
-        return list(rows.values())
+            place = partition, line.offset
+            known = self._latest.get(place)
+            # Other rules may tell something else of the same result.
+            if known is None or known[0] != line:
+                known = line, self._row(partition, line)
+            latest[place] = known
+        self._latest = latest
+        return [row for _, row in latest.values()]
 
     def _row(self, partition: int, line: ChangeLine) -> dict[str, str]:
         catalogue = self._catalogue

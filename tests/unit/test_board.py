@@ -1,11 +1,13 @@
 """The scoreboard: tallies in any order, one snapshot."""
 
 import itertools
+import json
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from contracts.latest import ChangeLine, PlacedLine
 from contracts.snapshot import Keys
 from olympics.catalogue import load_catalogue
 from olympics.counts import Counts
@@ -68,6 +70,18 @@ def test_two_catalogues_of_one_revision_are_different_rules() -> None:
     board.hear(tally(0, 5))
     board.hear(msgspec.structs.replace(tally(1, 3), rules="changed without a new revision"))
     assert not board.complete
+
+
+def test_what_other_rules_tell_of_the_same_result_is_told_too() -> None:
+    lawyer = PlacedLine(None, "7", "Ana", "law", None, None, None, "X", None)
+    line = ChangeLine("swimming", "heat", 4, 1000, "result", lawyer, "round", "official", 1, [])
+    board = Board(1, 1, CATALOGUE)
+    told = []
+    for rules, what in (("r", "result"), ("s", "disqualification")):
+        latest = [msgspec.structs.replace(line, what=what)]
+        board.hear(msgspec.structs.replace(tally(0, 5), rules=rules, latest=latest))
+        told += [json.loads(row["item"])["change"] for row in board.latest()]
+    assert told == ["result", "disqualification"]
 
 
 def test_new_rules_are_shown_when_they_have_come_as_far_as_the_old_ones() -> None:
