@@ -136,6 +136,8 @@ def assert_equal(compiled: Tally, in_python: Tally) -> None:
         assert one == other
 
 
+# Half a minute of processor time, most of which goes into making the batches.
+@pytest.mark.timeout(900)
 @needs_the_compiled
 @settings(max_examples=400, deadline=None)
 @given(batches())
