@@ -303,6 +303,8 @@ class Follower:
         self._seen: dict[Path, tuple[int, int]] = {}
         self._done: dict[Path, tuple[int, int]] = {}
         self._pause: dict[Path, int] = {}
+        # What the system says of a file that it does not give, which is told once.
+        self._unreadable: dict[Path, str] = {}
         self.totals = Totals()
 
     def run(self, stop: StopFlag) -> Totals:
@@ -345,21 +347,28 @@ class Follower:
 
     def _send(self, path: Path) -> bool:
         """Send a file; return whether it is done with, until it changes."""
-        name = path.name
+        name, records, problem = path.name, None, "doubtful, and --strict"
         try:
             digest = _digest(path)
             if self._state.has(name, digest):
                 return True
-            records = self._read(path)
+            try:
+                records = self._read(path)
+            except InputError as error:
+                problem = error.problem
             if _digest(path) != digest:
                 return False  # it was written to meanwhile: what is missing is no withdrawal
-        except InputError as error:
-            return self._tell(name, Totals(not_sent=1), error.problem)
+        except FileNotFoundError:
+            return True
         except OSError as error:
-            self._tell(name, Totals(not_sent=1), error.strerror or str(error))
+            problem = error.strerror or str(error)
+            if self._unreadable.get(path) != problem:
+                self._unreadable[path] = problem
+                self._tell(name, Totals(not_sent=1), problem)
             return False
+        self._unreadable.pop(path, None)
         if records is None:
-            return self._tell(name, Totals(not_sent=1), "doubtful, and --strict")
+            return self._tell(name, Totals(not_sent=1), problem)
         plan = self._state.plan(name, records)
         self._state.begin(name, plan)
         delivered = self._deliver(plan.records)

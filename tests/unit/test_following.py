@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from medallero import following as following_module
 from medallero.files import Reading, Record, TextOptions, Unreadable, open_input
 from medallero.following import (
     STATE,
@@ -233,14 +234,17 @@ def test_what_may_have_arrived_never_has_two_contents_of_one_version(
     assert topic.look() == ["3 60.000 v3"]
 
 
-def test_a_file_that_is_written_to_while_it_is_read_takes_nothing_back(topic: Topic) -> None:
+@pytest.mark.parametrize("half", [HEAD + rows("58.40"), "nonsense"])
+def test_a_file_that_is_written_to_while_it_is_read_takes_nothing_back(
+    topic: Topic, half: str
+) -> None:
     put(topic, "a.csv", HEAD + rows("58.40", "59.10"))
     topic.look()
     whole = HEAD + rows("58.40", "59.20")
 
     def write_again() -> None:
         topic.while_reading = lambda: None
-        put(topic, "a.csv", HEAD + rows("58.40"))
+        put(topic, "a.csv", half)
 
     put(topic, "a.csv", whole)
     topic.look(1)
@@ -248,6 +252,21 @@ def test_a_file_that_is_written_to_while_it_is_read_takes_nothing_back(topic: To
     assert topic.look(1) == []
     put(topic, "a.csv", whole)
     assert topic.look(20) == ["2 59.200 v2"]
+    assert topic.follower.totals.not_sent == 0
+
+
+def test_a_file_that_the_system_does_not_give_is_told_once(
+    topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: Path) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    put(topic, "a.csv", HEAD + rows("58.40"))
+    with monkeypatch.context() as patched:
+        patched.setattr(following_module, "_digest", refused)
+        assert topic.look(60) == []
+    assert [problem for _, _, problem in topic.said] == ["Permission denied"]
+    assert topic.look(20) == ["1 58.400 v1"]
 
 
 def test_of_several_versions_in_a_file_the_highest_is_the_last(topic: Topic) -> None:
