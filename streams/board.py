@@ -89,15 +89,26 @@ class Board:
         return self._rules != before
 
     def never_before(self, revision: int) -> None:
-        """Note that standings by *revision* of the rules are shown: older ones never are again."""
+        """Note that standings by *revision* of the rules are shown: older ones never are again.
+
+        Where no rules as new as those have all partitions, the newest that have are offered.
+        """
         self._lowest_revision = max(self._lowest_revision, revision)
         self._choose()
 
     def _choose(self) -> None:
         """Choose the newest rules that all partitions have, and that are not behind older ones."""
+        whole = {
+            rules: tallies
+            for rules, tallies in sorted(self._heard.items())
+            if len(tallies) == self._partitions
+        }
+        # Redis may know of rules that nobody has any more. It refuses all others then; but once it
+        # is emptied, or another one takes its place, they are to be shown.
+        lowest = min(self._lowest_revision, max((it[0] for it in whole), default=0))
         chosen: _Rules | None = None
-        for rules, tallies in sorted(self._heard.items()):
-            if rules[0] < self._lowest_revision or len(tallies) < self._partitions:
+        for rules, tallies in whole.items():
+            if rules[0] < lowest:
                 continue
             known = {} if chosen is None else self._heard[chosen]
             if all(tallies[it].offset >= tally.offset for it, tally in known.items()):

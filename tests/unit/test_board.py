@@ -113,8 +113,17 @@ def test_what_redis_has_decides_which_rules_a_new_scoreboard_shows() -> None:
     assert board.fence() == {"0": (8, 1)}
     board.never_before(2)
     assert board.fence() == {"0": (5, 2)}
+
+
+def test_what_redis_alone_knew_is_no_reason_to_be_silent_when_redis_is_another() -> None:
+    board = Board(1, 2, CATALOGUE)
+    for each in (tally(0, 8), tally(1, 4), tally(0, 5, revision=2), tally(1, 4, revision=2)):
+        board.hear(each)
+    board.hear(tally(0, 9, revision=3))
     board.never_before(3)
-    assert not board.complete
+    assert board.fence() == {"0": (5, 2), "1": (4, 2)}
+    assert board.hear(tally(1, 4, revision=3))
+    assert board.fence() == {"0": (9, 3), "1": (4, 3)}
 
 
 def test_it_says_how_far_a_change_of_rules_is() -> None:
