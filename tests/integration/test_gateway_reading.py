@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -94,12 +95,16 @@ def _counts(**fields: int) -> dict[str, int]:
     return dict.fromkeys(COUNTS, 0) | fields
 
 
-def write_snapshot(settings: GatewaySettings, owners: dict[int, str] | None = None) -> None:
+def write_snapshot(
+    settings: GatewaySettings,
+    owners: dict[int, str] | None = None,
+    updated_at: float = 1700000000.5,
+) -> None:
     """Write a small snapshot, as the mirror does."""
     keys = Keys(settings.redis_prefix)
     redis = Redis.from_url(settings.redis)
     meta = {
-        "updated_at": "1700000000.5",
+        "updated_at": updated_at,
         "age": "0.25",
         "snapshot": 3,
         "results": 3,
@@ -250,13 +255,16 @@ def test_before_the_first_snapshot_the_standings_are_empty_and_say_so(
     }
 
 
-def test_the_standings_are_the_snapshot_in_order(gateway: RunningGateway) -> None:
-    write_snapshot(gateway.settings, {0: "http://worker-1:6066"})
+@pytest.mark.parametrize(("written", "state"), [(+3600, "live"), (-3600, "stale")])
+def test_the_standings_are_the_snapshot_in_order(
+    gateway: RunningGateway, written: int, state: str
+) -> None:
+    write_snapshot(gateway.settings, {0: "http://worker-1:6066"}, time.time() + written)
 
     answer = gateway.send("GET", "/v1/standings")
 
     body = answer.json
-    assert (answer.status, body["state"]) == (200, "live")
+    assert (answer.status, body["state"]) == (200, state)
     assert [line["faculty"] for line in body["medal_table"]] == ["engineering", "agronomy"]
     assert body["medal_table"][0]["gold"] == 1
     assert body["sports"] == [{"sport": "swimming", **_counts(entries=3, winners=1, gold=1)}]

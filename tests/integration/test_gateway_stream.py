@@ -158,7 +158,7 @@ def test_before_the_first_snapshot_the_stream_says_so(gateway: RunningGateway) -
         viewer.until("standings", lambda it: it["state"] == "empty")
         viewer.until("alive", lambda it: it == {"age": None, "readable": True})
 
-        write_snapshot(gateway.settings)
+        write_snapshot(gateway.settings, updated_at=time.time() + 3600)
 
         assert viewer.next("standings")["state"] == "live"
 
