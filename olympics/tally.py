@@ -44,7 +44,7 @@ except ImportError:  # nobody could compile it here
 _NOTED: Final = 100_000
 
 #: So many units are told that were the last to change.
-NEWEST: Final = 50
+NEWEST: Final = 25
 #: So many are noted, until those that are too old are thrown away.
 _NEWEST_KEPT: Final = 5_000
 _ENTRY: Final = ENTRY_UNIT_PREFIX.encode()

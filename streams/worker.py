@@ -12,7 +12,6 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 from msgspec.structs import replace
 
-from contracts.snapshot import STALE_AFTER
 from contracts.topics import another_log, check_topics_of_worker, worker_topics
 from olympics.catalogue import Catalogue, load_catalogue, split_revision
 from streams import metrics
@@ -34,9 +33,9 @@ from streams.web import PrivateWeb
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streams.worker")
 
 #: After the time that it took to tell what changed, so many times as long nothing is told ...
-_SPARED: Final = 25
-#: ... but not so long that the standings become stale: seconds.
-_LONGEST_PAUSE: Final = STALE_AFTER / 2
+_SPARED: Final = 20
+#: ... but not so long that people see the standings wait: seconds.
+_LONGEST_PAUSE: Final = 0.5
 
 
 class Worker:

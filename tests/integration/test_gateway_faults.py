@@ -178,7 +178,7 @@ def test_a_kafka_that_comes_after_the_gateway_is_found(broker: Server, redis_url
         assert gateway.send("GET", "/healthz").status == 200
 
         broker.start()
-        wait_until(lambda: "UnknownTopic" in gateway.send("GET", "/readyz").json["error"])
+        wait_until(lambda: "does not exist" in gateway.send("GET", "/readyz").json["error"])
         asyncio.run(ensure_topics(settings))
         gateway.wait_ready()
 

@@ -43,6 +43,8 @@ STREAM = "/medallero.v1.ResultIntake/SubmitStream"
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 STATE = "congo=t61rcWkgMzE"
 TRACED = (("traceparent", PARENT.encode()), ("tracestate", STATE.encode()))
+#: the name of the token ALL
+SENDER = ("sender", b"all")
 
 ALL, ENGINEERING, CLASS = new_token(), new_token(), new_token()
 _BEARER = {"authorization": f"Bearer {ALL}"}
@@ -294,13 +296,13 @@ def test_trace_context_is_on_the_records_of_every_way_in(guarded: Guarded) -> No
     catalogue = load_catalogue()
     headers = {decode(it.value, catalogue).unit: it.headers for it in gateway.topic() if it.value}
     assert {unit: it for unit, it in headers.items() if "traced" in unit} == {
-        "traced one": TRACED,
-        "traced 0": TRACED,
-        "traced 1": TRACED,
-        "traced array": TRACED,
-        "traced Submit": TRACED,
-        "traced Stream": TRACED,
-        "not traced": (),
+        "traced one": (*TRACED, SENDER),
+        "traced 0": (*TRACED, SENDER),
+        "traced 1": (*TRACED, SENDER),
+        "traced array": (*TRACED, SENDER),
+        "traced Submit": (*TRACED, SENDER),
+        "traced Stream": (*TRACED, SENDER),
+        "not traced": (SENDER,),
     }
 
 
