@@ -30,9 +30,12 @@ Scenario = Callable[[Lab], None]
 Test = Callable[..., None]
 
 
-def promise(*, stock: str | None = None) -> Callable[[Test], Test]:
-    """Run the test on every table; *stock* says why Faust's own does not keep the promise."""
-    marks = [pytest.mark.xfail(reason=stock, raises=AssertionError, strict=True)] if stock else []
+def promise(*, stock: str | None = None, always: bool = True) -> Callable[[Test], Test]:
+    """Run the test on every table; *stock* says why Faust's own does not keep the promise.
+
+    *always*: whether it never keeps it, or only sometimes not, as on a busy machine.
+    """
+    marks = [pytest.mark.xfail(reason=stock, raises=AssertionError, strict=always)] if stock else []
     return _on_each([pytest.param(b, marks=marks if b == "stock" else ()) for b in _BACKENDS])
 
 
@@ -243,7 +246,7 @@ def test_a_late_write_of_a_former_owner_does_not_bury_its_successors(
     on(scenario)
 
 
-@promise(stock="the committed offset is read after the changelog")
+@promise(stock="the committed offset is read after the changelog", always=False)
 def test_a_stale_commit_between_changelog_and_seek_skips_nothing(backend: Backend, on: Any) -> None:
     def scenario(lab: Lab) -> None:
         # given ten records, of which the group has committed four
@@ -258,6 +261,7 @@ def test_a_stale_commit_between_changelog_and_seek_skips_nothing(backend: Backen
         (directory / "stale-commit").write_text("7")
         worker = lab.start(directory)
         wait_until(lambda: lab.committed() == {0: 10}, what=worker.log)
+        assert not (directory / "stale-commit").exists(), "the commit of seven never came"
         # then all that the restored state did not contain was read
         worker.wait_values(greatest(records), timeout=patience(lab))
 
