@@ -144,14 +144,14 @@ def shown_unit(event: Event, sport: Sport, rows: list[Row], changes: list[Change
 
 def shown_row(place: UnitPlace, sport: Sport, unit: str) -> Row:
     """Return a place of a unit's ranking as it is answered."""
-    return Row(**_row_fields(place, sport, unit))
+    return Row(**row_fields(place, times=sport.times_of(unit)))
 
 
 def shown_result(event: Event, place: UnitPlace, sport: Sport) -> CompetitorResult:
     """Return the result that *place* is in *event* as it is answered."""
     return CompetitorResult(
-        **name_fields(event, sport),
-        **_row_fields(place, sport, event.unit),
+        **name_fields(sport, event.unit, event.phase),
+        **row_fields(place, times=sport.times_of(event.unit)),
         state=event.state,
         results=event.results,
     )
@@ -165,10 +165,11 @@ def shown_change(latest: Latest) -> Change:
     )
 
 
-def _row_fields(place: UnitPlace, sport: Sport, unit: str) -> dict[str, Any]:
+def row_fields(place: UnitPlace, *, times: bool) -> dict[str, Any]:
+    """Return the fields of :class:`Row`; *times*: whether the unit's marks are times."""
     latest = place.latest
     return {
-        **placed_fields(place, sport, unit),
+        **placed_fields(place, times=times),
         "split": place.split,
         "status": STATUS_NAMES[latest.status],
         "version": latest.version,

@@ -74,8 +74,8 @@ class Placed(msgspec.Struct, frozen=True):
     medal: Medal | None
 
 
-class ShownEvent(msgspec.Struct, frozen=True):
-    """An event as everybody may read it; the fields up to ``phase`` are a medallist's too."""
+class NamedEvent(msgspec.Struct, frozen=True):
+    """Which event an answer is about, in codes and in words."""
 
     sport: str
     unit: str
@@ -85,6 +85,11 @@ class ShownEvent(msgspec.Struct, frozen=True):
     stage: str | None
     stages: dict[str, str]
     phase: Phase
+
+
+class ShownEvent(NamedEvent, frozen=True):
+    """An event as everybody may read it."""
+
     state: State
     results: int
     leaders: list[Placed]
@@ -180,7 +185,7 @@ def shown_event(event: Event, sport: Sport) -> ShownEvent:
     """Return *event* as it is answered."""
     leaders = [placed(it, sport, event.unit) for it in event.leaders[:LEADERS]]
     return ShownEvent(
-        **name_fields(event, sport),
+        **name_fields(sport, event.unit, event.phase),
         state=event.state,
         results=event.results,
         leaders=leaders,
@@ -190,31 +195,34 @@ def shown_event(event: Event, sport: Sport) -> ShownEvent:
 
 def shown_medallist(event: Event, place: UnitPlace, sport: Sport) -> Medallist:
     """Return the medal that *place* has in *event* as it is answered."""
-    return Medallist(**name_fields(event, sport), **placed_fields(place, sport, event.unit))
+    return Medallist(
+        **name_fields(sport, event.unit, event.phase),
+        **placed_fields(place, times=sport.times_of(event.unit)),
+    )
 
 
-def name_fields(event: Event, sport: Sport) -> dict[str, Any]:
-    """Return the fields of an answer that say which event it is."""
-    title = title_of(sport, event.unit)
+def name_fields(sport: Sport, unit: str, phase: Phase) -> dict[str, Any]:
+    """Return the fields of :class:`NamedEvent`."""
+    title = title_of(sport, unit)
     return {
-        "sport": event.sport,
-        "unit": event.unit,
+        "sport": sport.name,
+        "unit": unit,
         "event": title.event,
         "title": title.title,
         "titles": dict(title.titles),
         "stage": title.stage,
         "stages": dict(title.stages),
-        "phase": event.phase,
+        "phase": phase,
     }
 
 
 def placed(place: UnitPlace, sport: Sport, unit: str) -> Placed:
     """Return a place in a unit as it is answered."""
-    return Placed(**placed_fields(place, sport, unit))
+    return Placed(**placed_fields(place, times=sport.times_of(unit)))
 
 
-def placed_fields(place: UnitPlace, sport: Sport, unit: str) -> dict[str, Any]:
-    """Return the fields of :class:`Placed`."""
+def placed_fields(place: UnitPlace, *, times: bool) -> dict[str, Any]:
+    """Return the fields of :class:`Placed`; *times*: whether the unit's marks are times."""
     latest = place.latest
     mark = latest.exact_mark()
     return {
@@ -223,7 +231,7 @@ def placed_fields(place: UnitPlace, sport: Sport, unit: str) -> dict[str, Any]:
         "name": latest.name,
         "faculty": latest.faculty,
         "mark": None if mark is None else format_mark(mark),
-        "mark_text": None if mark is None else shown_mark(mark, time=sport.times_of(unit)),
+        "mark_text": None if mark is None else shown_mark(mark, time=times),
         "outcome": latest.outcome,
         "irm": latest.irm,
         "medal": place.medal,

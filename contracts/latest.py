@@ -8,13 +8,12 @@ from typing import Final
 
 import msgspec
 
-from contracts.events import Placed, placed
+from contracts.events import NamedEvent, Placed, name_fields, placed
 from olympics.catalogue import Catalogue, Faculty, Sport
 from olympics.changes import Change, What
 from olympics.events import State
 from olympics.ranking import UnitPlace
 from olympics.recount import LastChange
-from olympics.spelling import title_of
 from olympics.words import Medal, Phase
 
 #: So many changes are shown, the newest ones of all partitions.
@@ -45,21 +44,13 @@ class ChangeLine(msgspec.Struct, frozen=True, array_like=True):
     leaders: list[PlacedLine]
 
 
-class ShownChange(msgspec.Struct, frozen=True):
+class ShownChange(NamedEvent, frozen=True):
     """The last change of an event as everybody may read it.
 
     ``at``: when Kafka took the result that brought it, in Unix seconds; 0 if nobody knows.
     ``changed``: whose result it was, as it is now.
     """
 
-    sport: str
-    unit: str
-    event: str | None
-    title: str | None
-    titles: dict[str, str]
-    stage: str | None
-    stages: dict[str, str]
-    phase: Phase
     state: State | None
     results: int
     leaders: list[Placed]
@@ -113,24 +104,16 @@ def latest_of_all(lines: Iterable[tuple[int, ChangeLine]]) -> list[tuple[int, Ch
 
 def shown_change(partition: int, line: ChangeLine, catalogue: Catalogue) -> ShownChange:
     """Return a change as it is answered."""
-    title = title_of(catalogue.sports[line.sport], line.unit)
     return ShownChange(
-        line.sport,
-        line.unit,
-        title.event,
-        title.title,
-        dict(title.titles),
-        title.stage,
-        dict(title.stages),
-        line.phase,
-        line.state,
-        line.results,
-        [Placed(*msgspec.structs.astuple(it)) for it in line.leaders],
-        line.what,
-        Placed(*msgspec.structs.astuple(line.changed)),
-        line.at / 1000,
-        partition,
-        line.offset,
+        **name_fields(catalogue.sports[line.sport], line.unit, line.phase),
+        state=line.state,
+        results=line.results,
+        leaders=[Placed(*msgspec.structs.astuple(it)) for it in line.leaders],
+        change=line.what,
+        changed=Placed(*msgspec.structs.astuple(line.changed)),
+        at=line.at / 1000,
+        partition=partition,
+        offset=line.offset,
     )
 
 

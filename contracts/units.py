@@ -2,11 +2,10 @@
 
 from typing import Any, Final
 
+from contracts.details import row_fields
 from contracts.pages import Page
 from olympics.catalogue import Sport
-from olympics.latest import STATUS_NAMES
-from olympics.mark import format_mark, shown_mark
-from olympics.ranking import Ranking, Steps, UnitPlace
+from olympics.ranking import Ranking, Steps
 from olympics.spelling import title_of
 
 #: How many places are written in a step.
@@ -21,7 +20,7 @@ def told(ranking: Ranking, sport: Sport, unit: str, page: Page) -> Steps[dict[st
     rows: list[dict[str, Any]] = []
     for begin in range(page.begin, end, _PLACES):
         places = ranking.places(begin, min(begin + _PLACES, end))
-        rows += [_row(place, times=times) for place in places]
+        rows += [row_fields(place, times=times) for place in places]
         yield
     return {
         "sport": sport.name,
@@ -39,23 +38,4 @@ def told(ranking: Ranking, sport: Sport, unit: str, page: Page) -> Steps[dict[st
         "from": page.begin,
         "next": end if page.begin < end < len(ranking) else None,
         "rows": rows,
-    }
-
-
-def _row(place: UnitPlace, *, times: bool) -> dict[str, Any]:
-    latest = place.latest
-    mark = latest.exact_mark()
-    return {
-        "rank": place.rank,
-        "competitor": place.competitor,
-        "name": latest.name,
-        "faculty": latest.faculty,
-        "mark": None if mark is None else format_mark(mark),
-        "mark_text": None if mark is None else shown_mark(mark, time=times),
-        "outcome": latest.outcome,
-        "irm": latest.irm,
-        "medal": place.medal,
-        "split": place.split,
-        "status": STATUS_NAMES[latest.status],
-        "version": latest.version,
     }
