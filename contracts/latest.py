@@ -18,7 +18,7 @@ from olympics.words import Medal, Phase
 
 #: So many changes are shown, the newest ones of all partitions.
 LATEST: Final = 100
-#: Of a change so many leaders are told at most: medallists, with one tie.
+#: A change lists at most this many leaders: three medallists, and one more for a tie.
 CHANGE_LEADERS: Final = 4
 
 
