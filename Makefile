@@ -25,6 +25,10 @@ help: ## Show this list
 up: $(STAMP) ## Start everything; ARGS="--workers 3" passes flags
 	@$(BIN)/medallero up $(ARGS)
 
+.PHONY: demo
+demo: $(STAMP) ## Play a games day to look at; ARGS="--speed 10" passes flags
+	@$(BIN)/medallero demo $(ARGS)
+
 # Several tests at a time, as most of them wait; ARGS="-n0" runs one after the other.
 # A process that dies is not replaced: pytest-xdist 3.8 then waits for ever (its issue 1323).
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup --max-worker-restart=0

@@ -18,6 +18,7 @@ from medallero import __version__
 # commands needs no import of the commands.
 _COMMANDS: Final[dict[str, str]] = {
     "up": "Start everything on this machine: Kafka, Redis, the gateway, workers.",
+    "demo": "Play a games day on this machine, to look at.",
     "gateway": "Run the gateway: HTTP and gRPC in, Kafka out.",
     "worker": "Run a streams worker: Kafka in, standings out.",
     "topics": "Create the topics on a Kafka of your own, and check them.",

@@ -23,6 +23,8 @@ _Settings = TypeVar("_Settings", bound=CommonSettings)
 
 #: Exit code of a command that could not do what it was asked for.
 CANNOT: Final = 2
+#: … of one that was interrupted before its end.
+INTERRUPTED: Final = 130
 
 
 class CannotDo(click.ClickException):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -39,15 +40,27 @@ from medallero.weather_up import WeatherUp
 from medallero.whereabouts import Whereabouts, as_environment
 
 _STOP_HOLDER: Final = 60.0
+_LAST_WORDS: Final = 10.0
+
+
+#: Called when everything is up, in a thread: where it is, what takes a line for people, and what
+#: says that it must come to its end.
+Meanwhile = Callable[[Whereabouts, Callable[[str], None], StopFlag], None]
 
 
 def run(
-    settings: UpSettings, console: Console, *, fresh: bool = False, weather: bool = False
+    settings: UpSettings,
+    console: Console,
+    *,
+    fresh: bool = False,
+    weather: bool = False,
+    meanwhile: Meanwhile | None = None,
 ) -> None:
     """Start everything, keep it running until SIGINT, SIGTERM or SIGHUP, stop everything.
 
     :param weather: weather reports too.
     :param fresh: end what runs in the data directory, remove its data, begin a new epoch.
+    :param meanwhile: what is done beside it.
     :raises CannotDo: something that a person has to change stands in the way.
     """
     screen = _Screen(console)
@@ -59,8 +72,9 @@ def run(
     reports = weather_up.plan(settings, weather, screen.say)
     with _signals(stop, supervisor), _data_dir(settings, screen, fresh) as data:
         try:
-            _start(settings, data, screen, supervisor, reports)
-            supervisor.watch()
+            where = _start(settings, data, screen, supervisor, reports)
+            with _beside(meanwhile, where, screen, stop):
+                supervisor.watch()
         except StopAsked:
             pass
         except ServiceFailed as error:
@@ -137,7 +151,7 @@ def _start(
     screen: _Screen,
     supervisor: Supervisor,
     reports: WeatherUp | None,
-) -> None:
+) -> Whereabouts:
     began = time.monotonic()
     check_ports(settings, reports.listeners() if reports else ())
     common = _shared_settings(settings, data, reports)
@@ -183,6 +197,30 @@ def _start(
     for line in where.lines():
         screen.say(line)
     screen.say("\nCtrl-C stops everything; the standings stay.")
+    return where
+
+
+@contextlib.contextmanager
+def _beside(
+    meanwhile: Meanwhile | None, where: Whereabouts, screen: _Screen, stop: StopFlag
+) -> Iterator[None]:
+    """Let *meanwhile* run; at the end, wait for its."""
+    if meanwhile is None:
+        yield
+        return
+
+    def work() -> None:
+        try:
+            meanwhile(where, screen.say, stop)
+        except CannotDo as error:
+            screen.say(error.message)
+
+    thread = threading.Thread(target=work, name="meanwhile", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(_LAST_WORDS)
 
 
 def _start_services(services: list[Service], screen: _Screen, supervisor: Supervisor) -> None:
@@ -305,8 +343,8 @@ def _data_dir(settings: UpSettings, screen: _Screen, fresh: bool) -> Iterator[Da
                 # It keeps standings of the topics that are about to go, and would refuse less.
                 # First, so that a clearing that breaks off has not kept the old epoch.
                 data.epoch += 1
-            data.clear()
-            screen.say(f"Removed the data in {path}; this is epoch {data.epoch}")
+            if data.clear():
+                screen.say(f"Removed the data in {path}; this is epoch {data.epoch}")
         yield data
 
 

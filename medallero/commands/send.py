@@ -60,6 +60,7 @@ from medallero.showing import plain
 from medallero.stop_flag import StopFlag
 from medallero.terminal import (
     CANNOT,
+    INTERRUPTED,
     CannotDo,
     echo_json,
     echo_json_text,
@@ -75,7 +76,6 @@ from olympics.importers.names import EXAMPLE, why_no_field
 
 SOME_REJECTED: Final = 1
 NOT_SENT: Final = 3
-INTERRUPTED: Final = 130
 
 _NOTE_EVERY: Final = 5.0
 

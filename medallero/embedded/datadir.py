@@ -122,11 +122,16 @@ class DataDir:
         scratch.write_text(content + "\n", encoding="utf-8")
         scratch.replace(self.path / _MARKER)
 
-    def clear(self) -> None:
-        """Remove the data and the logs; nothing that `up` has not made is touched."""
-        for name in _OURS:
-            shutil.rmtree(self.path / name, ignore_errors=True)
+    def clear(self) -> bool:
+        """Remove the data and the logs; nothing that `up` has not made is touched.
+
+        Returns whether there was anything.
+        """
+        ours = [it for it in (self.path / name for name in _OURS) if it.exists()]
+        for it in ours:
+            shutil.rmtree(it, ignore_errors=True)
         self._make_seed()
+        return bool(ours)
 
     def close(self) -> None:
         """Let the next process have the directory."""

@@ -515,6 +515,16 @@ def test_the_live_board_waits_for_redis(games: Stack) -> None:
     assert live.exit_code() == 0
 
 
+def test_a_demonstration_sends_nothing_to_games_that_have_another_catalogue(games: Stack) -> None:
+    before = games.topic_end()
+
+    ran = run(games, "demo", "--gateway", games.gateway.url)
+
+    assert ran.exit_code == 2
+    assert "has another catalogue than the demonstration" in ran.output
+    assert games.topic_end() == before
+
+
 def test_commands_teach_with_examples() -> None:
     for name in ("send", "board", "correct", "withdraw", "history", "audit", "doctor"):
         ran = CliRunner().invoke(main, [name, "--help"])
