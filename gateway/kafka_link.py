@@ -38,7 +38,7 @@ class KafkaLink:
         lost: Callable[[AIOKafkaProducer], None],
     ) -> None:
         """``counted_log``: see TopicWatch. ``changed`` is called when ``problem`` may be another;
-        ``lost`` when a producer is given up together with what it has not delivered."""
+        ``lost`` when a producer is closed, or given up, and will not deliver what it still has."""
         self._settings = settings
         self._topic = topic
         self._changed = changed
@@ -188,6 +188,8 @@ class KafkaLink:
         task = asyncio.create_task(_stop(producer, patience))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
+        # aiokafka tells nobody of batches that it held when it was closed by force.
+        task.add_done_callback(lambda _: self._lost(producer))
 
     def _set_problem(self, problem: str | None) -> None:
         if problem != self._problem:
