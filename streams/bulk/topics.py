@@ -68,25 +68,28 @@ class TopicProblem(RuntimeError):
 async def find(client: AIOKafkaClient, names: Iterable[str]) -> dict[str, TopicFacts]:
     """Return the facts about those of the topics that exist; none is created by asking.
 
-    Three brokers are asked, and most of those who answer must agree. A broker tells what it has
-    read of the cluster's metadata. One that is behind, or has lost the controllers, goes on to
-    tell the id of a topic that was deleted and made again since.
+    Three brokers are asked, and most of them must agree. A broker tells what it has read of the
+    cluster's metadata. One that is behind, or has lost the controllers, goes on to tell the id of
+    a topic that was deleted and made again since. A broker that is silent counts as long as one
+    that answers takes it for alive: a broker that is cut off from all others decides nothing.
 
     :raises TopicProblem: one of them may not be described.
-    :raises KafkaError: no broker answers, or they differ for a second.
+    :raises KafkaError: no broker answers, or too few, or they differ for a second.
     """
     wanted = tuple(names)
     for look in range(_LOOKS):
         if look:
             await asyncio.sleep(_PAUSE)
-        answers = await _ask_some(client, wanted)
+        answers, voices = await _ask_some(client, wanted)
+        if 2 * len(answers) <= voices:
+            raise KafkaError(f"only {len(answers)} of {voices} brokers answers, and may be behind")
         found = {}
         for name in wanted:
             told = [it[name] for it in answers if name in it]
             ids = Counter(it.id for it in told)
             ids[_ABSENT] = len(answers) - len(told)
             of_most, count = ids.most_common(1)[0]
-            if 2 * count <= len(answers):
+            if 2 * count <= voices:
                 break
             if of_most != _ABSENT:
                 same = [it for it in told if it.id == of_most]
@@ -98,17 +101,25 @@ async def find(client: AIOKafkaClient, names: Iterable[str]) -> dict[str, TopicF
     raise KafkaError(f"the brokers differ about topic {name!r}: one of them may be behind")
 
 
+class _Answer(NamedTuple):
+    """What a broker says of topics, and the brokers that it takes for alive, itself among them."""
+
+    facts: dict[str, TopicFacts]
+    alive: frozenset[int]
+
+
 async def _ask_some(
     client: AIOKafkaClient, names: tuple[str, ...]
-) -> Sequence[dict[str, TopicFacts]]:
+) -> tuple[Sequence[dict[str, TopicFacts]], int]:
+    """Return what brokers say of the topics, and how many of those who were asked have a voice."""
     known = [broker.nodeId for broker in client.cluster.brokers()]
     nodes = random.sample(known, min(_ASKED, len(known))) or [client.get_random_node()]
-    waiting = {asyncio.create_task(ask(client, node, names)) for node in nodes}
-    good: list[dict[str, TopicFacts]] = []
+    waiting = {asyncio.create_task(_ask(client, node, names)) for node in nodes}
+    good: list[_Answer] = []
     failures: list[BaseException] = []
     try:
         # Not for all: one that is frozen answers after the longest time that a request may take.
-        while waiting and not _most_agree(good, len(nodes)):
+        while waiting and not _most_agree([it.facts for it in good], len(nodes)):
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 if (failure := task.exception()) is None:
@@ -122,7 +133,9 @@ async def _ask_some(
     for failure in failures:
         if not good or not isinstance(failure, (KafkaError, OSError, TimeoutError)):
             raise failure
-    return good
+    return [it.facts for it in good], len(
+        frozenset(nodes) & frozenset().union(*(it.alive for it in good))
+    )
 
 
 def _most_agree(answers: Sequence[dict[str, TopicFacts]], asked: int) -> bool:
@@ -136,6 +149,10 @@ async def ask(client: AIOKafkaClient, node: int, names: tuple[str, ...]) -> dict
 
     :raises TopicProblem: one of them may not be described.
     """
+    return (await _ask(client, node, names)).facts
+
+
+async def _ask(client: AIOKafkaClient, node: int, names: tuple[str, ...]) -> _Answer:
     response = await client.send(node, _MetadataRequest(names))
     facts = {}
     for code, name, topic_id, _internal, partitions, *_rest in response.topics:
@@ -150,7 +167,7 @@ async def ask(client: AIOKafkaClient, node: int, names: tuple[str, ...]) -> dict
         )
         log = f"{response.cluster_id}/{own}"
         facts[name] = TopicFacts(name, own, log, described, frozenset((node,)))
-    return facts
+    return _Answer(facts, frozenset((node, *(broker[0] for broker in response.brokers))))
 
 
 class _Uuid(AbstractType[bytes]):  # type: ignore[misc]

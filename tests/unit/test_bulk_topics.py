@@ -18,16 +18,23 @@ AWAY, FROZEN, NONE, FORBIDDEN = b"away", b"frozen", b"none", b"forbidden"
 
 
 class Response(NamedTuple):
+    brokers: list[tuple[Any, ...]]
     cluster_id: str
     topics: list[tuple[Any, ...]]
 
 
 class Brokers:
-    """A client of brokers, each of which tells one id of the topic `t`; they may learn more."""
+    """A client of brokers, each of which tells one id of the topic `t`; they may learn more.
 
-    def __init__(self, *told: bytes, later: tuple[bytes, ...] = ()) -> None:
+    *gone*: brokers that the client knows, and no broker takes for alive any more.
+    """
+
+    def __init__(
+        self, *told: bytes, later: tuple[bytes, ...] = (), gone: frozenset[int] = frozenset()
+    ) -> None:
         self.told = list(told)
         self.later = list(later)
+        self.gone = gone
         self.asked: list[int] = []
         self.cluster = self
 
@@ -51,11 +58,16 @@ class Brokers:
             await asyncio.Event().wait()
         code = {NONE: 3, FORBIDDEN: 29}.get(told, 0)
         partition: Any = (0, 0, node, 0, [0, 1, 2], [0, 1], [], {})
-        return Response("c", [(code, "t", told, False, [partition], 0, {})])
+        alive: list[tuple[Any, ...]] = [
+            (it, "", 0, None, {}) for it in range(len(self.told)) if it not in self.gone
+        ]
+        return Response(alive, "c", [(code, "t", told, False, [partition], 0, {})])
 
 
-async def id_of(*told: bytes, later: tuple[bytes, ...] = ()) -> str | None:
-    client: Any = Brokers(*told, later=later)
+async def id_of(
+    *told: bytes, later: tuple[bytes, ...] = (), gone: frozenset[int] = frozenset()
+) -> str | None:
+    client: Any = Brokers(*told, later=later, gone=gone)
     found = await find(client, ("t",))
     return found["t"].id if found else None
 
@@ -75,12 +87,10 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ((NONE, NEW, NEW), NEW),
         ((NEW, NONE, NONE), None),
         ((NONE, NONE, NONE), None),
-        # Who does not answer has no voice.
         ((AWAY, NEW, NEW), NEW),
-        ((AWAY, AWAY, NEW), NEW),
     ],
 )
-async def test_most_of_the_brokers_that_answer_are_believed(
+async def test_most_of_the_brokers_are_believed(
     told: tuple[bytes, ...], right: bytes | None
 ) -> None:
     assert await id_of(*told) == (right and right.hex())
@@ -88,6 +98,20 @@ async def test_most_of_the_brokers_that_answer_are_believed(
 
 async def test_a_broker_that_is_behind_for_a_moment_is_asked_again() -> None:
     assert await id_of(OLD, NEW, later=(NEW, NEW)) == NEW.hex()
+
+
+@pytest.mark.parametrize("told", [(AWAY, AWAY, OLD), (OLD, AWAY), (AWAY, NONE, AWAY)])
+async def test_a_broker_that_is_cut_off_from_the_others_decides_nothing(
+    told: tuple[bytes, ...],
+) -> None:
+    with pytest.raises(KafkaError, match=r"only 1 of . brokers answers"):
+        await id_of(*told)
+
+
+async def test_brokers_that_are_known_to_be_gone_have_no_voice() -> None:
+    assert await id_of(AWAY, AWAY, NEW, gone=frozenset((0, 1))) == NEW.hex()
+    with pytest.raises(KafkaError, match=r"only 1 of . brokers answers"):
+        await id_of(AWAY, AWAY, NEW, gone=frozenset((0,)))
 
 
 @pytest.mark.parametrize("told", [(OLD, NEW), (OLD, NEW, NONE), (NONE, NEW), (AWAY, OLD, NEW)])
