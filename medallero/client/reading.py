@@ -17,9 +17,15 @@ from medallero.client.connect import EndpointError, GatewayAddress, certificates
 from medallero.terminal import CannotDo
 
 _MOST: Final = 500
+#: Statuses of a gateway, or of a proxy before it, that pass.
+_NOT_NOW: Final = (408, 429, 502, 503, 504)
 _TIMEOUT: Final = 30.0
 _TRY_AGAIN: Final = "Try again in a moment."
 _GIVE_TOKEN: Final = "Give a token with MEDALLERO_TOKEN or --token."
+
+
+class NotNow(CannotDo):
+    """The gateway is away, or says that the same may be asked again."""
 
 
 async def read_list(
@@ -46,7 +52,7 @@ async def read_list(
 async def read_latest(gateway: GatewayAddress) -> list[ShownChange]:
     """Return the latest changes, the newest first.
 
-    :raises CannotDo: the gateway cannot be asked, or refuses.
+    :raises CannotDo: the gateway cannot be asked, or refuses; NotNow if that may pass.
     """
     async with session(gateway) as client:
         status, answer = await answer_of(client, gateway, "GET", "/v1/latest")
@@ -100,7 +106,7 @@ async def answer_of(
 ) -> tuple[int, Any]:
     """Return status and JSON of the gateway's answer; None where it is no JSON.
 
-    :raises CannotDo: there is no answer.
+    :raises NotNow: there is no answer.
     """
     url = URL(gateway.endpoint.rstrip("/") + path, encoded=True)
     try:
@@ -113,9 +119,9 @@ async def answer_of(
             data = await response.read()
             status = response.status
     except TimeoutError:
-        raise CannotDo(f"{url} did not answer in {_TIMEOUT:g} s.") from None
+        raise NotNow(f"{url} did not answer in {_TIMEOUT:g} s.") from None
     except (aiohttp.ClientError, OSError) as error:
-        raise CannotDo(f"Cannot read {url}: {reason_of(error)}.", NOBODY_THERE) from None
+        raise NotNow(f"Cannot read {url}: {reason_of(error)}.", NOBODY_THERE) from None
     try:
         return status, msgspec.json.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -125,9 +131,10 @@ async def answer_of(
 def problem_of(gateway: GatewayAddress, status: int, answer: Any) -> CannotDo:
     """Return the error for an answer that is none that was asked for."""
     problem = answer.get("error") if isinstance(answer, dict) else None
+    kind = NotNow if status in _NOT_NOW else CannotDo
     if problem is None:
-        return CannotDo(
+        return kind(
             f"{gateway.endpoint} answered {status}; is this a Medallero gateway of this version?"
         )
     remedies = {401: _GIVE_TOKEN, 429: _TRY_AGAIN, 503: _TRY_AGAIN}
-    return CannotDo(f"The gateway answered {status}: {problem}.", remedies.get(status, ""))
+    return kind(f"The gateway answered {status}: {problem}.", remedies.get(status, ""))

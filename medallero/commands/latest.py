@@ -12,17 +12,21 @@ from rich.text import Text
 from contracts.latest import LATEST, ShownChange, told
 from medallero.client.connect import GatewayAddress
 from medallero.client.options import gateway_options
-from medallero.client.reading import read_latest
+from medallero.client.reading import NotNow, read_latest
 from medallero.showing import plain, when
 from medallero.showing_events import event_name
-from medallero.terminal import echo_json, quiet_libraries, stdout
+from medallero.terminal import echo_json, quiet_libraries, stderr, stdout
 
 #: Seconds between two questions.
 _INTERVAL: Final = 1.0
 
 
 @click.command(name="latest")
-@click.option("--follow", is_flag=True, help="Go on, and print what changes, until interrupted.")
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="Go on, and print what changes, until interrupted; while the gateway is away, wait.",
+)
 @click.option(
     "--limit",
     type=click.IntRange(1, LATEST),
@@ -46,8 +50,19 @@ def command(follow: bool, limit: int, as_json: bool, gateway: GatewayAddress) ->
 
 async def _tell(gateway: GatewayAddress, follow: bool, limit: int, as_json: bool) -> None:
     seen: set[tuple[int, int]] = set()
+    problem = ""
     while True:
-        changes = await read_latest(gateway)
+        try:
+            changes = await read_latest(gateway)
+        except NotNow as error:
+            if not follow:
+                raise
+            if problem != error.message:
+                problem = error.message
+                stderr().print(f"{problem}\nThis goes on when there is an answer.", soft_wrap=True)
+            await asyncio.sleep(_INTERVAL)
+            continue
+        problem = ""
         for change in reversed(changes[:limit]):
             if (change.partition, change.offset) not in seen:
                 _print(change, as_json)

@@ -57,6 +57,38 @@ def test_who_follows_is_told_what_is_new_and_no_more(monkeypatch: pytest.MonkeyP
     assert [json.loads(line)["offset"] for line in ran.stdout.splitlines()] == [29, 30, 31]
 
 
+@pytest.mark.parametrize("away", [Busy(503, body='{"error": "restarting"}'), Busy(502)])
+def test_who_follows_waits_while_the_gateway_is_away(
+    away: Busy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latest, "_INTERVAL", 0.0)
+    gateway = FakeGateway()
+    gateway.answers = [away, answer(change(1)), away, away, answer(change(2)), Busy(404)]
+    with serving(gateway):
+        ran = CliRunner().invoke(latest.command, ["--follow", "--json", "--endpoint", gateway.url])
+    assert [json.loads(line)["offset"] for line in ran.stdout.splitlines()] == [1, 2]
+    assert ran.stderr.count("This goes on when there is an answer.") == 2
+    assert "404" in ran.stderr
+
+
+def test_who_follows_waits_for_a_gateway_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latest, "_INTERVAL", 0.0)
+    gateway = FakeGateway()
+    # The first one is asked again by the library.
+    gateway.answers = [Busy(None), Busy(None), answer(change(1)), Busy(404)]
+    with serving(gateway):
+        ran = CliRunner().invoke(latest.command, ["--follow", "--json", "--endpoint", gateway.url])
+    assert [json.loads(line)["offset"] for line in ran.stdout.splitlines()] == [1]
+
+
+def test_who_does_not_follow_is_told_that_the_gateway_is_away() -> None:
+    gateway = FakeGateway()
+    gateway.answers = [Busy(503, body='{"error": "restarting"}'), answer(change(1))]
+    with serving(gateway):
+        ran = CliRunner().invoke(latest.command, ["--endpoint", gateway.url])
+    assert (ran.exit_code, ran.stdout) == (2, "")
+
+
 @pytest.mark.parametrize(
     ("state", "names", "sentence"),
     [
