@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ from tests.soak.faults import NotRight
 from tests.soak.hurting import Done, HurtingOurs
 from tests.soak.schedule import Fault
 from tests.support.recreate import recreate_topics
+from tests.support.rights import forbid_nothing, forbid_writing
 from tests.support.stack import Member
 
 #: Kafka refuses what is an hour ahead of its own clock.
@@ -89,37 +91,42 @@ class HurtingAll(HurtingOurs):
     # What Kafka refuses.
 
     def _refused(self, fault: Fault) -> Done:
-        settings, gateways = self._system.stack.settings, self._system.stack.gateways
+        gateways = self._system.stack.gateways
         undone = self.undone()
-        results, *others = topic_specs(settings)
-        heartbeats = others[-1]
-        try:
-            match fault.kind:
-                case "refused-times":
-                    _configure(settings, results, {"message.timestamp.before.max.ms": "1"})
-                    _configure(settings, heartbeats, {"message.timestamp.before.max.ms": "1"})
-                case "refused-sizes":
-                    _configure(settings, results, {"max.message.bytes": str(_SMALL)})
-                case _:
-                    for broker in self._system.cluster.brokers:
-                        broker.replicas.cut()
+        with self._refusing(fault):
             if fault.kind != "refused-sizes":  # lists are split: clients notice nothing
                 for gateway in gateways:
                     self._wait(partial(self._says_no, gateway), f"{gateway.log_name} is not ready")
             self.sleep(fault.seconds)
-        finally:
-            match fault.kind:
-                case "refused-times":
-                    _configure(settings, results, {})
-                    _configure(settings, heartbeats, {})
-                case "refused-sizes":
-                    _configure(settings, results, {})
-                case _:
-                    for broker in self._system.cluster.brokers:
-                        broker.replicas.heal()
         for member in self._system.members:
             self.wait_ready(member)
         return "results", undone
+
+    @contextmanager
+    def _refusing(self, fault: Fault) -> Iterator[None]:
+        settings, brokers = self._system.stack.settings, self._system.cluster.brokers
+        results, *_others, heartbeats = topic_specs(settings)
+        written = (results, heartbeats)
+        try:
+            match fault.kind:
+                case "refused-times":
+                    for topic in written:
+                        _configure(settings, topic, {"message.timestamp.before.max.ms": "1"})
+                case "refused-sizes":
+                    _configure(settings, results, {"max.message.bytes": str(_SMALL)})
+                case "refused-rights":
+                    # Now and then a gateway may still write that it is there, and nothing else.
+                    forbid_writing(settings, [it.name for it in written[: 1 + fault.target % 2]])
+                case _:
+                    for broker in brokers:
+                        broker.replicas.cut()
+            yield
+        finally:
+            for broker in brokers:
+                broker.replicas.heal()
+            for topic in written:
+                _configure(settings, topic, {})
+            forbid_nothing(settings, [it.name for it in written])
 
     @staticmethod
     def _says_no(gateway: Member) -> bool:

@@ -56,7 +56,7 @@ def started_system(
     *others* is a program that runs in the place of our workers; nobody waits for it.
     """
     with (
-        running_cluster(directory) as cluster,
+        running_cluster(directory, users=plan.hostile) as cluster,
         running_redis(directory) as redis,
         TcpProxy(_host_and_port(redis.address)) as redis_proxy,
     ):
@@ -67,6 +67,7 @@ def started_system(
             name=names.read_text() if names.exists() else None,
             replication=REPLICAS,
             partitions=plan.partitions,
+            **cluster.credentials,
         )
         names.write_text(settings.topic_prefix.removesuffix("-"))
         limits = LIMITS if plan.hostile else {}

@@ -27,7 +27,7 @@ NETWORK: Final = (
 
 #: Only where it is asked for: what Kafka refuses, clocks that are wrong, and a topic that somebody
 #: deletes and makes again.
-REFUSED: Final = ("refused-times", "refused-sizes", "refused-replicas")
+REFUSED: Final = ("refused-times", "refused-sizes", "refused-rights", "refused-replicas")
 CLOCK: Final = (
     *("clock-gateway-ahead", "clock-gateway-behind"),
     *("clock-worker-ahead", "clock-worker-behind"),

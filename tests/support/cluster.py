@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from medallero.embedded import kafka
 from medallero.embedded.kafka import EmbeddedKafka, KafkaNotPrepared
@@ -24,6 +24,9 @@ from tests.support.waiting import wait_until
 BROKERS: Final = 3
 #: All of them at once start within so many seconds, even on a busy machine.
 _START: Final = 180.0
+#: Clients of a cluster with users.
+USER: Final = "medallero"
+_PASSWORD: Final = "medallero"
 _ACTIVE: Final = re.compile(r"id=(\d) *\] Becoming the active controller at epoch (\d+)")
 
 
@@ -37,6 +40,7 @@ class _Node(EmbeddedKafka):
     replicated: int = 0
     voters: str = ""
     cluster: str = ""
+    users: bool = False
 
     def prepare(self) -> Command:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -53,7 +57,8 @@ class _Node(EmbeddedKafka):
                 controller=self.controller_port,
                 voters=self.voters,
                 data=self.directory / "data",
-            ),
+            )
+            + (_USERS if self.users else ""),
             encoding="utf-8",
         )
         if not (self.directory / "data").exists():
@@ -87,7 +92,8 @@ class Broker:
         self.server = Server(
             proxy.address,
             node.prepare,
-            lambda: kafka.answers(node.host, node.port),
+            # To those without a password the other listener says nothing.
+            lambda: kafka.answers(node.host, node.replication),
             Process(node.prepare()),
         )
 
@@ -99,8 +105,21 @@ class Broker:
 class Cluster:
     """The brokers; topics with three replicas of which two must have a record."""
 
-    def __init__(self, brokers: list[Broker]) -> None:
+    def __init__(self, brokers: list[Broker], *, users: bool = False) -> None:
         self.brokers = brokers
+        self._users = users
+
+    @property
+    def credentials(self) -> dict[str, Any]:
+        """The settings by which a client says who it is, if the brokers ask."""
+        if not self._users:
+            return {}
+        return {
+            "kafka_security": "SASL_PLAINTEXT",
+            "kafka_mechanism": "PLAIN",
+            "kafka_user": USER,
+            "kafka_password": _PASSWORD,
+        }
 
     @property
     def address(self) -> str:
@@ -127,8 +146,11 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(directory: Path) -> Iterator[Cluster]:
-    """Run three brokers with their data in *directory*."""
+def running_cluster(directory: Path, *, users: bool = False) -> Iterator[Cluster]:
+    """Run three brokers with their data in *directory*.
+
+    With *users* clients are one user with a password, from whom rights can be taken.
+    """
     jars = class_path()
     # A leading "-" would be read as a flag.
     identity = "m" + urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
@@ -156,9 +178,10 @@ def running_cluster(directory: Path) -> Iterator[Cluster]:
                     replicas.port,
                     voters,
                     identity,
+                    users,
                 )
                 brokers.append(Broker(node, proxy, replicas))
-            cluster = Cluster(brokers)
+            cluster = Cluster(brokers, users=users)
             cluster.wait_serves()
             # The first metadata of a young cluster names one or two brokers only.
             time.sleep(1.0)
@@ -199,4 +222,16 @@ controller.quorum.fetch.timeout.ms=3000
 leader.imbalance.check.interval.seconds=20
 # Small enough that changelogs are compacted while a long run goes on.
 log.segment.bytes=33554432
+"""
+
+# Brokers and controllers are nobody for each other, and may do everything. So may a user with
+# everything that no rule is about.
+_USERS: Final = f"""
+listener.security.protocol.map=CLIENT:SASL_PLAINTEXT,BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.client.plain.sasl.jaas.config=\
+org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{_PASSWORD}";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+allow.everyone.if.no.acl.found=true
 """

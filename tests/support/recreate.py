@@ -6,6 +6,7 @@ import asyncio
 
 from aiokafka.admin import AIOKafkaAdminClient
 
+from contracts.kafka import kafka_options
 from contracts.settings import CommonSettings
 from contracts.topics import ensure_topics
 
@@ -14,7 +15,7 @@ def delete_topics(settings: CommonSettings, *names: str) -> None:
     """Delete the topics, and wait until they are gone."""
 
     async def delete() -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+        admin = AIOKafkaAdminClient(**kafka_options(settings))
         await admin.start()
         try:
             await admin.delete_topics(list(names))

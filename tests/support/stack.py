@@ -267,7 +267,7 @@ class Stack:
         async def ask() -> dict[int, int]:
             from aiokafka.admin import AIOKafkaAdminClient
 
-            admin = AIOKafkaAdminClient(bootstrap_servers=self.settings.kafka)
+            admin = AIOKafkaAdminClient(**kafka_options(self.settings))
             await admin.start()
             try:
                 found = await admin.list_consumer_group_offsets(self.app_id)

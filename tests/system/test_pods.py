@@ -36,6 +36,7 @@ from tests.kubernetes.rendered import Cluster, name_of, rendered
 from tests.support.oracle import topic_records
 from tests.support.pods import Place, Pod, Sender, a_result, made_secrets, workload
 from tests.support.rabbitmq import rabbitmq
+from tests.support.rights import ALLOW, LITERAL, OPERATIONS, TOPIC
 from tests.support.secure_kafka import SecureKafka, running_secure_kafka
 from tests.support.waiting import wait_until
 from tests.support.weather import some_reports, stored
@@ -50,10 +51,7 @@ _OVERLAY: Final = "production"
 _WEATHER: Final = "course-weather"
 _PROBES: Final = ("startup", "liveness", "readiness")
 # As Kafka numbers them.
-_RESOURCES: Final = {"topic": 2, "group": 3}
-_OPERATIONS: Final = {"Read": 3, "Write": 4, "Describe": 8, "DescribeConfigs": 10}
-_LITERAL: Final = 3
-_ALLOW: Final = 3
+_RESOURCES: Final = {"topic": TOPIC, "group": 3}
 
 
 @dataclass
@@ -513,11 +511,11 @@ async def _operate(kafka: SecureKafka, cluster: Cluster) -> None:
                     request = CreateAclsRequest(
                         _RESOURCES[rule["resource"]["type"]],
                         rule["resource"]["name"],
-                        _LITERAL,
+                        LITERAL,
                         f"User:{user['metadata']['name']}",
                         rule.get("host", "*"),
-                        _OPERATIONS[operation],
-                        _ALLOW,
+                        OPERATIONS[operation],
+                        ALLOW,
                     )
                     done = await admin._send_request(request)
                     assert [code for code, _message in done.creation_responses] == [0]
