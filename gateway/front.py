@@ -18,7 +18,7 @@ from gateway.standings import Standings
 from olympics.catalogue import Catalogue, UnknownName
 from olympics.events import MEDALS
 
-#: Beginnings of the addresses, but for the page's root and /search, that one name or more follow.
+#: Beginnings of those addresses that one name or more follow.
 BELOW: Final = ("/sports/", "/events/", "/competitors/", "/faculties/")
 
 #: For so long the HTML waits for what the workers say, seconds: the page itself asks them too.
@@ -103,7 +103,7 @@ class Front:
                 page.name or page.competitor,
                 f"{self._faculty(page.faculty, language)}. {counts}. {results}.",
             )
-        return _Told(words["search"] if kind == "search" else None, words["live"])
+        return _Told(words.get(kind), words["live"])
 
     async def _tell_faculty(self, name: str, language: str) -> _Told:
         faculty = self._catalogue.faculty(name).name
@@ -153,6 +153,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "result": "{count} result",
         "results": "{count} results",
         "search": "Search",
+        "latest": "Just in",
         "gold": "Gold",
         "silver": "Silver",
         "bronze": "Bronze",
@@ -170,6 +171,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "result": "{count} resultado",
         "results": "{count} resultados",
         "search": "Buscar",
+        "latest": "Lo último",
         "gold": "Oro",
         "silver": "Plata",
         "bronze": "Bronce",

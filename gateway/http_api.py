@@ -124,7 +124,7 @@ class HttpApi:
         if reports is not None:
             # Apart: a gateway whose RabbitMQ is away still takes results.
             self._routes["/readyz/weather"] = {"GET": _readiness_of(reports)}
-        for path in ("/", "/search", "/sports"):
+        for path in ("/", "/latest", "/search", "/sports"):
             self._routes[path] = {"GET": front.answer}
         self._below[HISTORY] = {"GET": self._get_history}
         self._below |= {path: {"GET": front.answer} for path in BELOW}

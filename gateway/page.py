@@ -21,6 +21,7 @@ PATHS: Final = {
     "/page/routes.js": ("routes.js", "text/javascript"),
     "/page/events.js": ("events.js", "text/javascript"),
     "/page/kiosk.js": ("kiosk.js", "text/javascript"),
+    "/page/latest.js": ("latest.js", "text/javascript"),
     "/page/stream.js": ("stream.js", "text/javascript"),
     "/page/words.js": ("words.js", "text/javascript"),
     "/page/icon.svg": ("icon.svg", "image/svg+xml"),

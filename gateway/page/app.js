@@ -3,6 +3,7 @@
 import { field, listing } from "./events.js";
 import { mayBeBetter } from "./asking.js";
 import { competitorView, corrections, eventView, stateOf } from "./details.js";
+import { changed, justIn, latestView } from "./latest.js";
 import { go, isEventCode, keepInAddress, listen, route, to } from "./routes.js";
 import { bigScreen } from "./kiosk.js";
 import { follow } from "./stream.js";
@@ -115,6 +116,13 @@ function whenAndWhere() {
   const format = new Intl.DateTimeFormat(locale(), { dateStyle: "long" });
   const when = days.length === 2 ? format.formatRange(...days) : days.map((it) => format.format(it))[0];
   return [when, games.place].filter(Boolean).join(" · ");
+}
+
+// The time of day, and the day if it is another one.
+function when(seconds) {
+  const time = new Date(seconds * 1000);
+  const today = time.toDateString() === new Date().toDateString();
+  return time.toLocaleString(locale(), { timeStyle: "short", ...(today ? {} : { dateStyle: "short" }) });
 }
 
 const gamesTitle = () => games.titles[language] ?? games.title ?? "Medallero";
@@ -403,7 +411,9 @@ function tableView(sport) {
     parts.push(part);
     side.append(part.node);
   }
-  main.replaceChildren(left, side);
+  const news = justIn(lists, sport);
+  parts.push(news);
+  main.replaceChildren(left, news.node, side);
   return {
     title,
     leave() {
@@ -477,13 +487,14 @@ const competitorLink = (it) =>
 
 // What the modules of lists and details need of the page.
 const lists = { make, say, word, number, heading, disc, eventTitle, stageOf, stateTag, row: placeRow,
-  sportTitle, facultyTitle, scoreOf: (it) => scoreOf(it), competitor: competitorLink,
+  sportTitle, facultyTitle, scoreOf: (it) => scoreOf(it), competitor: competitorLink, person,
+  when, calm, latest: () => latest,
   words: (name) => WORDS[language][name], language: () => language, titled,
   announce: (text) => say(document.getElementById("announcement"), text) };
 
-function person(it, aside) {
+function person(it, aside, linked = true) {
   const named = it.name ?? it.competitor;
-  return make("span", { class: "person" }, competitorLink(it), " ",
+  return make("span", { class: "person" }, linked ? competitorLink(it) : named, " ",
     aside && aside !== named ? make("span", { class: "aside" }, aside) : null);
 }
 
@@ -506,32 +517,6 @@ function eventLine(it, withSport) {
       stateTag(it.state), " ",
       withSport ? make("span", { class: "aside" }, sportTitle(it.sport)) : null),
     make("ol", { class: "leaders" }, ...leaders));
-}
-
-// What has happened, in people's words: in which event, and what it says now.
-function changed(it, calledShortly) {
-  const stage = stageOf(it);
-  const who = (one) => make("span", { class: "person" }, one.name ?? one.competitor,
-    " ", make("span", { class: "aside" }, calledShortly(one.faculty)));
-  const medals = it.leaders.filter((one) => one.medal);
-  const leaders = (medals.length ? medals : it.leaders.slice(0, 1)).map((one) =>
-    make("li", {}, one.medal ? disc(one.medal) : null,
-      make("span", one.medal ? { class: "unseen" } : { class: "aside" },
-        one.medal ? word(one.medal) : word(it.state === "official" ? "isFirst" : "leadsNow")), " ",
-      who(one), " ", scoreOf(one)));
-  const time = new Date(it.at * 1000);
-  return [
-    make("p", { class: "what" },
-      it.at ? make("time", { datetime: time.toISOString() },
-        time.toLocaleTimeString(locale(), { timeStyle: "short" })) : null,
-      make("span", {}, sportTitle(it.sport)),
-      make("strong", {}, eventTitle(it), stage ? ` · ${stage}` : ""),
-      it.state === null ? null : stateTag(it.state),
-      it.change === "result" ? null : make("span", {},
-        word(it.change, { who: it.changed.name ?? it.changed.competitor }))),
-    it.leaders.length ? make("ol", { class: "leaders" }, ...leaders)
-      : make("p", {}, word("noResultLeft")),
-  ];
 }
 
 function medalLine(it) {
@@ -837,6 +822,7 @@ function chosenView() {
     return ["unknown", () => messageView(word("unknownSport"))];
   }
   if (kind === "search") return ["search", searchView];
+  if (kind === "latest") return ["latest", () => latestView(lists, main)];
   if (kind === "competitors" && names.length > 0) {
     const competitor = names.join("/");
     return [`competitor ${competitor}`, () => competitorView(lists, main, competitor)];
@@ -1000,8 +986,7 @@ document.getElementById("search").addEventListener("submit", (event) => {
 
 // ---------------------------------------------------------------- the big screen
 
-const screen = bigScreen({ main, make, say, word, number, medalTable, sportCard, sportTitle,
-  facultyTitle, heading, disc, calm, facultiesIn, changed, latest: () => latest,
+const screen = bigScreen({ ...lists, main, medalTable, sportCard, facultiesIn,
   shortName: (faculty) => titles.faculties.get(faculty)?.short ?? null,
   sports: () => sportsShown().filter((it) => it.entries > 0) });
 
@@ -1034,7 +1019,7 @@ follow({
   },
   onLatest(news) {
     latest = news.latest;
-    if (kiosk && view?.kind === "screen") view.update();
+    if (standings !== null && /^(screen|table|sport |latest)/.test(view?.kind)) view.update();
   },
   onRates(news) {
     rates = news;

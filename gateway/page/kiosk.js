@@ -1,5 +1,6 @@
 // The hall's big screen: everything in one look, nothing to press. The first of the medal table stay,
 // the others follow page by page, and so do the sports beside them.
+import { changed } from "./latest.js";
 
 const STAY = 3; // of the medal table, where not all fit
 const ROW = 2.9; // rem: what a row takes at least
@@ -173,8 +174,8 @@ export function bigScreen(page) {
         const text = JSON.stringify(change);
         if (text === shown) return;
         shown = text;
-        line.replaceChildren(...page.changed(change,
-          (faculty) => page.shortName(faculty) ?? page.facultyTitle(faculty)));
+        line.replaceChildren(...changed(page, change,
+          (faculty) => page.shortName(faculty) ?? page.facultyTitle(faculty), false));
         let size = 1;
         line.style.removeProperty("--fit");
         while (size > SMALLEST && node.scrollHeight > node.clientHeight) {

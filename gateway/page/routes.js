@@ -21,6 +21,7 @@ export const to = {
   competitor: (competitor) => address(["competitors", competitor]),
   faculty: (faculty) => address(["faculties", faculty]),
   search: (text) => address(["search"], text),
+  latest: () => address(["latest"]),
 };
 
 // An event's code is what the codes of its units share.
@@ -86,7 +87,7 @@ export function listen(moved) {
   });
 }
 
-const KINDS = ["", "sports", "events", "competitors", "faculties", "search"];
+const KINDS = ["", "sports", "events", "competitors", "faculties", "search", "latest"];
 
 const isOurs = (url) => url.origin === location.origin && url.pathname.startsWith(ROOT)
   && KINDS.includes(url.pathname.slice(ROOT.length).split("/")[0])

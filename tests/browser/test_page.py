@@ -666,6 +666,61 @@ def test_the_big_screen_tells_what_just_came_in(chromium: Chromium, paris: Stack
         assert screen.violations() == []
 
 
+@pytest.mark.parametrize(
+    ("language", "size", "shown", "disqualified", "gold"),
+    [
+        ("en", (1280, 800), 5, "After the disqualification of Ana Ruiz.", "Gold: Eva Paz, Italy."),
+        ("es", (390, 780), 1, "Tras la descalificación de Ana Ruiz.", "Oro: Eva Paz, Italy."),
+    ],
+)
+def test_the_medal_table_has_what_just_came_in_beside_it(
+    chromium: Chromium,
+    paris: Stack,
+    language: str,
+    size: tuple[int, int],
+    shown: int,
+    disqualified: str,
+    gold: str,
+) -> None:
+    unit = a_unit()
+    ana, eva = {"id": "1", "name": "Ana Ruiz"}, {"id": "2", "name": "Eva Paz"}
+    url = f"{paris.gateway.url}/?lang={language}"
+    with chromium.opened(url, width=size[0], height=size[1]) as screen:
+        screen.until("document.querySelectorAll('.just-in .changes > li').length === 5")
+        heard = "document.querySelector('.just-in [aria-live]').textContent"
+        assert screen.run(heard) == ""  # who opens the page reads the list
+        post(paris, unit=f"{unit}, heat 1", competitor=ana, mark="20.50", phase="round")
+        screen.until_text(".just-in li", f"{unit}, heat 1")
+        assert screen.run(heard) == ""  # nobody has a medal of a heat
+        post(paris, unit=unit, competitor=eva, faculty="ITA", mark="21.00")
+        screen.until(f"{heard}.includes({json.dumps(gold)})")
+        post(paris, unit=unit, competitor=ana, faculty="FRA", mark="20.00")
+
+        post(paris, unit=unit, competitor=ana, faculty="FRA", irm="DSQ", version=2)
+
+        screen.until_text(".just-in li", disqualified)
+        leaders = screen.run("document.querySelector('.just-in .leaders').textContent")
+        assert leaders.startswith(gold.split(":")[0] + " Eva Paz ")
+        # A medal was read out; what comes within half a minute is not.
+        assert disqualified not in screen.run(heard)
+        visible = "[...document.querySelectorAll('.just-in .changes > li')]"
+        screen.until(f"{visible}.filter(it => it.getClientRects().length).length === {shown}")
+        first = "document.querySelector('.just-in li').getBoundingClientRect().bottom"
+        assert screen.run(first) < size[1]
+        assert screen.violations() == []
+
+        screen.click(".just-in li strong a")
+        screen.until_text("h1", unit)
+        screen.run("history.back()")
+        screen.until("document.querySelector('.just-in a[href*=latest]')")
+        screen.click(".just-in a[href*=latest]")
+        screen.until("document.querySelectorAll('.changes > li').length > 50")
+        assert screen.run("location.pathname") == "/latest"
+        assert disqualified in screen.text(".changes li")
+        assert screen.run("document.documentElement.scrollWidth") == size[0]
+        assert screen.violations() == []
+
+
 def cut_off(screen: Screen) -> list[str]:
     """Return what a screen that nobody can scroll does not show to its end."""
     cut: list[str] = screen.run(
@@ -754,6 +809,7 @@ def test_nothing_is_wider_than_the_narrowest_phone(
             (f"#/units/swimming/{FREESTYLE}", "table.unit tbody tr"),
             ("#/events/swimming/SWMM50MFR", "table.unit tbody tr"),
             ("#/competitors/1946161", ".listing a"),
+            ("#/latest", ".changes a"),
         ):
             screen.goto(url + place)
             screen.until(f"document.querySelectorAll('{row}').length > 0")
@@ -778,6 +834,7 @@ def test_nothing_is_wider_than_the_narrowest_phone(
         "#/faculties/FRA",
         "events/swimming/SWMM50MFR",
         "competitors/1946161",
+        "latest",
         "?kiosk=600",
     ],
 )
@@ -785,7 +842,7 @@ def test_axe_finds_nothing_that_shuts_anybody_out(
     chromium: Chromium, paris: Stack, theme: Any, place: str
 ) -> None:
     with chromium.opened(f"{paris.gateway.url}/{place}", color_scheme=theme) as screen:
-        screen.until("document.querySelectorAll('main tbody tr, .listing a').length > 0")
+        screen.until("document.querySelector('main tbody tr, .listing a, .changes a')")
         screen.until("document.querySelector('.dot') && document.title !== ''")
 
         assert screen.violations() == []

@@ -435,6 +435,7 @@ def test_what_is_asked_for_unbidden_is_there(
         ("/", None, "Live standings of the games", "./"),
         ("/?lang=es", None, "Clasificación en vivo de los juegos", "./"),
         ("/search?q=x", "Search", "Live standings of the games", "./"),
+        ("/latest?lang=es", "Lo último", "Clasificación en vivo de los juegos", "./"),
         ("/sports/1", "Swimming", "Swimming: live results and medals", "../"),
         ("/sports/1?lang=es", "Natación", "Natación: resultados y medallas en vivo", "../"),
         ("/sports/chess", None, "Live standings of the games", "../"),
