@@ -152,4 +152,6 @@ _REASONS: Final[dict[What, str]] = {
 
 def _who(it: Placed, faculties: Mapping[str, Faculty]) -> str:
     known = faculties.get(it.faculty)
-    return f"{it.name or it.competitor} ({it.faculty if known is None else known.title})"
+    name = it.name or it.competitor
+    faculty = it.faculty if known is None else known.title
+    return name if name == faculty else f"{name} ({faculty})"

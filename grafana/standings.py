@@ -40,14 +40,19 @@ META: Final = f"{PREFIX}meta"
 MEDAL_TABLE: Final = f"{PREFIX}medal_table"
 SPORTS: Final = f"{PREFIX}sports"
 HISTORY: Final = f"{PREFIX}history"
+LATEST: Final = f"{PREFIX}latest"
 
 #: How many faculties a chart of bars shows at most.
 FACULTIES: Final = 20
+
+#: How many of the latest changes are listed.
+LATEST_RESULTS: Final = 20
 
 #: What nobody should see of a row: ids of the stream, and the name beside the title.
 _HIDDEN: Final = ("$streamId", "$time", "faculty", "sport")
 _FACULTY: Final = {"title": "Faculty"}
 _SPORT: Final = {"title": "Sport"}
+_LATEST: Final = {"at": "When", "sport": "Sport", "event": "Event", "what": "Result"}
 _CHOICE: Final = "/^(?<value>[^=]+)=(?<text>.+)$/"
 _COUNTS: Final = (
     "gold",
@@ -155,6 +160,27 @@ def dashboard() -> Dashboard:
                 ),
                 fields=_medal_cells(),
                 height=12,
+            ),
+            table(
+                "Latest results",
+                "The events that changed last, the newest first: who has which medal or is first, "
+                "and after a correction, a disqualification or a withdrawal whose result it was.",
+                stream(LATEST, LATEST_RESULTS),
+                transformations=(
+                    organize(
+                        "at",
+                        "sport",
+                        "event",
+                        "what",
+                        rename=_LATEST,
+                        drop=("$streamId", "$time", "item"),
+                    ),
+                ),
+                fields={
+                    "When": {"unit": "dateTimeFromNow", "custom.width": 140},
+                    "Sport": {"custom.width": 160},
+                    "Event": {"custom.width": 320},
+                },
             ),
             Row("Faculties"),
             bar_gauge(

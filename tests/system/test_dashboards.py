@@ -373,6 +373,26 @@ def test_winners_losers_and_medals_are_shown_for_each_sport(
     ]
 
 
+def test_the_latest_results_are_told_in_words(watched: Watched, shown: dict[str, Json]) -> None:
+    panel = shown["Latest results"]
+
+    _, told = watched.games.gateway.request("GET", "/v1/latest")
+    newest = told["latest"][:20]
+    seen = rows(panel)
+    assert [it["name"] for it in panel["columns"]] == ["When", "Sport", "Event", "Result"]
+    assert [it["When"] for it in seen] == [round(1000 * it["at"]) for it in newest]
+    assert all(re.search("second|minute", it) for it in panel["columns"][0]["texts"])
+    for row, change in zip(seen, newest, strict=True):
+        assert row["Sport"] == change["sport"].capitalize()
+        assert row["Event"].startswith(f"{change['title']} · ")
+        medals = [it for it in change["leaders"] if it["medal"]]
+        for leader in medals or change["leaders"][:1]:
+            name, faculty = leader["name"], TITLES[leader["faculty"]]
+            assert (name if name == faculty else f"{name} ({faculty})") in row["Result"]
+        if medals:
+            assert row["Result"].startswith(f"{medals[0]['medal'].capitalize()} ")
+
+
 def test_what_changes_is_shown_over_time(shown: dict[str, Json]) -> None:
     gold = shown["Gold medals over time"]["columns"]
     ends = {it["name"]: it["values"][-1] for it in gold if it["type"] == "number"}

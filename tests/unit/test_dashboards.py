@@ -281,7 +281,7 @@ def test_titles_are_not_used_twice_in_a_dashboard(name: str) -> None:
 def test_targets_of_redis_are_commands_that_the_data_source_knows_on_keys_that_exist() -> None:
     keys = Keys("olympics:")
     weather = WeatherKeys("weather:")
-    known = {keys.meta, keys.medal_table, keys.sports, keys.history}
+    known = {keys.meta, keys.medal_table, keys.sports, keys.latest, keys.history}
     known |= {keys.sport("swimming"), keys.faculty("engineering")}
     known |= {keys.pair("swimming", "engineering")}
     known |= {weather.meta, weather.countries, weather.weathers}
