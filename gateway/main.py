@@ -13,13 +13,13 @@ from typing import Final, NamedTuple
 import uvloop
 
 from contracts.logs import configure_logs
-from gateway.access import AccessError
+from gateway.auth.authenticator import AccessError
+from gateway.auth.tls import TlsError
+from gateway.multiprocess.shared_metrics import Siblings
+from gateway.multiprocess.supervisor import ProcessesFailed, run_processes
 from gateway.paths import PathsError
-from gateway.processes import ProcessesFailed, run_processes
 from gateway.service import Gateway
 from gateway.settings import GatewaySettings
-from gateway.siblings import Siblings
-from gateway.tls import TlsError
 from olympics.catalogue import CatalogueError
 
 #: Requests leave no cycles behind, so the garbage collector need not look for any so often.
@@ -101,5 +101,5 @@ def _allow_files() -> None:
 if __name__ == "__main__":
     if len(sys.argv) == 1:
         main()
-    else:  # one of several, as gateway/processes.py starts it
+    else:  # one of several, as gateway/multiprocess/supervisor.py starts it
         run(GatewaySettings(), Place(int(sys.argv[1]), Path(sys.argv[2])))

@@ -12,8 +12,8 @@ from prometheus_client import (
     generate_latest,
 )
 
-from gateway.refusal import Reason
-from gateway.tokens import KINDS
+from gateway.auth.tokens import KINDS
+from gateway.errors import Reason
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 

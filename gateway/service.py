@@ -7,31 +7,31 @@ from typing import Final
 import structlog
 
 from contracts.topics import TopicSpec
-from gateway.access import Access, check_seed
-from gateway.budget import Budget
-from gateway.catalogue import catalogue_document
-from gateway.details import Details
-from gateway.events import Events
-from gateway.front import Front
-from gateway.grpc_server import GrpcServer
-from gateway.http_api import HttpApi
-from gateway.http_records import RecordRequests, Route, kinds_of
-from gateway.http_server import HttpServer
-from gateway.intake import Intake
-from gateway.live import Live
-from gateway.log_writer import LogWriter
-from gateway.loop_lag import watch_loop
+from gateway.auth.authenticator import Access, check_seed
+from gateway.auth.tls import Tls
+from gateway.grpc.server import GrpcServer
+from gateway.http.openapi import openapi_document
+from gateway.http.page import Front
+from gateway.http.routes import HttpApi
+from gateway.http.server import HttpServer
+from gateway.http.sse import Live
+from gateway.http.submissions import RecordRequests, Route, kinds_of
+from gateway.http.unit_requests import UnitRequests
+from gateway.intake.reports import ReportIntake
+from gateway.intake.results import Intake
+from gateway.kafka.batching import LogWriter
+from gateway.limits.budget import Budget
+from gateway.limits.rate import Rate
 from gateway.metrics import Metrics
-from gateway.openapi import openapi_document
+from gateway.multiprocess.shared_metrics import Siblings
+from gateway.observability.loop_lag import watch_loop
 from gateway.paths import record_paths
-from gateway.rate import Rate
-from gateway.report_intake import ReportIntake
-from gateway.report_log import ReportLog
+from gateway.reading.catalogue import catalogue_document
+from gateway.reading.details import Details
+from gateway.reading.events import Events
+from gateway.reading.snapshot_cache import Standings
 from gateway.settings import GatewaySettings
-from gateway.siblings import Siblings
-from gateway.standings import Standings
-from gateway.tls import Tls
-from gateway.unit_requests import UnitRequests
+from gateway.weather.fanout import ReportLog
 from olympics.catalogue import load_catalogue
 
 _log = structlog.get_logger("gateway.service")

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from bench.builds import GoBuild, Missing, PythonBuild
 from bench.stack import Stack, cache_dir
-from gateway.tokens import digest_of, line_of, new_token
+from gateway.auth.tokens import digest_of, line_of, new_token
 from medallero.embedded.processes import Command
 
 Kind = Literal["ours", "peer", "limit"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gateway.tokens import (
+from gateway.auth.tokens import (
     KINDS,
     NAME,
     NO_RESULTS_BY_FACULTY,

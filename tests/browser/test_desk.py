@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from gateway.tokens import digest_of, line_of
+from gateway.auth.tokens import digest_of, line_of
 from tests.browser.games import running_games
 from tests.browser.screen import Chromium, Screen
 from tests.support.stack import Stack

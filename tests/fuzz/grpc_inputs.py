@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, Literal
 
-from gateway.grpc_items import entries_of, results_of
+from gateway.grpc.codec import entries_of, results_of
 from protos.medallero.v1 import intake_pb2 as pb
 from tests.fuzz.documents import damaged, new_tag
 from tests.fuzz.expected import Foreseen, NotJson

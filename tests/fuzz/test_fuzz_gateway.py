@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.grpc_items import results_of
+from gateway.grpc.codec import results_of
 from olympics.catalogue import load_catalogue
 from protos.medallero.v1 import intake_pb2 as pb
 from protos.medallero.v1.status_pb2 import Status

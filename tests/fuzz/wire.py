@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.refusal import Reason
+from gateway.errors import Reason
 from tests.fuzz.expected import Violation
 
 #: aiohttp answers in the version that was asked, also in one that there is not.

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from gateway.auth.tokens import digest_of, line_of
+from gateway.http.unit_requests import LARGEST
 from gateway.paths import record_paths
-from gateway.tokens import digest_of, line_of
-from gateway.unit_logs import MOST
-from gateway.unit_requests import LARGEST
+from gateway.reading.unit_logs import MOST
 from olympics.catalogue import load_catalogue
 from tests.integration.gateway_support import (
     JSON,

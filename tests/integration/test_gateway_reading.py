@@ -17,8 +17,8 @@ from redis import Redis
 
 from contracts.partitioning import partition_of
 from contracts.snapshot import COUNTS, Keys
+from gateway.http.spreadsheets import FILES
 from gateway.settings import GatewaySettings
-from gateway.spreadsheets import FILES
 from olympics.result import key_of
 from tests.integration.gateway_support import RunningGateway, running, settings_for
 from tests.support.waiting import wait_until

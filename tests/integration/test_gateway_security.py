@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import grpc
 import pytest
 
-from gateway.tokens import digest_of, line_of, new_token
+from gateway.auth.tokens import digest_of, line_of, new_token
 from medallero.client.answers import Answer, Refused
 from medallero.client.connect import GatewayAddress, connect
 from olympics.catalogue import load_catalogue

@@ -16,7 +16,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from contracts.partitioning import partition_of
-from gateway.tokens import digest_of, line_of
+from gateway.auth.tokens import digest_of, line_of
 from protos.medallero.weather.v1 import report_pb2 as pb
 from protos.medallero.weather.v1.report_pb2_grpc import ReportIntakeStub
 from tests.integration.gateway_support import (

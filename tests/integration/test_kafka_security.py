@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from contracts.topics import ensure_topics
-from gateway.tokens import digest_of, line_of, new_token
+from gateway.auth.tokens import digest_of, line_of, new_token
 from tests.integration.gateway_support import a_result, running, settings_for
 from tests.support.certificates import make_certificate
 from tests.support.secure_kafka import PASSWORD, SecureKafka, running_secure_kafka

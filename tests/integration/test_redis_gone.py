@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import uvloop
 
-from gateway.refusal import Reason, Refused
+from gateway.errors import Reason, Refused
+from gateway.reading.snapshot_cache import Standings
 from gateway.settings import GatewaySettings
-from gateway.standings import Standings
 from olympics.catalogue import load_catalogue
 from streams.board import Board
 from streams.mirror import Mirror

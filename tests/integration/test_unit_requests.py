@@ -16,8 +16,8 @@ import pytest
 
 from contracts.raw_topic import open_topic
 from contracts.unit_log import UnitLog, UnitName, UnitRecords, read_records
-from gateway.tokens import digest_of, line_of
-from gateway.unit_requests import LARGEST, MOST_RESULTS, MOST_UNITS
+from gateway.auth.tokens import digest_of, line_of
+from gateway.http.unit_requests import LARGEST, MOST_RESULTS, MOST_UNITS
 from olympics.catalogue import load_catalogue
 from olympics.recount import recount, unit_standings
 from olympics.result import parse_result

@@ -2,7 +2,7 @@
 
 What each action stands for, by the numbers of docs/protocol.md (the code beside it):
 
-- *append*: the gateway has an acknowledged record on the topic (2; ``gateway/log_writer.py``).
+- *append*: the gateway has an acknowledged record on the topic (2; ``gateway/kafka/batching.py``).
 - *assign*: the group gives the partition to a process, which makes a new tag (3;
   ``streams/bulk/assignment.py``). The former owner is not told: it becomes a zombie, which may do
   everything it did before, late or never. A process that dies is one that does nothing any more.

@@ -112,7 +112,7 @@ def _without_idempotence() -> None:
 
 
 def _without_id() -> None:
-    from gateway.topic_watch import TopicWatch
+    from gateway.kafka.topic_watch import TopicWatch
     from streams.bulk import logs, recovery, watch
 
     TopicWatch._is_another = lambda self, log: False  # type: ignore[method-assign]
@@ -121,7 +121,7 @@ def _without_id() -> None:
 
 
 def _without_answer() -> None:
-    from gateway.log_writer import LogWriter
+    from gateway.kafka.batching import LogWriter
 
     refresh = LogWriter._refresh
 
@@ -134,7 +134,7 @@ def _without_answer() -> None:
 
 
 def _without_shares() -> None:
-    from gateway.budget import Shares
+    from gateway.limits.budget import Shares
 
     def fit(self: Shares, client: str, size: int = 1) -> bool:
         return self.used + size <= self._limit
@@ -143,7 +143,7 @@ def _without_shares() -> None:
 
 
 def _without_origin() -> None:
-    from gateway.http_rules import HttpRules
+    from gateway.http.rules import HttpRules
 
     def check(request: BaseRequest) -> None:
         del request

@@ -22,7 +22,7 @@ from contracts.topics import ensure_topics
 from contracts.weather import declare_weather_queues
 from contracts.weather_store import Path as Way
 from contracts.weather_store import StoredCounts, WeatherStoreSettings, counting_topics
-from gateway.rabbit_writer import publish
+from gateway.weather.rabbit_writer import publish
 from medallero.embedded.processes import Process, stop_all
 from medallero.options import variable
 from medallero.services import WeatherKind, weather_service

@@ -6,12 +6,12 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
-from gateway.access import ANYONE
-from gateway.budget import Shares
-from gateway.fast_lane import FastConnection, FastLane
-from gateway.http_head import PlainHead, PlainHeads
-from gateway.http_records import Route, kinds_of
-from gateway.http_rules import HttpRules
+from gateway.auth.authenticator import ANYONE
+from gateway.http.fast_path import FastConnection, FastLane
+from gateway.http.head import PlainHead, PlainHeads
+from gateway.http.rules import HttpRules
+from gateway.http.submissions import Route, kinds_of
+from gateway.limits.budget import Shares
 from gateway.paths import OWN
 from gateway.settings import GatewaySettings
 

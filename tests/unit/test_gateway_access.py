@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner
 from structlog.testing import capture_logs
 
-from gateway.access import ANYONE, Access, AccessError, check_seed
-from gateway.refusal import Reason, Refused
+from gateway.auth.authenticator import ANYONE, Access, AccessError, check_seed
+from gateway.auth.tokens import KINDS, Caller, digest_of, line_of, new_token
+from gateway.errors import Reason, Refused
 from gateway.settings import GatewaySettings
-from gateway.tokens import KINDS, Caller, digest_of, line_of, new_token
 from medallero.commands.token import command
 from olympics.catalogue import Catalogue, load_catalogue
 

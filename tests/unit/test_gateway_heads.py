@@ -6,10 +6,10 @@ from typing import cast
 
 import pytest
 
-from gateway.http_head import HEAD_LIMIT, PlainHeads
-from gateway.http_records import RecordRequests, Route, kinds_of
-from gateway.http_rules import HttpRules
-from gateway.intake import Entries, Results
+from gateway.http.head import HEAD_LIMIT, PlainHeads
+from gateway.http.rules import HttpRules
+from gateway.http.submissions import RecordRequests, Route, kinds_of
+from gateway.intake.results import Entries, Results
 from gateway.paths import record_paths
 from gateway.settings import GatewaySettings
 from olympics.catalogue import load_catalogue

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from gateway.processes import _held
+from gateway.multiprocess.supervisor import _held
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch
 
 from contracts.topics import TopicSpec
-from gateway import log_writer
-from gateway.log_writer import NO_HEADERS, Commit, LogUnavailable, LogWriter
+from gateway.kafka import batching
+from gateway.kafka.batching import NO_HEADERS, Commit, LogUnavailable, LogWriter
 from gateway.metrics import Metrics
 from gateway.settings import GatewaySettings
 
@@ -145,7 +145,7 @@ class Writing:
 
 @pytest.fixture(autouse=True)
 def _fake_link(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_writer, "KafkaLink", FakeLink)
+    monkeypatch.setattr(batching, "KafkaLink", FakeLink)
 
 
 async def test_concurrent_requests_share_a_batch_and_its_outcome() -> None:
@@ -385,7 +385,7 @@ async def test_halves_that_come_too_late_time_out_with_their_requests() -> None:
 async def test_what_kafka_refuses_is_a_problem_until_it_takes_the_record(
     error: Exception, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_writer, "_OFFER_AGAIN", 0.01)
+    monkeypatch.setattr(batching, "_OFFER_AGAIN", 0.01)
     writing = Writing()
     request = writing.append((0, b"a"), (0, b"b"))
     (batch,) = await writing.sent(1)
@@ -442,7 +442,7 @@ async def test_an_idle_gateway_is_ready_only_once_kafka_has_acknowledged_a_heart
 async def test_a_refused_heartbeat_is_a_problem_until_kafka_takes_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(log_writer, "_OFFER_AGAIN", 0.01)
+    monkeypatch.setattr(batching, "_OFFER_AGAIN", 0.01)
     writing = Writing(kafka_heartbeat=0.01)
     writing.link.heartbeats = True
     (await writing.sent(1))[0].outcome.set_result(None)
@@ -460,7 +460,7 @@ async def test_a_refused_heartbeat_is_a_problem_until_kafka_takes_it(
 async def test_what_became_of_heartbeats_is_no_problem_once_their_topic_is_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(log_writer, "_OFFER_AGAIN", 0.01)
+    monkeypatch.setattr(batching, "_OFFER_AGAIN", 0.01)
     writing = Writing(kafka_heartbeat=0.01, kafka_stall=0.01)
     writing.link.heartbeats = True
     (await writing.sent(1))[0].outcome.set_result(None)
@@ -482,7 +482,7 @@ async def test_records_that_are_acknowledged_spare_the_heartbeats() -> None:
     await request
 
     writing.link.heartbeats = True
-    await asyncio.sleep(3 * log_writer._TICK)
+    await asyncio.sleep(3 * batching._TICK)
 
     assert [sent.topic for sent in writing.producer.sent] == ["results"]
     assert writing.writer.problem is None
@@ -492,7 +492,7 @@ async def test_records_that_are_acknowledged_spare_the_heartbeats() -> None:
 async def test_a_user_who_may_write_no_heartbeats_takes_results_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(log_writer, "_ASK_AGAIN", 0.5)
+    monkeypatch.setattr(batching, "_ASK_AGAIN", 0.5)
     writing = Writing(kafka_heartbeat=0.01)
     writing.link.heartbeats = True
     await until(lambda: writing.writer.problem is not None)

@@ -15,14 +15,14 @@ from structlog.testing import capture_logs
 
 from contracts.partitioning import partition_of
 from contracts.topics import TopicSpec
-from gateway.budget import Budget, Shares
-from gateway.http_body import Inflater
-from gateway.intake import Entries
+from gateway.errors import Reason, Refused
+from gateway.http.body import Inflater
+from gateway.intake.results import Entries
+from gateway.kafka.topic_watch import TopicWatch, replicas_missing
+from gateway.limits.budget import Budget, Shares
 from gateway.metrics import Metrics
 from gateway.outcome import LISTED, Outcome
-from gateway.refusal import Reason, Refused
 from gateway.settings import GatewaySettings
-from gateway.topic_watch import TopicWatch, replicas_missing
 from olympics.entry import ENTRY_ID_LENGTH
 from protos.generate import MESSAGES, ROOT, generate
 from streams.bulk.topics import Partition

@@ -8,8 +8,8 @@ import weakref
 
 import pytest
 
-from gateway.rate import Rate, network_of, network_of_peer
-from gateway.refusal import Reason, Refused
+from gateway.errors import Reason, Refused
+from gateway.limits.rate import Rate, network_of, network_of_peer
 from gateway.settings import GatewaySettings
 
 

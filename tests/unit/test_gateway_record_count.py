@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.http_records import items_of
-from gateway.record_count import check_message
-from gateway.refusal import Refused
+from gateway.errors import Refused
+from gateway.http.submissions import items_of
+from gateway.limits.record_count import check_message
 from protos.medallero.v1 import intake_pb2 as pb
 
 

@@ -7,12 +7,12 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.auth.tokens import Caller
+from gateway.errors import Reason, Refused
 from gateway.metrics import Metrics
+from gateway.observability.request_ids import RequestIds
+from gateway.observability.request_log import RequestLog
 from gateway.outcome import Outcome
-from gateway.refusal import Reason, Refused
-from gateway.request_ids import RequestIds
-from gateway.request_log import RequestLog
-from gateway.tokens import Caller
 
 CALLER = Caller("timing", None, None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.standings import _Kept
+from gateway.reading.snapshot_cache import _Kept
 
 
 def test_what_is_asked_for_anew_is_not_what_was_read_before() -> None:

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from structlog.testing import capture_logs
 
+from gateway.auth.tls import Tls, TlsError
 from gateway.settings import GatewaySettings
-from gateway.tls import Tls, TlsError
 from tests.support.certificates import Certificate, make_certificate
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from gateway.tokens import new_token
+from gateway.auth.tokens import new_token
 
 ROOT: Final = Path(__file__).parents[2]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.spreadsheets import written
+from gateway.http.spreadsheets import written
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Who may send, and what proves it: tokens, and TLS's certificates."""

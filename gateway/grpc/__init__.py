@@ -1,0 +1,1 @@
+"""The gRPC interface: its server, its services, and its errors."""

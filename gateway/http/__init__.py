@@ -1,0 +1,1 @@
+"""The HTTP interface: its server, its routes, and the answers to them."""

@@ -1,0 +1,1 @@
+"""From raw items of either protocol to accepted or rejected records."""

@@ -1,0 +1,1 @@
+"""Writing to Kafka: the connection, the batches, and the check of topics."""

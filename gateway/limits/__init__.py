@@ -1,0 +1,1 @@
+"""What a client may take: memory, places, requests and records."""

@@ -1,0 +1,1 @@
+"""Several processes on one port, which show their metrics as one gateway."""

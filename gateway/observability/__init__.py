@@ -1,0 +1,1 @@
+"""What tells operators about requests: ids, logs, traces, the loop's delay."""

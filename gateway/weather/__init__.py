@@ -1,0 +1,1 @@
+"""Where weather reports go: Kafka, RabbitMQ, or both."""
