@@ -22,7 +22,7 @@ from bench.stack import Stack, started_stack
 from bench.worker.workloads import A
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot
-from medallero.provision import provide_topics
+from medallero.up.provision import provide_topics
 from tests.support import stack as members
 from tests.support.environment import forget_settings
 from tests.support.stack import unique_settings

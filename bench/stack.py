@@ -16,10 +16,10 @@ from medallero.embedded.kafka import EmbeddedKafka
 from medallero.embedded.lock import load_lock
 from medallero.embedded.ports import free_port
 from medallero.embedded.redis import EmbeddedRedis
-from medallero.provision import provide_kafka
-from medallero.services import kafka_service, redis_service
 from medallero.stop_flag import StopFlag
-from medallero.supervisor import Supervisor
+from medallero.up.provision import provide_kafka
+from medallero.up.services import kafka_service, redis_service
+from medallero.up.supervisor import Supervisor
 
 _HOST = "127.0.0.1"
 

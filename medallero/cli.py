@@ -87,7 +87,7 @@ def _plain_errors() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        from medallero.showing import plain
+        from medallero.formatting import plain
 
         error.message = plain(error.message, lines=True)
         raise

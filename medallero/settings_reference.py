@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from contracts.settings import CommonSettings
 from gateway.settings import GatewaySettings
 from medallero.options import flag, variable
-from medallero.settings import UpSettings
+from medallero.up.settings import UpSettings
 from streams.settings import WorkerSettings
 from streams.weather.settings import WeatherConsumerSettings, WeatherWorkerSettings
 

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.segment import Segment
 
 from contracts.settings import SECRETS, CommonSettings
-from medallero.showing import is_shown, plain
+from medallero.formatting import is_shown, plain
 from olympics.catalogue import Catalogue, CatalogueError, load_catalogue
 
 _Settings = TypeVar("_Settings", bound=CommonSettings)

@@ -16,7 +16,7 @@ from contracts.reasons import reason_of
 from contracts.urls import shown_url
 from contracts.weather import writers_in
 from contracts.weather_store import Path, StoredCounts, WeatherStoreSettings, read_counts
-from medallero.mirror import MirrorUnavailable
+from medallero.snapshot_reader import MirrorUnavailable
 from weather.recount import recount
 from weather.report import ReportError, decode
 from weather.summary import Summary

@@ -16,7 +16,7 @@ from bench.proc import cpu_of, memory_of, tree_of
 from bench.stack import Stack
 from medallero.embedded.ports import free_port
 from medallero.embedded.processes import Process, describe_exit, stop_all
-from medallero.services import unreadiness
+from medallero.up.services import unreadiness
 
 _READY_SECONDS: Final = 90.0
 _SETTLE_SECONDS: Final = 30.0

@@ -26,7 +26,7 @@ from bench.worker.watching import snapshot_progress
 from bench.worker.workers import fresh_run
 from medallero.embedded.ports import free_port
 from medallero.embedded.processes import Command, Process, describe_exit, stop_all
-from medallero.services import unreadiness
+from medallero.up.services import unreadiness
 
 _READY_SECONDS: Final = 90.0
 _DRAIN_SECONDS: Final = 300.0

@@ -16,8 +16,8 @@ from contracts.topics import ensure_topics
 from contracts.weather_store import Path as Way
 from medallero.embedded.processes import Process
 from medallero.options import variable
-from medallero.services import WeatherKind, gateway_service
-from medallero.whereabouts import as_environment
+from medallero.up.endpoints import as_environment
+from medallero.up.services import WeatherKind, gateway_service
 from streams.weather.store import ReportStore, connect
 from tests.soak.weather import Servers
 from tests.support.ports import free_port

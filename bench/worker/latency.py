@@ -26,7 +26,7 @@ from bench.worker.workloads import A
 from contracts.partitioning import partition_of
 from medallero.embedded.ports import free_port
 from medallero.embedded.processes import Command, Process, stop_all
-from medallero.services import unreadiness
+from medallero.up.services import unreadiness
 
 _PERIOD: Final = 0.01
 _POLL: Final = 0.004

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
-from medallero.files import Kind
-from medallero.showing import plain
+from medallero.files.inputs import Kind
+from medallero.formatting import plain
 
 #: A gateway lists at most so many rejected records an answer, so no batch may be larger.
 MOST_REJECTED: Final = 1000

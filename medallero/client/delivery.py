@@ -13,7 +13,7 @@ from zlib import crc32
 
 from medallero.client.answers import Answer, BadRequest, Client, Refused, Rejection, TryAgain
 from medallero.client.retry import Backoff
-from medallero.files import Kind, Record, Unreadable
+from medallero.files.inputs import Kind, Record, Unreadable
 
 _KINDS: Final[tuple[Kind, ...]] = ("results", "entries", "reports")
 # Time that requests in flight get to be answered after the user has stopped the delivery, seconds.

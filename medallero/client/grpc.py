@@ -20,7 +20,7 @@ from medallero.client.answers import (
     TryAgain,
     checked,
 )
-from medallero.files import Kind
+from medallero.files.inputs import Kind
 from olympics.rank import printed_rank
 from protos.medallero.v1 import intake_pb2, status_pb2
 from protos.medallero.weather.v1 import report_pb2

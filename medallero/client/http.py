@@ -21,7 +21,7 @@ from medallero.client.answers import (
     TryAgain,
     checked,
 )
-from medallero.files import Kind
+from medallero.files.inputs import Kind
 
 _PATHS: Final[Mapping[Kind, str]] = {
     kind: f"/v1/{kind}" for kind in ("results", "entries", "reports")

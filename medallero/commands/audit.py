@@ -21,7 +21,7 @@ from contracts.records import read_record
 from contracts.settings import CommonSettings
 from contracts.snapshot import COUNTS, Snapshot
 from contracts.weather_store import WeatherStoreSettings
-from medallero.mirror import Mirror, MirrorUnavailable, open_mirror
+from medallero.snapshot_reader import Mirror, MirrorUnavailable, open_mirror
 from medallero.terminal import (
     CannotDo,
     echo_json,

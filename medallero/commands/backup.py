@@ -17,7 +17,7 @@ import click
 
 from contracts.raw_topic import RawTopic, TopicUnavailable, open_topic
 from contracts.settings import DEFAULT_SEED, CommonSettings
-from medallero.backup_file import BackupWriter, Head, StoredRecord, lies_right
+from medallero.backup.format import BackupWriter, Head, StoredRecord, lies_right
 from medallero.terminal import (
     CannotDo,
     quiet_libraries,

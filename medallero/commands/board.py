@@ -22,8 +22,8 @@ from rich.text import Text
 
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot
-from medallero.mirror import Mirror, MirrorUnavailable, open_mirror
-from medallero.showing import plain
+from medallero.formatting import plain
+from medallero.snapshot_reader import Mirror, MirrorUnavailable, open_mirror
 from medallero.terminal import (
     CANNOT,
     CannotDo,

@@ -13,11 +13,11 @@ from typing import Any, Final, NamedTuple
 
 import click
 
-from medallero.catalogue_check import check_text, todos_of
-from medallero.catalogue_draft import Draft, NothingSeen, Seen, draft, known_sports
-from medallero.files import STDIN, InputError, TextOptions, open_input
-from medallero.files_options import sport_option
-from medallero.result_files import seen_in
+from medallero.catalogue.check import check_text, todos_of
+from medallero.catalogue.draft import Draft, NothingSeen, Seen, draft, known_sports
+from medallero.catalogue.result_files import seen_in
+from medallero.files.inputs import STDIN, InputError, TextOptions, open_input
+from medallero.files.options import sport_option
 from medallero.terminal import CannotDo, read_catalogue, read_settings, stdout
 from olympics.catalogue import (
     Catalogue,

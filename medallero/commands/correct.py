@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import click
 
-from medallero.changing import Manner, Wanted, change_result, change_results
-from medallero.changing_options import changing_options, identity_of
 from medallero.client.connect import GatewayAddress
+from medallero.client.lookup import HELP_OF_ARGUMENTS
 from medallero.client.options import gateway_options
-from medallero.corrections import CLEAR, FIELDS, IDENTITY, corrected, read_corrections
-from medallero.finding import HELP_OF_ARGUMENTS
+from medallero.corrections.changes import Manner, Wanted, change_result, change_results
+from medallero.corrections.files import CLEAR, FIELDS, IDENTITY, corrected, read_corrections
+from medallero.corrections.options import changing_options, identity_of
 from medallero.terminal import quiet_libraries
 
 _EVIDENCE: Final = ("mark", "outcome", "rank", "irm", "medal")

@@ -13,9 +13,9 @@ import click
 
 from medallero.client.connect import GatewayAddress
 from medallero.options import read, variable
-from medallero.settings import UpSettings
 from medallero.stop_flag import StopFlag
 from medallero.terminal import INTERRUPTED, stdout
+from medallero.up.settings import UpSettings
 
 #: Settings of the environment that are in force for a demonstration too.
 _KEPT: Final = frozenset(map(variable, ("cache_dir", "maven", "kafka_heap", "start_timeout")))
@@ -106,8 +106,8 @@ def _with_all(speed: float, seed: int, http_port: str | None, data_dir: Path) ->
     from medallero.demo.day import CATALOGUE
     from medallero.demo.play import play
     from medallero.embedded.ports import free_port, is_free
-    from medallero.up import run
-    from medallero.whereabouts import Whereabouts
+    from medallero.up.endpoints import Whereabouts
+    from medallero.up.run import run
 
     for name in [it for it in os.environ if it.startswith("MEDALLERO_") and it not in _KEPT]:
         del os.environ[name]

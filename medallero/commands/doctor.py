@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.raw_topic import TopicUnavailable
-from medallero.checks import (
+from medallero.doctor.checks import (
     MOST_NOTES,
     DoctorSettings,
     Finding,

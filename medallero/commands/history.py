@@ -14,9 +14,9 @@ from rich.text import Text
 
 from contracts.unit_log import UnitLog, Version
 from medallero.client.connect import GatewayAddress
+from medallero.client.lookup import HELP_OF_ARGUMENTS, find_competitor, find_unit
 from medallero.client.options import gateway_options
-from medallero.finding import HELP_OF_ARGUMENTS, find_competitor, find_unit
-from medallero.showing import evidence, when, who
+from medallero.formatting import evidence, when, who
 from medallero.terminal import (
     echo_json,
     quiet_libraries,

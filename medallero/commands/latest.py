@@ -13,8 +13,8 @@ from contracts.latest import LATEST, ShownChange, told
 from medallero.client.connect import GatewayAddress
 from medallero.client.options import gateway_options
 from medallero.client.reading import NotNow, read_latest
-from medallero.showing import plain, when
-from medallero.showing_events import event_name
+from medallero.formatting import plain, when
+from medallero.formatting_events import event_name
 from medallero.terminal import echo_json, quiet_libraries, stderr, stdout
 
 #: Seconds between two questions.

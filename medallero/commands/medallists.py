@@ -10,7 +10,7 @@ import click
 from medallero.client.connect import GatewayAddress
 from medallero.client.options import gateway_options
 from medallero.client.reading import read_list
-from medallero.showing_events import event_name, placed, tell_missing
+from medallero.formatting_events import event_name, placed, tell_missing
 from medallero.terminal import echo_json, quiet_libraries, stderr, stdout
 from olympics.events import MEDALS
 

@@ -12,11 +12,11 @@ import click
 
 from contracts.raw_topic import TopicUnavailable, open_topic
 from contracts.settings import CommonSettings
-from medallero.backup_file import Damaged
+from medallero.backup.forget import Forgetter
+from medallero.backup.format import Damaged
+from medallero.backup.restore import CannotRestore, Contents, Restored, examine, restore
 from medallero.commands.backup import back_ups, seed_bytes
-from medallero.forgetting import Forgetter
-from medallero.restoring import CannotRestore, Contents, Restored, examine, restore
-from medallero.showing import plain
+from medallero.formatting import plain
 from medallero.terminal import (
     CannotDo,
     quiet_libraries,

@@ -33,7 +33,16 @@ from medallero.client.connect import EndpointError, GatewayAddress, connect
 from medallero.client.delivery import Delivery, Plan, Report
 from medallero.client.options import gateway_options
 from medallero.client.pump import in_pieces
-from medallero.files import (
+from medallero.files.following import (
+    STATE,
+    Delivered,
+    Follower,
+    SentState,
+    StateError,
+    Totals,
+    with_ids_by_content,
+)
+from medallero.files.inputs import (
     STDIN,
     Input,
     InputError,
@@ -44,19 +53,10 @@ from medallero.files import (
     Unreadable,
     open_input,
 )
-from medallero.files_options import sport_option
-from medallero.following import (
-    STATE,
-    Delivered,
-    Follower,
-    SentState,
-    StateError,
-    Totals,
-    with_ids_by_content,
-)
-from medallero.inspection import Inspection, inspect
-from medallero.rejected import RejectedFiles
-from medallero.showing import plain
+from medallero.files.inspection import Inspection, inspect
+from medallero.files.options import sport_option
+from medallero.files.rejected import RejectedFiles
+from medallero.formatting import plain
 from medallero.stop_flag import StopFlag
 from medallero.terminal import (
     CANNOT,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from medallero.options import read, settings_options
-from medallero.settings import UpSettings
 from medallero.terminal import stdout
+from medallero.up.settings import UpSettings
 
 
 @click.command(name="up")
@@ -33,8 +33,8 @@ def command(fresh: bool, parts: tuple[str, ...], **given: str | None) -> None:
     names.
     """
     # Imported after --help and a wrong flag had their chance.
-    from medallero.up import run
-    from medallero.whereabouts import forget_started
+    from medallero.up.endpoints import forget_started
+    from medallero.up.run import run
 
     forget_started()
     run(read(UpSettings, given), stdout(), fresh=fresh, weather="weather" in parts)

@@ -6,12 +6,12 @@ import asyncio
 
 import click
 
-from medallero.changing import Manner, Wanted, change_result, change_results
-from medallero.changing_options import changing_options, identity_of
 from medallero.client.connect import GatewayAddress
+from medallero.client.lookup import HELP_OF_ARGUMENTS
 from medallero.client.options import gateway_options
-from medallero.corrections import IDENTITY, read_corrections, withdrawn
-from medallero.finding import HELP_OF_ARGUMENTS
+from medallero.corrections.changes import Manner, Wanted, change_result, change_results
+from medallero.corrections.files import IDENTITY, read_corrections, withdrawn
+from medallero.corrections.options import changing_options, identity_of
 from medallero.terminal import quiet_libraries
 
 

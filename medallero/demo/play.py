@@ -10,7 +10,7 @@ from medallero.client.connect import GatewayAddress, connect
 from medallero.client.delivery import Delivery, Plan, Report
 from medallero.client.reading import answer_of, problem_of, session
 from medallero.demo.day import CATALOGUE, Step, demo_catalogue, steps
-from medallero.files import Record, Unreadable
+from medallero.files.inputs import Record, Unreadable
 from medallero.stop_flag import StopFlag
 from medallero.terminal import CannotDo
 from olympics.result import encode

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-_TETHER: Final = Path(__file__).with_name("tether.py")
+_TETHER: Final = Path(__file__).with_name("parent_watch.py")
 _LARGEST_LOG: Final = 20 * 2**20
 
 
@@ -31,7 +31,7 @@ class Process:
     """One run of a command.
 
     It has a session of its own, so that Ctrl-C in our terminal reaches us alone and the order
-    of stopping is ours; and it ends when we do, even by SIGKILL (see `tether`). "We" is the
+    of stopping is ours; and it ends when we do, even by SIGKILL (see `parent_watch`). "We" is the
     thread that made this object: use the main one.
     """
 

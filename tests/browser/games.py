@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from medallero.catalogue_draft import KNOWN_SPORTS
+from medallero.catalogue.draft import KNOWN_SPORTS
 from olympics.catalogue import load_catalogue
 from olympics.result import parse_result
 from tests.paris2024 import CATALOGUE, SportName, odf_csv

@@ -25,9 +25,9 @@ from contracts.raw_topic import open_topic
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot
 from contracts.topics import ensure_topics
+from medallero.backup.restore import CannotRestore, examine, restore
 from medallero.cli import main
-from medallero.restoring import CannotRestore, examine, restore
-from medallero.whereabouts import as_environment
+from medallero.up.endpoints import as_environment
 from tests.support.oracle import assert_standings_equal_the_oracle, garbage
 from tests.support.stack import Stack, StackFactory, unique_settings
 

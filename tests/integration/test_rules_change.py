@@ -13,7 +13,7 @@ import pytest
 
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot
-from medallero.checks import Finding, check_snapshot
+from medallero.doctor.checks import Finding, check_snapshot
 from olympics.catalogue import load_catalogue, rules_revision
 from olympics.result import encode, key_of, parse_result
 from tests.soak.verifier import Watcher

@@ -25,7 +25,7 @@ from jgo.constants import MAVEN_CENTRAL_URL
 
 from medallero.embedded.fetch import fetch, missing
 from medallero.embedded.lock import Jar
-from medallero.settings import UpSettings
+from medallero.up.settings import UpSettings
 from tests.kubernetes import schemas
 
 #: The version of Kubernetes that the manifests are written for.

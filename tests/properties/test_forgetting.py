@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.records import read_record
-from medallero.forgetting import Forgetter
+from medallero.backup.forget import Forgetter
 from olympics.recount import recount
 from olympics.result import Competitor, Result, ResultError, digest_of, encode
 from tests.properties.games import CATALOGUE, COMPETITORS, UNITS, results

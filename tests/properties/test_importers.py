@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from medallero.files import InputError, Reading, Record, Unreadable, open_input
+from medallero.files.inputs import InputError, Reading, Record, Unreadable, open_input
 from olympics.importers import CsvTable, Imported, Remark, TableError, import_rows
 from olympics.importers.encodings import UnknownEncoding, find_encoding
 from olympics.importers.headings import HEADINGS, MARK_FIELDS

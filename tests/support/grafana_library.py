@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from medallero.settings import UpSettings
+from medallero.up.settings import UpSettings
 
 PROOF: Final = Path(__file__).parents[1] / "system" / "grafana"
 

@@ -13,7 +13,7 @@ from medallero.embedded.kafka import EmbeddedKafka
 from medallero.embedded.lock import load_lock
 from medallero.embedded.processes import Command, Process, stop_all
 from medallero.embedded.redis import EmbeddedRedis
-from medallero.settings import UpSettings
+from medallero.up.settings import UpSettings
 from tests.support.java_cache import use_java_cache
 from tests.support.ports import free_port
 from tests.support.tcp_proxy import TcpProxy

@@ -21,9 +21,9 @@ from contracts.snapshot import Snapshot, read_snapshot
 from contracts.topics import ensure_topics
 from medallero.embedded.processes import Command, Process, stop_all
 from medallero.options import variable
-from medallero.services import gateway_service, unreadiness, worker_service
-from medallero.supervisor import Service
-from medallero.whereabouts import as_environment
+from medallero.up.endpoints import as_environment
+from medallero.up.services import gateway_service, unreadiness, worker_service
+from medallero.up.supervisor import Service
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 

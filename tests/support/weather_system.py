@@ -25,8 +25,8 @@ from contracts.weather_store import StoredCounts, WeatherStoreSettings, counting
 from gateway.weather.rabbit_writer import publish
 from medallero.embedded.processes import Process, stop_all
 from medallero.options import variable
-from medallero.services import WeatherKind, weather_service
-from medallero.whereabouts import as_environment
+from medallero.up.endpoints import as_environment
+from medallero.up.services import WeatherKind, weather_service
 from tests.support.ports import free_port
 from tests.support.stack import Member
 from tests.support.waiting import wait_until

@@ -28,7 +28,7 @@ from grafana.generate import DIRECTORY as DASHBOARDS
 from grafana.model import MOST_LINES
 from medallero.embedded.ports import free_port
 from medallero.embedded.processes import Command, Process, stop_all
-from medallero.whereabouts import Whereabouts
+from medallero.up.endpoints import Whereabouts
 from tests.paris2024 import (
     CATALOGUE,
     SportName,

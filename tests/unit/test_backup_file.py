@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallero import backup_file
-from medallero.backup_file import (
+from medallero.backup import format as backup_file
+from medallero.backup.format import (
     BackupWriter,
     Block,
     Damaged,
@@ -194,7 +194,7 @@ def test_what_swells_beyond_all_measure_is_refused_before_it_has_swollen(
         def __getattr__(self, name: str) -> object:
             return getattr(self._own, name)
 
-    monkeypatch.setattr("medallero.backup_file.zlib.decompressobj", Seen)
+    monkeypatch.setattr("medallero.backup.format.zlib.decompressobj", Seen)
 
     assert "too large" in refusal(tmp_path / "bad", forged)
     assert max(given) <= 2**16 + 1

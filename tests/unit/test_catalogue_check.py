@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from medallero.catalogue_check import check_text, line_of, todos_of
+from medallero.catalogue.check import check_text, line_of, todos_of
 from olympics.catalogue import load_catalogue
 
 WRONG = """\

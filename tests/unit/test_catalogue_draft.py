@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallero.catalogue_draft import NothingSeen, Seen, draft, known_sports
+from medallero.catalogue.draft import NothingSeen, Seen, draft, known_sports
 from olympics.catalogue import Catalogue, load_catalogue, make_catalogue
 from olympics.text import folded
 

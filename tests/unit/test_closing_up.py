@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallero.closing_up import what_stays_open
+from medallero.corrections.closing_up import what_stays_open
 from olympics.catalogue import load_catalogue
 from olympics.result import Result, parse_result
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from medallero.changing import NothingToChange
-from medallero.corrections import read_corrections
+from medallero.corrections.changes import NothingToChange
+from medallero.corrections.files import read_corrections
 from medallero.terminal import CannotDo
 
 NOW: dict[str, Any] = {

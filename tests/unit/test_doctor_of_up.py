@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import pytest
 
-from medallero.checks import DoctorSettings, check_kafka, remedy_of_up
+from medallero.doctor.checks import DoctorSettings, check_kafka, remedy_of_up
 from medallero.embedded.datadir import DataDir
-from medallero.embedded.last_words import last_words, remedy_of
+from medallero.embedded.exit_reasons import last_words, remedy_of
 from tests.support.ports import free_port
 
 

@@ -15,9 +15,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from medallero import following as following_module
-from medallero.files import Reading, Record, TextOptions, Unreadable, open_input
-from medallero.following import (
+from medallero.files import following as following_module
+from medallero.files.following import (
     STATE,
     Delivered,
     Follower,
@@ -26,6 +25,7 @@ from medallero.following import (
     Totals,
     with_ids_by_content,
 )
+from medallero.files.inputs import Reading, Record, TextOptions, Unreadable, open_input
 from medallero.stop_flag import StopFlag
 from olympics.catalogue import load_catalogue
 from olympics.result import Result, parse_result

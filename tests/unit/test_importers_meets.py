@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from medallero.files import (
+from medallero.files.inputs import (
     InputError,
     Reading,
     Record,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medallero.files import InputError
+from medallero.files.inputs import InputError
 from olympics.importers import Remark, sheets
 from tests.support.meet_files import Cell, archive, ods, xlsx
 from tests.unit.test_importers_meets import read, short

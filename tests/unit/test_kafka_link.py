@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from contracts.topics import TopicSpec
-from gateway.kafka_link import KafkaLink
+from gateway.kafka.connection import KafkaLink
 from gateway.settings import GatewaySettings
 
 

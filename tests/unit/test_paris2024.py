@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from medallero.catalogue_draft import Seen, draft
-from medallero.files import Reading, Record, open_input
-from medallero.result_files import seen_in
+from medallero.catalogue.draft import Seen, draft
+from medallero.catalogue.result_files import seen_in
+from medallero.files.inputs import Reading, Record, open_input
 from olympics.catalogue import Catalogue, make_catalogue
 from olympics.plausibility import examine
 from olympics.recount import recount

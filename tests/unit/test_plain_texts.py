@@ -18,8 +18,8 @@ from rich.text import Text
 
 from medallero.cli import _COMMANDS, main
 from medallero.client.answers import Answer, Rejection, TryAgain, checked
-from medallero.files import InputError
-from medallero.showing import plain
+from medallero.files.inputs import InputError
+from medallero.formatting import plain
 from medallero.terminal import CannotDo, PlainConsole, echo_json
 
 #: A style of our own: the only escape sequence that a table or a line may contain.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from medallero.files import InputError, Reading, Record, TextOptions, Unreadable, open_input
+from medallero.files.inputs import InputError, Reading, Record, TextOptions, Unreadable, open_input
 from olympics.importers import Names, Remark
 
 RESULT = {"sport": "swimming", "unit": "100m", "competitor": {"id": "7"}, "mark": "58.40"}

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from medallero import supervisor
-from medallero.embedded.last_words import last_words
+from medallero.embedded.exit_reasons import last_words
 from medallero.embedded.processes import Command
 from medallero.stop_flag import StopFlag
-from medallero.supervisor import Service, ServiceFailed, StopAsked, Supervisor
+from medallero.up import supervisor
+from medallero.up.supervisor import Service, ServiceFailed, StopAsked, Supervisor
 from tests.support.waiting import wait_until
 
 SERVE = """

@@ -13,9 +13,9 @@ import pytest
 
 from contracts.settings import CommonSettings
 from medallero.options import read
-from medallero.settings import UpSettings
 from medallero.terminal import CannotDo, read_settings
-from medallero.whereabouts import Whereabouts, as_environment, forget_started
+from medallero.up.endpoints import Whereabouts, as_environment, forget_started
+from medallero.up.settings import UpSettings
 from olympics.catalogue import make_catalogue
 from olympics.entry import parse_entry
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from medallero import weather_up
 from medallero.embedded.rabbitmq import NoRabbitMq
 from medallero.embedded.redis import NoRedisServer
-from medallero.settings import UpSettings
 from medallero.terminal import CannotDo
+from medallero.up import weather as weather_up
+from medallero.up.settings import UpSettings
 
 
 class Machine:

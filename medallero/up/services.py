@@ -18,8 +18,8 @@ from medallero.embedded.rabbitmq import EmbeddedRabbitMq
 from medallero.embedded.redis import EmbeddedRedis, NoRedisServer
 from medallero.extras import install
 from medallero.options import variable
-from medallero.supervisor import Service
 from medallero.terminal import CannotDo
+from medallero.up.supervisor import Service
 
 # The gateway first, so that nothing more comes in; then those who read; then what all stand on.
 _GATEWAY, _WORKER, _REDIS, _KAFKA, _MAPPER = range(5)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from medallero.embedded.last_words import last_words, remedy_of
+from medallero.embedded.exit_reasons import last_words, remedy_of
 from medallero.embedded.processes import Command, Process, describe_exit, stop_all
 from medallero.stop_flag import StopFlag
 

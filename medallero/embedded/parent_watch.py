@@ -1,4 +1,4 @@
-"""`python tether.py PARENT COMMAND…`: becomes COMMAND, which ends when its parent does.
+"""`python parent_watch.py PARENT COMMAND…`: becomes COMMAND, which ends when its parent does.
 
 A process that starts others cannot end them when it is itself ended by SIGKILL. Linux can: the
 kernel sends the signal that a child asked for when its parent dies. Elsewhere this only runs

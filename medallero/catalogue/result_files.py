@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import msgspec
 
-from medallero.catalogue_draft import Seen
-from medallero.files import Input, Reading, Unreadable
+from medallero.catalogue.draft import Seen
+from medallero.files.inputs import Input, Reading, Unreadable
 from olympics.entry import ENTRY_UNIT_PREFIX
 from olympics.importers import Imported, Unusable, import_rows
 from olympics.words import Phase

@@ -24,8 +24,8 @@ from typing import IO, Any, Final, Literal, NamedTuple, NoReturn, Protocol
 
 import msgspec
 
-from medallero.showing import plain
-from medallero.sport_of_file import sport_in
+from medallero.files.sport import sport_in
+from medallero.formatting import plain
 from olympics.catalogue import Catalogue, UnknownName
 from olympics.importers import (
     Choices,

@@ -26,8 +26,8 @@ from medallero.embedded.lock import Lock
 from medallero.extras import require
 from medallero.options import flag, variable
 from medallero.stop_flag import StopFlag
-from medallero.supervisor import StopAsked
 from medallero.terminal import CannotDo, quiet_libraries
+from medallero.up.supervisor import StopAsked
 
 if TYPE_CHECKING:
     from contracts.topics import TopicSpec

@@ -16,11 +16,11 @@ import click
 
 from contracts.unit_log import UnitLog, UnitName
 from medallero.client.connect import GatewayAddress
+from medallero.client.lookup import find_competitor, find_unit, no_unit, unit_name
 from medallero.client.units import Change as Sent
 from medallero.client.units import read_units, send_changes, units_of
-from medallero.closing_up import what_stays_open
-from medallero.finding import find_competitor, find_unit, no_unit, unit_name
-from medallero.preview import Preview, UnitChange
+from medallero.corrections.closing_up import what_stays_open
+from medallero.corrections.preview import Preview, UnitChange
 from medallero.terminal import CannotDo, read_catalogue, read_settings, reading_bar, stdout
 from olympics.catalogue import Catalogue
 from olympics.latest import STATUS_ORDER

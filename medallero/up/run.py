@@ -16,7 +16,6 @@ from rich.console import Console
 
 from contracts.settings import DEFAULT_SEED, CommonSettings
 from contracts.weather_store import WeatherStoreSettings
-from medallero import weather_up
 from medallero.embedded.datadir import DataDir, InUse, NotOurs, stop_holder
 from medallero.embedded.kafka import EmbeddedKafka
 from medallero.embedded.lock import load_lock
@@ -24,20 +23,21 @@ from medallero.embedded.ports import Listener, PortsTaken, check_free, free_port
 from medallero.embedded.redis import EmbeddedRedis
 from medallero.extras import require
 from medallero.options import flag, variable
-from medallero.provision import KAFKA_PACKAGES, check_redis, provide_kafka, provide_topics
-from medallero.services import (
+from medallero.stop_flag import StopFlag
+from medallero.terminal import CannotDo, read_catalogue
+from medallero.up import weather as weather_up
+from medallero.up.endpoints import Whereabouts, as_environment
+from medallero.up.provision import KAFKA_PACKAGES, check_redis, provide_kafka, provide_topics
+from medallero.up.services import (
     gateway_service,
     kafka_service,
     reachable,
     redis_service,
     worker_service,
 )
-from medallero.settings import UpSettings
-from medallero.stop_flag import StopFlag
-from medallero.supervisor import Service, ServiceFailed, StopAsked, Supervisor
-from medallero.terminal import CannotDo, read_catalogue
-from medallero.weather_up import WeatherUp
-from medallero.whereabouts import Whereabouts, as_environment
+from medallero.up.settings import UpSettings
+from medallero.up.supervisor import Service, ServiceFailed, StopAsked, Supervisor
+from medallero.up.weather import WeatherUp
 
 _STOP_HOLDER: Final = 60.0
 _LAST_WORDS: Final = 10.0

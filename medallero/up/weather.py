@@ -13,19 +13,19 @@ from medallero.embedded.ports import Listener, free_port
 from medallero.embedded.rabbitmq import EmbeddedRabbitMq, NoRabbitMq, server_script
 from medallero.embedded.redis import EmbeddedRedis, Kind, NoRedisServer, server_binary
 from medallero.options import flag, variable
-from medallero.provision import check_redis, provide_topics
-from medallero.services import (
+from medallero.terminal import CannotDo
+from medallero.up.endpoints import as_environment
+from medallero.up.provision import check_redis, provide_topics
+from medallero.up.services import (
     port_mapper_service,
     rabbitmq_service,
     redis_service,
     weather_service,
 )
-from medallero.settings import UpSettings
-from medallero.terminal import CannotDo
-from medallero.whereabouts import as_environment
+from medallero.up.settings import UpSettings
 
 if TYPE_CHECKING:
-    from medallero.supervisor import Service
+    from medallero.up.supervisor import Service
 
 _HOST: Final = "127.0.0.1"
 _INSTALL: Final = "Install it (Debian: apt-get install rabbitmq-server)"

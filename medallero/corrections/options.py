@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from medallero.changing import Manner
+from medallero.corrections.changes import Manner
 
 _NAMES: Final = ("SPORT", "UNIT", "COMPETITOR")
 

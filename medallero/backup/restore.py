@@ -25,8 +25,8 @@ from contracts.partitioning import partition_of
 from contracts.raw_topic import Bounds, RawTopic, TopicUnavailable
 from contracts.reasons import reason_of
 from contracts.settings import CommonSettings
-from medallero.backup_file import Head, StoredRecord, lies_right, open_backup, size_of
-from medallero.forgetting import Forgetter
+from medallero.backup.forget import Forgetter
+from medallero.backup.format import Head, StoredRecord, lies_right, open_backup, size_of
 
 Progress = Callable[[int, int], None]
 

@@ -15,8 +15,8 @@ from contracts.snapshot import COUNTS
 from contracts.unit_log import UnitLog
 from medallero.client.connect import GatewayAddress
 from medallero.client.reading import read_medal_table
-from medallero.closing_up import Open, Standings, is_out, standings
-from medallero.showing import who
+from medallero.corrections.closing_up import Open, Standings, is_out, standings
+from medallero.formatting import who
 from medallero.terminal import CannotDo
 from olympics.catalogue import Catalogue
 from olympics.counts import Counts

@@ -29,11 +29,11 @@ from contracts.reasons import reason_of
 from contracts.settings import CertificatesFile, CommonSettings
 from contracts.snapshot import STALE_AFTER, Snapshot
 from contracts.topics import another_log, beginning_gone, check_topics
+from medallero.doctor.topic_scan import LISTED, Gathered, Note, Notes, Progress, Scan, scan, weight
 from medallero.embedded.datadir import is_held, logs_of
-from medallero.embedded.last_words import last_words, remedy_of
-from medallero.mirror import Mirror, MirrorUnavailable, open_mirror
-from medallero.showing import plain
-from medallero.topic_scan import LISTED, Gathered, Note, Notes, Progress, Scan, scan, weight
+from medallero.embedded.exit_reasons import last_words, remedy_of
+from medallero.formatting import plain
+from medallero.snapshot_reader import Mirror, MirrorUnavailable, open_mirror
 from olympics.catalogue import (
     Catalogue,
     CatalogueError,

@@ -22,8 +22,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from medallero.files import InputError, Record, Unreadable, minted_id
-from medallero.rejected import SUFFIX
+from medallero.files.inputs import InputError, Record, Unreadable, minted_id
+from medallero.files.rejected import SUFFIX
 from medallero.stop_flag import StopFlag
 from olympics.catalogue import Catalogue
 from olympics.result import Result, ResultError, encode, parse_result

@@ -10,7 +10,7 @@ from typing import IO, Final
 
 import msgspec
 
-from medallero.files import Record, Unreadable
+from medallero.files.inputs import Record, Unreadable
 
 SUFFIX: Final = ".rejected.ndjson"
 

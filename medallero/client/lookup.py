@@ -10,7 +10,7 @@ from typing import Final
 from contracts.unit_log import UnitLog, UnitName
 from medallero.client.connect import GatewayAddress
 from medallero.client.units import read_units, units_of
-from medallero.showing import who
+from medallero.formatting import who
 from medallero.terminal import CannotDo
 from olympics.catalogue import Catalogue, UnknownName
 from olympics.result import UNIT_LENGTH

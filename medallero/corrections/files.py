@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from medallero.changing import Change, NothingToChange, Wanted
-from medallero.files import STDIN, InputError
-from medallero.showing import plain
+from medallero.corrections.changes import Change, NothingToChange, Wanted
+from medallero.files.inputs import STDIN, InputError
+from medallero.formatting import plain
 from medallero.terminal import CannotDo
 from olympics.result import Competitor, Result
 from olympics.text import folded, shown

@@ -17,8 +17,8 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from medallero.files import Input, Kind, Reading, Record
-from medallero.showing import plain
+from medallero.files.inputs import Input, Kind, Reading, Record
+from medallero.formatting import plain
 from olympics.catalogue import Catalogue
 from olympics.importers import Remark
 from olympics.plausibility import UnitKey, examine, without_medals

@@ -1,0 +1,1 @@
+"""Back-ups: the file, its restore, and how names are left out."""

@@ -1,0 +1,1 @@
+"""What `medallero catalogue` does: drafts of a catalogue, and checks."""

@@ -1,0 +1,1 @@
+"""What `medallero correct` and `medallero withdraw` do: changes of results, and their preview."""

@@ -1,0 +1,1 @@
+"""What `medallero doctor` looks at."""

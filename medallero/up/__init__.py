@@ -1,0 +1,1 @@
+"""What `medallero up` does: it provides services, starts them, and watches over them."""
