@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import click
-
-from medallero import __version__
+from click.shell_completion import CompletionItem
 
 # Name, module (attribute `command`) and one line of help: the help is here, so that the list of
 # commands needs no import of the commands.
 _COMMANDS: Final[dict[str, str]] = {
     "up": "Start everything on this machine: Kafka, Redis, the gateway, workers.",
+    "down": "End what `up` has started in the background.",
+    "status": "Say whether `up` runs here, and what is ready.",
     "demo": "Play a games day on this machine, to look at.",
     "gateway": "Run the gateway: HTTP and gRPC in, Kafka out.",
     "worker": "Run a streams worker: Kafka in, standings out.",
@@ -38,6 +39,7 @@ _COMMANDS: Final[dict[str, str]] = {
     "restore": "Put a back-up's records onto a new results topic.",
     "audit": "Recount the raw topic and compare every number with Redis.",
     "doctor": "Check what is reachable and configured, and say what to do.",
+    "completion": "Print what bash, zsh or fish needs to complete commands.",
 }
 
 
@@ -76,6 +78,16 @@ class _LazyGroup(click.Group):
                 raise told from None
             raise
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name, and import no command for it."""
+        if not incomplete or incomplete[0].isalnum():
+            return [
+                CompletionItem(name, help=text)
+                for name, text in _COMMANDS.items()
+                if name.startswith(incomplete)
+            ]
+        return super().shell_complete(ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
@@ -93,11 +105,26 @@ def _plain_errors() -> Iterator[None]:
         raise
 
 
+def _tell_version(ctx: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        from medallero.version import told
+
+        click.echo(told())
+        ctx.exit()
+
+
 @click.group(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, prog_name="medallero")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_tell_version,
+    help="Tell version, commit, and what is compiled.",
+)
 def main() -> None:
     """Live standings of a university games: results in, medal table out.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -35,6 +36,19 @@ def settings_options(model: type[CommonSettings]) -> Callable[[AnyCallable], Any
         return function
 
     return decorate
+
+
+def data_dir_option(function: AnyCallable) -> AnyCallable:
+    """Add ``--data-dir``, which names the `up` that is meant."""
+    return click.option(
+        "--data-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar=variable("data_dir"),
+        default=Path(".medallero"),
+        show_default=True,
+        show_envvar=True,
+        help="Directory of its data.",
+    )(function)
 
 
 def read(model: type[AnySettings], given: Mapping[str, str | None]) -> AnySettings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from medallero.options import read, settings_options
+from medallero.options import export, read, settings_options
 from medallero.terminal import stdout
 from medallero.up.settings import UpSettings
 
@@ -23,8 +23,14 @@ from medallero.up.settings import UpSettings
     help="Start a further part: weather takes weather reports and counts them, by Kafka and by "
     "RabbitMQ, if that is installed.",
 )
+@click.option(
+    "--detach",
+    "-d",
+    is_flag=True,
+    help="Return when everything runs; `medallero down` ends it, `medallero status` looks at it.",
+)
 @settings_options(UpSettings)
-def command(fresh: bool, parts: tuple[str, ...], **given: str | None) -> None:
+def command(fresh: bool, parts: tuple[str, ...], detach: bool, **given: str | None) -> None:
     """Start everything on this machine and keep it running until Ctrl-C.
 
     Kafka and Redis are started unless --kafka or --redis, or their environment variables, name
@@ -34,7 +40,16 @@ def command(fresh: bool, parts: tuple[str, ...], **given: str | None) -> None:
     """
     # Imported after --help and a wrong flag had their chance.
     from medallero.up.endpoints import forget_started
-    from medallero.up.run import run
+    from medallero.up.run import run, take
 
     forget_started()
-    run(read(UpSettings, given), stdout(), fresh=fresh, weather="weather" in parts)
+    settings = read(UpSettings, given)
+    if detach:
+        from medallero.up.background import start
+
+        export(given)
+        arguments = ["--fresh"] * fresh + [f"--with={it}" for it in parts]
+        with take(settings, fresh=fresh) as data:
+            path = data.path
+        raise SystemExit(start(arguments, path, lambda it: stdout().print(it, soft_wrap=True)))
+    run(settings, stdout(), fresh=fresh, weather="weather" in parts)

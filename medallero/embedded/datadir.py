@@ -2,6 +2,7 @@
 
 medallero.json   marks the directory as ours; the layout's version and the epoch
 up.lock          held by the running `up`, with its process id
+up.log           what an `up` in the background has said
 seed             the games' secret seed; a directory of before there was one has none
 kafka/ redis/    their data; so rabbitmq/ and valkey/ of the weather reports
 logs/            a file for each process
@@ -24,6 +25,8 @@ from typing import Final, Self
 _MARKER: Final = "medallero.json"
 _LOCK: Final = "up.lock"
 _SEED: Final = "seed"
+#: What an `up` in the background says.
+OUTPUT: Final = "up.log"
 _LAYOUT: Final = 1
 _OURS: Final = ("kafka", "redis", "rabbitmq", "valkey", "logs")
 
@@ -57,14 +60,16 @@ class DataDir:
         self.path = path.expanduser().absolute()
         self.path.mkdir(parents=True, exist_ok=True)
         marker = self.path / _MARKER
-        if not marker.exists() and any(it.name != _LOCK for it in self.path.iterdir()):
+        if not marker.exists() and any(
+            it.name not in (_LOCK, OUTPUT) for it in self.path.iterdir()
+        ):
             raise NotOurs(self.path)
         self._lock = (self.path / _LOCK).open("a+")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
-            raise InUse(self.path, _holder(self.path)) from None
+            raise InUse(self.path, holder(self.path)) from None
         self._lock.truncate(0)
         self._lock.write(f"{os.getpid()}\n")
         self._lock.flush()
@@ -157,7 +162,7 @@ def stop_holder(path: Path, timeout: float) -> None:
     """
     deadline = time.monotonic() + timeout
     asked: int | None = None
-    while (pid := _holder(path)) is not None or is_held(path):
+    while (pid := holder(path)) is not None or is_held(path):
         if pid is not None and asked != pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
@@ -167,7 +172,7 @@ def stop_holder(path: Path, timeout: float) -> None:
         time.sleep(0.1)
 
 
-def _holder(path: Path) -> int | None:
+def holder(path: Path) -> int | None:
     """Return the process that holds the directory; a number left by a dead one does not count."""
     if not is_held(path):
         return None

@@ -63,9 +63,9 @@ class Whereabouts:
         }
 
     def write_environment(self) -> Path:
-        """Write the environment into a file that a shell can source, and return its path."""
+        """Write the environment into a file that sh, bash, zsh and fish can source; its path."""
         file = self.data / "env"
-        lines = (f"export {name}={shlex.quote(it)}\n" for name, it in self.environment().items())
+        lines = (f"export {name}={_quoted(it)}\n" for name, it in self.environment().items())
         # The address of Redis may hold a password.
         file.touch(mode=0o600)
         file.chmod(0o600)
@@ -175,6 +175,11 @@ def as_environment(common: CommonSettings, *, secrets: bool = False) -> dict[str
             # Whoever reads this may be in another directory.
             values[variable(name)] = str(value.absolute() if isinstance(value, Path) else value)
     return values
+
+
+def _quoted(text: str) -> str:
+    """Return what any shell reads as *text*: a backslash in quotes is two things to sh and fish."""
+    return r"\\".join(map(shlex.quote, text.split("\\")))
 
 
 def _host_port(host: str, port: int) -> str:

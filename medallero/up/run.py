@@ -26,6 +26,7 @@ from medallero.options import flag, variable
 from medallero.stop_flag import StopFlag
 from medallero.terminal import CannotDo, read_catalogue
 from medallero.up import weather as weather_up
+from medallero.up.background import LAST_LINE
 from medallero.up.endpoints import Whereabouts, as_environment
 from medallero.up.provision import KAFKA_PACKAGES, check_redis, provide_kafka, provide_topics
 from medallero.up.services import (
@@ -196,7 +197,7 @@ def _start(
     screen.say(f"\nMedallero is up ({time.monotonic() - began:.1f} s): open {where.endpoint}/\n")
     for line in where.lines():
         screen.say(line)
-    screen.say("\nCtrl-C stops everything; the standings stay.")
+    screen.say(f"\n{LAST_LINE}")
     return where
 
 
@@ -310,8 +311,12 @@ def _worker_ports(settings: UpSettings) -> list[int]:
     return list(ports)
 
 
-@contextlib.contextmanager
-def _data_dir(settings: UpSettings, screen: _Screen, fresh: bool) -> Iterator[DataDir]:
+def take(settings: UpSettings, *, fresh: bool) -> DataDir:
+    """Return the data directory, which is this process's until it is closed.
+
+    :param fresh: end the `up` that has it.
+    :raises CannotDo: it cannot be had.
+    """
     if fresh and not settings.own_kafka:
         raise CannotDo(
             f"--fresh begins with empty topics, but the Kafka at {settings.kafka} was not started "
@@ -323,7 +328,7 @@ def _data_dir(settings: UpSettings, screen: _Screen, fresh: bool) -> Iterator[Da
     try:
         if fresh:
             stop_holder(path, _STOP_HOLDER)
-        data = DataDir(path)
+        return DataDir(path)
     except NotOurs as error:
         raise CannotDo(
             f"{error}, so it is left alone.", f"Choose another with {flag('data_dir')} PATH."
@@ -331,11 +336,16 @@ def _data_dir(settings: UpSettings, screen: _Screen, fresh: bool) -> Iterator[Da
     except InUse as error:
         raise CannotDo(
             f"Another `medallero up` runs here: {error}.",
-            f"End it with Ctrl-C, or choose another {flag('data_dir')} and other ports.",
+            f"End it with `medallero down`, or choose another {flag('data_dir')} and other ports.",
         ) from None
     except OSError as error:
         raise CannotDo(f"The data directory cannot be used: {error}.") from None
-    with data:
+
+
+@contextlib.contextmanager
+def _data_dir(settings: UpSettings, screen: _Screen, fresh: bool) -> Iterator[DataDir]:
+    with take(settings, fresh=fresh) as data:
+        path = data.path
         if "epoch" in settings.model_fields_set:
             data.epoch = settings.epoch
         if fresh:

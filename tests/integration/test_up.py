@@ -246,11 +246,12 @@ def test_without_network_and_cache_it_says_what_is_missing(up: Up, tmp_path: Pat
     assert "Traceback" not in said
 
 
-def test_a_directory_with_other_content_is_not_touched(up: Up) -> None:
+@pytest.mark.parametrize("option", ["--fresh", "--detach"])
+def test_a_directory_with_other_content_is_not_touched(up: Up, option: str) -> None:
     up.data.mkdir()
     (up.data / "thesis.odt").write_text("years of work", encoding="utf-8")
 
-    up.start("--fresh")
+    up.start(option)
 
     assert up.ended() == 2
     assert "was not made by `medallero up`" in up.said()
@@ -276,6 +277,61 @@ def test_a_kafka_and_a_redis_that_are_named_are_used(up: Up, kafka: str, redis_u
     up.start("--fresh", **environment)
     assert up.ended() == 2
     assert "nothing is removed from it" in up.said()
+
+
+def test_in_the_background_it_is_started_looked_at_and_ended(
+    up: Up, kafka: str, redis_url: str
+) -> None:
+    environment = {
+        "MEDALLERO_KAFKA": kafka,
+        "MEDALLERO_REDIS": redis_url,
+        "MEDALLERO_TOPIC_PREFIX": "background-",
+        "MEDALLERO_REDIS_PREFIX": "background:",
+        "MEDALLERO_APP_ID": "background",
+        "MEDALLERO_DATA_DIR": str(up.data),
+    }
+
+    def medallero(command: str, *options: str) -> tuple[int, str]:
+        ran = subprocess.run(
+            [sys.executable, "-m", "medallero", command, *options],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **environment, "COLUMNS": "200"},
+            timeout=180,
+        )
+        return ran.returncode, ran.stdout + ran.stderr
+
+    try:
+        up.start("--detach", **environment)
+        assert up.ended(180) == 0, up.said()
+        assert f"http://127.0.0.1:{up.http}/" in up.said()
+        assert up.said().endswith("`medallero down` stops everything; the standings stay.\n")
+        up.enter("1")
+        wait_until(lambda: up.counted() == 1)
+
+        code, told = medallero("status")
+        assert code == 0, told
+        for part in ("gateway", "worker-1", "Kafka", "Redis"):
+            assert re.search(rf"^ *{part} .* ready *$", told, re.MULTILINE), told
+        code, told = medallero("status", "--json")
+        assert json.loads(told)["endpoint"] == f"http://127.0.0.1:{up.http}"
+
+        code, told = medallero("up", "--detach", f"--http-port={free_port()}")
+        assert code == 2
+        assert "End it with `medallero down`" in told
+    finally:
+        code, told = medallero("down")
+    assert code == 0
+    assert "Stopped" in told
+    with pytest.raises(OSError):
+        up.get("/v1/standings")
+    assert medallero("status")[0] == 1
+    assert medallero("down") == (0, f"Nothing runs in {up.data}.\n")
+    # what cannot start in the background is told as it is in front
+    with socket.create_server(("127.0.0.1", up.http)):
+        up.start("--detach", **environment)
+        assert up.ended(180) == 2
+    assert f"Port {up.http} on 127.0.0.1, for HTTP, is taken" in up.said()
 
 
 @pytest.mark.faults

@@ -90,12 +90,15 @@ def test_a_system_at_the_usual_places_needs_no_environment(tmp_path: Path) -> No
     assert any("source" in line for line in _whereabouts(tmp_path, seed="Tokyo 2020").lines())
 
 
-def test_the_environment_file_suits_a_shell(tmp_path: Path) -> None:
-    seed = "what's 'this' $HOME"
+@pytest.mark.parametrize(
+    "shell", ["sh", "bash", *(pytest.param(it, marks=pytest.mark.system) for it in ("zsh", "fish"))]
+)
+def test_the_environment_file_suits_any_shell(tmp_path: Path, shell: str) -> None:
+    seed = r"what's \'this\' \\ $HOME"
     file = _whereabouts(tmp_path, seed=seed).write_environment()
 
     shown = subprocess.run(
-        ["sh", "-c", '. "$1" && printf %s "$MEDALLERO_SEED"', "sh", str(file)],
+        [shell, "-c", f'. "{file}" && printf %s "$MEDALLERO_SEED"'],
         capture_output=True,
         text=True,
         check=True,
