@@ -166,14 +166,18 @@ async def read_stamp(redis: "Redis", settings: CommonSettings) -> Stamp | None:
 
 
 class LatestView(NamedTuple):
-    """The latest changes, newest first, and the snapshot that they are of."""
+    """The latest changes, newest first, and what they stand for; offsets as in a snapshot.
+
+    The list may be behind the counts of the snapshot that it came with.
+    """
 
     epoch: int
     offsets: dict[int, tuple[int, int]]
     changes: list[ShownChange]
 
 
-# Runs on the server, so that both are of one snapshot. Only what was meant for programs leaves it.
+# Runs on the server, so that list and offsets are of one snapshot. Only what is for programs
+# leaves it.
 _READ_LATEST = """
 local items = {}
 for _, entry in ipairs(redis.call('XRANGE', KEYS[2], '-', '+')) do
@@ -182,7 +186,7 @@ for _, entry in ipairs(redis.call('XRANGE', KEYS[2], '-', '+')) do
     if fields[place] == 'item' then items[#items + 1] = fields[place + 1] end
   end
 end
-return {redis.call('HMGET', KEYS[1], 'epoch', 'offsets'), items}
+return {redis.call('HMGET', KEYS[1], 'epoch', 'latest_offsets'), items}
 """
 
 

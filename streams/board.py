@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from contracts.latest import ChangeLine, latest_of_all, shown_change, told
 from contracts.snapshot import COUNTS, Keys
@@ -62,7 +63,7 @@ class Board:
     def hear(self, tally: TallyRecord) -> bool:
         """Take *tally* if it is of this epoch and log, and not behind.
 
-        Return whether the counts that are shown may change.
+        Return whether what is shown may change.
         """
         partition = tally.partition
         if tally.epoch != self._epoch or not 0 <= partition < self._partitions:
@@ -77,6 +78,10 @@ class Board:
         known = tallies.get(partition)
         if known is not None and tally.offset < known.offset:
             return False
+        if known is not None and tally.latest_offset < known.latest_offset:
+            # A new owner's first list may be behind that of the one before it.
+            latest = {"latest": known.latest, "latest_offset": known.latest_offset}
+            tally = replace(tally, **latest)
         # The same counts again are a sign of life: remember the time.
         tallies[partition] = tally
         before = self._rules
@@ -84,8 +89,12 @@ class Board:
         if self._rules is None or self._rules == rules:
             if tally.since:
                 self.wait({partition: tally.since})
-            further = known is None or tally.offset > known.offset
-            return further or self._rules != before
+            return (
+                known is None
+                or tally.offset > known.offset
+                or tally.latest_offset > known.latest_offset
+                or self._rules != before
+            )
         return self._rules != before
 
     def never_before(self, revision: int) -> None:
@@ -161,6 +170,10 @@ class Board:
             name: sum(getattr(tally, name) for tally in self._shown.values())
             for name in ("results", "provisional", "rejected", "conflicts")
         }
+
+    def latest_offsets(self) -> dict[str, tuple[int, int]]:
+        """Return partition → (offset, rules revision) that the latest changes stand for."""
+        return {str(p): (t.latest_offset, t.revision) for p, t in sorted(self._shown.items())}
 
     def latest(self) -> list[dict[str, str]]:
         """Return the changes that people tell each other, of all partitions, the newest first.

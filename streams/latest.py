@@ -8,7 +8,7 @@ time; after a restore it is read from the topic.
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter, itemgetter
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from contracts.latest import ChangeLine, line_of
 from olympics.catalogue import Catalogue
@@ -27,6 +27,16 @@ class TimedRecord(Protocol):
     def offset(self) -> int: ...
     @property
     def timestamp(self) -> int: ...
+
+
+class LatestList(NamedTuple):
+    """The last changes of a partition's units after all its results before ``offset``."""
+
+    offset: int
+    lines: list[ChangeLine]
+
+
+NOTHING_LISTED: Final = LatestList(0, [])
 
 
 class LatestChanges:

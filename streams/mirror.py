@@ -151,6 +151,7 @@ class Mirror:
             "epoch": self._settings.epoch,
             "log": board.log,
             "latest": blake2b(_encode(changes), digest_size=8).hexdigest() if changes else "",
+            "latest_offsets": _encode(board.latest_offsets()).decode(),
             "offsets": _encode(fence).decode(),
             "age": f"{max(0.0, now - board.heard_at()):.3f}",
         }

@@ -6,6 +6,7 @@ import msgspec
 
 from contracts.latest import ChangeLine
 from olympics.counts import Counts
+from streams.latest import NOTHING_LISTED, LatestList
 from streams.standings import Standings
 
 _COUNTS: Final = len(Counts._fields)
@@ -18,7 +19,8 @@ class TallyRecord(msgspec.Struct, frozen=True, kw_only=True):
     of the owner), ``at`` (when it was published) and ``since`` (Kafka's timestamp of the oldest
     result that its owner's last tally did not count; 0 if there is none), both in Unix seconds,
     only accompany it. ``log`` is Kafka's id of the topic; versions that did not say leave it empty.
-    ``latest``: the last changes of its units, the newest first; older versions leave it out.
+    ``latest``: the last changes of its units after all results before ``latest_offset``, the newest
+    first; the list may be behind the counts. Older versions leave both out.
     ``rows``: sport, faculty, then the eight counts; what a newer version counts stands behind them.
     """
 
@@ -37,6 +39,7 @@ class TallyRecord(msgspec.Struct, frozen=True, kw_only=True):
     since: float = 0.0
     log: str = ""
     latest: list[ChangeLine] = []
+    latest_offset: int = 0
 
     def counts(self) -> dict[tuple[str, str], Counts]:
         """Return the counts by (sport, faculty)."""
@@ -65,6 +68,7 @@ def tally_of(
     at: float,
     since: float = 0.0,
     log: str = "",
+    latest: LatestList = NOTHING_LISTED,
 ) -> TallyRecord:
     """Return the tally of a partition; it must be live."""
     tally = standings.tally
@@ -83,4 +87,6 @@ def tally_of(
         at=at,
         since=since,
         log=log,
+        latest=latest.lines,
+        latest_offset=latest.offset,
     )

@@ -4,13 +4,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 import structlog
 from aiokafka.errors import KafkaError
 from faust.types import TP
-from msgspec.structs import replace
 
 from contracts.topics import another_log, check_topics_of_worker, worker_topics
 from olympics.catalogue import Catalogue, load_catalogue, split_revision
@@ -20,6 +19,7 @@ from streams.board import Board
 from streams.bulk import Batch, BulkTable
 from streams.bulk.assignment import Assignment
 from streams.bulk.fatal import end_process
+from streams.latest import LatestList
 from streams.mirror import Mirror
 from streams.probe import Probe
 from streams.record_times import RecordTimes
@@ -32,10 +32,17 @@ from streams.web import PrivateWeb
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streams.worker")
 
-#: After the time that it took to tell what changed, so many times as long nothing is told ...
-_SPARED: Final = 20
-#: ... but not so long that people see the standings wait: seconds.
-_LONGEST_PAUSE: Final = 0.5
+#: Listing the latest changes takes at most one part in so many of the processor's time ...
+_LISTING_SHARE: Final = 50
+#: ... but the list is never older than this for that reason: seconds.
+_LONGEST_PAUSE: Final = 1.0
+
+
+class _Listed(NamedTuple):
+    """The latest changes of a partition, and the state that they were listed from."""
+
+    state: Standings
+    latest: LatestList
 
 
 class Worker:
@@ -55,9 +62,13 @@ class Worker:
         #: what was refused in batches whose changes are not durable yet
         self._rejected: dict[Batch, list[Rejected]] = {}
         self._changed = asyncio.Event()
+        self._unlisted = asyncio.Event()
         self._heard = asyncio.Event()
         self._board: tuple[Assignment, Board] | None = None
-        self._published: dict[int, tuple[int, float]] = {}
+        #: partition → what its last tally told: offsets of its counts and its list, and the time
+        self._published: dict[int, tuple[tuple[int, int], float]] = {}
+        #: partition → its latest changes
+        self._listed: dict[int, _Listed] = {}
         #: partition → Kafka's timestamp of the first record that no tally of ours counts
         self._since: dict[int, float] = {}
         tallies = self.app.bulk_topic(settings.tallies_topic, from_beginning=True)
@@ -65,6 +76,7 @@ class Worker:
         self.app.agent(tallies, name="scoreboard")(self.keep_score)
         self.app.task(self.check)
         self.app.task(self.publish_tallies)
+        self.app.task(self.list_latest)
         self.app.task(self.write_mirror)
         self._times = RecordTimes(settings.results_topic, self.app.kafka_settings)
         self._probe = Probe(settings, self.app.kafka_settings)
@@ -95,6 +107,7 @@ class Worker:
             self._rejected[batch] = rejected
         self._since.setdefault(batch.partition, batch.records[0].timestamp / 1000)
         self._changed.set()
+        self._unlisted.set()
         return changes
 
     async def _durable(self, batch: Batch, seconds: float) -> None:
@@ -128,20 +141,23 @@ class Worker:
                 await asyncio.wait_for(self._changed.wait(), timeout=0.5)
             self._changed.clear()
             now = time.monotonic()
-            spent: list[float] = []
             records = []
             owned = dict(self.table.owned())
             for given_up in self._since.keys() - owned.keys():
                 del self._since[given_up]
             for partition, state in owned.items():
+                listed = self._listed.get(partition)
+                # The first tally waits for its list: people never see the list vanish.
+                if not state.live or listed is None or listed.state is not state:
+                    continue
+                offsets = state.offset, listed.latest.offset
                 known = self._published.get(partition)
-                due = (
+                if (
                     known is None
-                    or known[0] != state.offset
+                    or known[0] != offsets
                     or now - known[1] >= settings.republish_interval
-                )
-                if state.live and due and await self._timed(partition, state):
-                    self._published[partition] = (state.offset, now)
+                ):
+                    self._published[partition] = (offsets, now)
                     tally = tally_of(
                         state,
                         epoch=settings.epoch,
@@ -150,9 +166,8 @@ class Worker:
                         at=time.time(),
                         since=self._since.pop(partition, 0.0),
                         log=self._log,
+                        latest=listed.latest,
                     )
-                    latest = await in_turns(measured(state.latest.lines(), spent.append))
-                    tally = replace(tally, latest=latest)
                     records.append((key_of_tally(tally), encode_tally(tally)))
             if records:
                 try:
@@ -160,9 +175,36 @@ class Worker:
                 except Exception as exc:
                     end_process("the tallies could not be written", exc)
                 metrics.TALLIES.inc(len(records))
-                # With many units that change, their number must not keep us from counting.
-                pause = min(sum(spent) * _SPARED, _LONGEST_PAUSE)
-                await asyncio.sleep(max(settings.publish_interval, pause))
+                await asyncio.sleep(settings.publish_interval)
+
+    async def list_latest(self) -> None:
+        """Task: list the latest changes of each owned partition, which its tallies then carry.
+
+        The counts never wait for it: with hundreds of units that change a second, the list
+        would take more time than they do.
+        """
+        while not self.app.should_stop:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._unlisted.wait(), timeout=0.5)
+            self._unlisted.clear()
+            spent: list[float] = []
+            owned = dict(self.table.owned())
+            self._listed = {it: known for it, known in self._listed.items() if it in owned}
+            for partition, state in owned.items():
+                known = self._listed.get(partition)
+                if known is not None and (known.state, known.latest.offset) == (
+                    state,
+                    state.offset,
+                ):
+                    continue
+                if not state.live or not await self._timed(partition, state):
+                    continue
+                offset = state.offset
+                lines = await in_turns(measured(state.latest.lines(), spent.append))
+                self._listed[partition] = _Listed(state, LatestList(offset, lines))
+                self._changed.set()
+            pause = min(sum(spent) * _LISTING_SHARE, _LONGEST_PAUSE)
+            await asyncio.sleep(max(self.settings.publish_interval, pause))
 
     async def _timed(self, partition: int, state: Standings) -> bool:
         """Return whether the times of all changes are known; after a restore they are read."""

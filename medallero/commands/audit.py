@@ -19,7 +19,7 @@ from contracts.latest import CHANGE_LEADERS, LATEST, ShownChange
 from contracts.raw_topic import Bounds, RawRecord, RawTopic, TopicUnavailable, open_topic
 from contracts.records import read_record
 from contracts.settings import CommonSettings
-from contracts.snapshot import COUNTS, Snapshot
+from contracts.snapshot import COUNTS, LatestView, Snapshot
 from contracts.weather_store import WeatherStoreSettings
 from medallero.snapshot_reader import Mirror, MirrorUnavailable, open_mirror
 from medallero.terminal import (
@@ -175,7 +175,10 @@ async def _audit(settings: CommonSettings, catalogue: Catalogue, wait: float) ->
         _refuse_other_log(snapshot, await topic.bounds(), settings)
         until = {partition: offset for partition, (offset, _) in snapshot.offsets.items()}
         counted, changes = await _recount(topic, until, catalogue)
-    outcome = compare(snapshot, counted, rules_revision(catalogue), latest, changes)
+        if latest.offsets != snapshot.offsets:  # results came in, and the list is behind the counts
+            until_listed = {partition: offset for partition, (offset, _) in latest.offsets.items()}
+            _, changes = await _recount(topic, until_listed, catalogue)
+    outcome = compare(snapshot, counted, rules_revision(catalogue), latest.changes, changes)
     return outcome._replace(records=sum(until.values()))
 
 
@@ -189,22 +192,22 @@ def _refuse_incomplete(bounds: Bounds, topic: str) -> None:
             )
 
 
-async def _caught_up(
-    mirror: Mirror, bounds: Bounds, wait: float
-) -> tuple[Snapshot, list[ShownChange]]:
-    """Return a snapshot that has counted at least up to *bounds*, and its latest changes."""
+async def _caught_up(mirror: Mirror, bounds: Bounds, wait: float) -> tuple[Snapshot, LatestView]:
+    """Return a snapshot and the latest changes, which both stand for all before *bounds*."""
     total = sum(bounds.ends.values())
     deadline = time.monotonic() + wait
     with _waiting_bar(total) as progress:
         while True:
             latest = await mirror.read_latest()
             snapshot = await mirror.read()
-            offsets = snapshot.offsets if snapshot else {}
-            reached = {it: offsets.get(it, (0, 0))[0] for it in bounds.ends}
+            counted, listed = (it.offsets if it else {} for it in (snapshot, latest))
+            reached = {
+                it: min(offsets.get(it, (0, 0))[0] for offsets in (counted, listed))
+                for it in bounds.ends
+            }
             behind = {it: end for it, end in bounds.ends.items() if reached[it] < end}
-            # They are read one after the other, and must be of one snapshot.
-            if snapshot and latest and not behind and latest.offsets == offsets:
-                return snapshot, latest.changes
+            if snapshot and latest and not behind:
+                return snapshot, latest
             progress(sum(min(reached[it], end) for it, end in bounds.ends.items()))
             if time.monotonic() > deadline:
                 raise MirrorUnavailable(

@@ -21,6 +21,7 @@ from contracts.snapshot import Keys, Snapshot, read_snapshot
 from olympics.recount import Recount, recount
 from olympics.result import ResultError
 from streams.board import Board
+from streams.latest import LatestList
 from streams.mirror import Mirror
 from streams.rejects import rejected_records
 from streams.settings import WorkerSettings
@@ -219,9 +220,9 @@ def test_tallies_and_notes_are_written_as_they_were_recorded(newest: Recording) 
         standings.restored(0, 0)
         _, rejected = standings.apply(newest.log(partition))
         standings.latest.note(newest.log(partition))
-        tally = tally_of(standings, epoch=1, rules=newest.catalogue.fingerprint, worker="", at=0.0)
-        latest = made(standings.latest.lines())
-        tally = msgspec.structs.replace(tally, latest=latest)
+        latest = LatestList(standings.offset, made(standings.latest.lines()))
+        rules = newest.catalogue.fingerprint
+        tally = tally_of(standings, epoch=1, rules=rules, worker="", at=0.0, latest=latest)
         recorded = {decode_tally(it.value or b"").partition: it.value for it in newest.tallies}
         assert shape(encode_tally(tally)) == shape(recorded[partition]), told
         notes = rejected_records("results", partition, rejected)

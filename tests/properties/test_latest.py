@@ -110,7 +110,7 @@ def test_whatever_batches_and_restarts_there_were_the_latest_changes_are_a_recou
                 state = Standings(0, 1, CATALOGUE)
                 state.restore(changelog)
                 done = ends[committed]
-                begin = log[done].offset if done < len(log) else log[-1].offset + 1
+                begin = log[done - 1].offset + 1 if done else 0
                 assert state.restored(begin, log[-1].offset + 1) == begin
             batch = log[done : done + size]
             done += len(batch)

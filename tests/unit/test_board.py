@@ -84,6 +84,28 @@ def test_what_other_rules_tell_of_the_same_result_is_told_too() -> None:
     assert told == ["result", "disqualification"]
 
 
+def test_the_list_of_latest_changes_never_goes_back_and_may_be_behind_the_counts() -> None:
+    lawyer = PlacedLine(None, "7", "Ana", "law", None, None, None, "X", None)
+    line = ChangeLine("swimming", "heat", 2, 1000, "result", lawyer, "round", "official", 1, [])
+    board = Board(1, 1, CATALOGUE)
+
+    def hear(offset: int, latest_offset: int, latest: list[ChangeLine]) -> bool:
+        listed = {"latest": latest, "latest_offset": latest_offset}
+        return board.hear(msgspec.structs.replace(tally(0, offset), **listed))
+
+    assert hear(5, 3, [line])
+    assert board.latest_offsets() == {"0": (3, 1)}
+    # the first list of another owner, whose counts are further
+    assert hear(6, 2, [])
+    assert (board.fence(), board.latest_offsets()) == ({"0": (6, 1)}, {"0": (3, 1)})
+    assert len(board.latest()) == 1
+    # the same counts, and a list that has caught up
+    assert hear(6, 6, [])
+    assert board.latest_offsets() == {"0": (6, 1)}
+    assert not board.latest()
+    assert not hear(6, 6, [])
+
+
 def test_new_rules_are_shown_when_they_have_come_as_far_as_the_old_ones() -> None:
     board = Board(1, 2, CATALOGUE)
     heard = [tally(0, 5), tally(1, 3), tally(0, 4, revision=2), tally(1, 9, revision=2)]
