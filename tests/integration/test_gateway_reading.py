@@ -114,6 +114,7 @@ def write_snapshot(
         "epoch": 1,
         "rules": 1000001,
         "latest": "0123456789abcdef",
+        "latest_offsets": json.dumps({"0": [2, 1000001], "1": [0, 1000001]}),
         "offsets": json.dumps({"0": [3, 1000001], "1": [0, 1000001]}),
     }
     hashes: dict[str, dict[str, Any]] = {
@@ -233,7 +234,7 @@ def test_the_latest_changes_are_those_of_the_snapshot(gateway: RunningGateway) -
         "complete": False,
         "missing": [2, 3],
         "offsets": [
-            {"partition": 0, "offset": 3, "revision": 1000001},
+            {"partition": 0, "offset": 2, "revision": 1000001},
             {"partition": 1, "offset": 0, "revision": 1000001},
         ],
     }
