@@ -16,8 +16,8 @@ from contracts.topics import another_log, topic_specs
 from medallero.cli import main
 from olympics.catalogue import load_catalogue
 from tests.formats.games import games
-from tests.integration.gateway_support import a_result
-from tests.integration.stream_client import StreamClient
+from tests.integration.gateway.gateway_support import a_result
+from tests.integration.gateway.stream_client import StreamClient
 from tests.support.oracle import assert_standings_equal_the_oracle, write_results
 from tests.support.recreate import delete_topics, recreate_topics
 from tests.support.stack import Stack, StackFactory

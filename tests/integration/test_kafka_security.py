@@ -17,7 +17,7 @@ import redis
 
 from contracts.topics import ensure_topics
 from gateway.auth.tokens import digest_of, line_of, new_token
-from tests.integration.gateway_support import a_result, running, settings_for
+from tests.integration.gateway.gateway_support import a_result, running, settings_for
 from tests.support.certificates import make_certificate
 from tests.support.secure_kafka import PASSWORD, SecureKafka, running_secure_kafka
 from tests.support.stack import Stack, StackFactory

@@ -12,7 +12,7 @@ import pytest
 import redis
 from redis.exceptions import NoPermissionError, ResponseError
 
-from tests.integration.gateway_support import a_result
+from tests.integration.gateway.gateway_support import a_result
 from tests.support.stack import StackFactory
 
 pytestmark = pytest.mark.integration

@@ -17,7 +17,7 @@ from streams.details import Details
 from streams.events import Events
 from streams.standings import Standings
 from tests.properties.games import CATALOGUE, bouts, histories, one_unit
-from tests.unit.test_events import Record
+from tests.unit.streams.test_events import Record
 
 PARTITIONS = 2
 ALL = (0, 1)

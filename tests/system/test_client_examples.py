@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.gateway_support import RunningGateway, running, settings_for
+from tests.integration.gateway.gateway_support import RunningGateway, running, settings_for
 from tests.support.clients import CLIENTS, ROOT, reluctant, run
 
 pytestmark = pytest.mark.system

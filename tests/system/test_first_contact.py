@@ -190,7 +190,12 @@ def test_make_up_counts_a_result_on_a_new_machine(
         wait_until(lambda: _gold(http) == 1, timeout=60, what="the medal is counted")
         # All that the tests need is installed too, and they start.
         collected = machine.run(
-            ".venv/bin/python", "-m", "pytest", "-n0", "-q", "tests/unit/test_medal_table.py"
+            ".venv/bin/python",
+            "-m",
+            "pytest",
+            "-n0",
+            "-q",
+            "tests/unit/olympics/test_medal_table.py",
         )
         assert " passed" in collected
         assert " failed" not in collected

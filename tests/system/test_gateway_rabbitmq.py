@@ -19,7 +19,7 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from contracts.weather import declare_weather_queues
 from gateway.settings import GatewaySettings
-from tests.integration.gateway_support import (
+from tests.integration.gateway.gateway_support import (
     Answer,
     RunningGateway,
     a_result,

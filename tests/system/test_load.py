@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.gateway_support import running, settings_for
+from tests.integration.gateway.gateway_support import running, settings_for
 from tests.support.clients import ROOT, run
 from tests.support.stack import StackFactory
 from weather.recount import recount

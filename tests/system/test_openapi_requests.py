@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.gateway_support import running, settings_for
+from tests.integration.gateway.gateway_support import running, settings_for
 from tests.support.clients import run
 
 pytestmark = pytest.mark.system

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.integration.gateway_support import (
+from tests.integration.gateway.gateway_support import (
     JSON,
     LINES,
     Answer,

@@ -18,8 +18,8 @@ from contracts.topics import ensure_topics
 from gateway.settings import GatewaySettings
 from medallero.embedded.ports import free_port
 from protos.medallero.v1 import intake_pb2, intake_pb2_grpc
-from tests.integration.gateway_support import LINES, RunningGateway, a_result, settings_for
-from tests.integration.test_gateway_faults import Senders, check_promises
+from tests.integration.gateway.gateway_support import LINES, RunningGateway, a_result, settings_for
+from tests.integration.gateway.test_faults import Senders, check_promises
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration

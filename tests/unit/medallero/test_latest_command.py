@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from contracts.events import Placed
 from contracts.latest import ShownChange, told
 from medallero.commands import latest
-from tests.unit.fake_gateway import Busy, FakeGateway, serving
+from tests.unit.medallero.fake_gateway import Busy, FakeGateway, serving
 
 
 def placed(name: str, rank: int = 1) -> Placed:

@@ -23,7 +23,7 @@ from medallero.client.connect import GatewayAddress, connect
 from olympics.catalogue import load_catalogue
 from olympics.result import decode
 from protos.medallero.v1 import intake_pb2 as pb
-from tests.integration.gateway_support import (
+from tests.integration.gateway.gateway_support import (
     JSON,
     LINES,
     RunningGateway,

@@ -20,7 +20,7 @@ from contracts.snapshot import COUNTS, Keys
 from gateway.http.spreadsheets import FILES
 from gateway.settings import GatewaySettings
 from olympics.result import key_of
-from tests.integration.gateway_support import RunningGateway, running, settings_for
+from tests.integration.gateway.gateway_support import RunningGateway, running, settings_for
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration

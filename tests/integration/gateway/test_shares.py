@@ -9,8 +9,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.gateway_support import JSON, RunningGateway, a_result, running, settings_for
-from tests.integration.test_gateway_lanes import Client, connected
+from tests.integration.gateway.gateway_support import (
+    JSON,
+    RunningGateway,
+    a_result,
+    running,
+    settings_for,
+)
+from tests.integration.gateway.test_lanes import Client, connected
 
 pytestmark = pytest.mark.integration
 

@@ -26,7 +26,7 @@ from gateway.settings import GatewaySettings
 from olympics.entry import ENTRY_ID_LENGTH
 from protos.generate import MESSAGES, ROOT, generate
 from streams.bulk.topics import Partition
-from tests.unit.test_bulk_topics import FORBIDDEN, Brokers
+from tests.unit.streams.test_bulk_topics import FORBIDDEN, Brokers
 
 
 @given(st.binary(max_size=100), st.integers(1, 50))

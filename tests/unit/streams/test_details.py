@@ -14,7 +14,7 @@ from olympics.result import key_of
 from olympics.rsc import is_event_code
 from streams.details import Details
 from streams.events import EventIndex
-from tests.unit.test_events import CATALOGUE, FINAL, PARTITIONS, Partitions, swum
+from tests.unit.streams.test_events import CATALOGUE, FINAL, PARTITIONS, Partitions, swum
 
 CODE = "SWMM50MFR"
 HEATS = [f"SWMM50MFR-------------HEAT000{heat}00--" for heat in range(1, 7)]

@@ -13,7 +13,7 @@ from medallero.client.units import Change, send_changes
 from medallero.terminal import CannotDo
 from olympics.catalogue import load_catalogue
 from olympics.result import parse_result
-from tests.unit.fake_gateway import FakeGateway, serving
+from tests.unit.medallero.fake_gateway import FakeGateway, serving
 
 
 def test_requests_hold_what_the_gateway_takes() -> None:

@@ -194,7 +194,7 @@ def test_every_heading_means_one_field() -> None:
     assert "date" in FIELDS_WITHOUT_USE
 
 
-GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "importing.md"
+GUIDE = Path(__file__).parents[3] / "docs" / "guide" / "importing.md"
 
 
 def test_the_guide_names_headings_that_are_known_and_every_field() -> None:

@@ -19,7 +19,7 @@ from contracts.partitioning import partition_of
 from gateway.auth.tokens import digest_of, line_of
 from protos.medallero.weather.v1 import report_pb2 as pb
 from protos.medallero.weather.v1.report_pb2_grpc import ReportIntakeStub
-from tests.integration.gateway_support import (
+from tests.integration.gateway.gateway_support import (
     LINES,
     RunningGateway,
     a_result,

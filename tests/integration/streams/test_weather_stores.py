@@ -28,7 +28,7 @@ from weather.survivors import Survivors
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("weather stores")]
 
 PARTITIONS = 3
-PAGE = Path(__file__).parents[2] / "docs" / "guide" / "weather.md"
+PAGE = Path(__file__).parents[3] / "docs" / "guide" / "weather.md"
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from medallero.commands.send import command
-from tests.unit.fake_gateway import Busy, FakeGateway, serving
-from tests.unit.test_send_files import CSV
+from tests.unit.medallero.fake_gateway import Busy, FakeGateway, serving
+from tests.unit.medallero.test_send_files import CSV
 
 
 @pytest.fixture(autouse=True)

@@ -15,9 +15,9 @@ from redis import Redis
 
 from contracts.snapshot import COUNTS, Keys
 from gateway.settings import GatewaySettings
-from tests.integration.gateway_support import RunningGateway, running, settings_for
-from tests.integration.stream_client import StreamClient
-from tests.integration.test_gateway_reading import write_snapshot
+from tests.integration.gateway.gateway_support import RunningGateway, running, settings_for
+from tests.integration.gateway.stream_client import StreamClient
+from tests.integration.gateway.test_reading import write_snapshot
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration

@@ -19,7 +19,7 @@ from olympics.result import decode, encode, parse_result
 from protos.medallero.v1 import intake_pb2 as pb
 from protos.medallero.v1.intake_pb2_grpc import ResultIntakeStub
 from protos.medallero.v1.status_pb2 import RetryInfo, Status
-from tests.integration.gateway_support import (
+from tests.integration.gateway.gateway_support import (
     RunningGateway,
     a_result,
     an_entry,

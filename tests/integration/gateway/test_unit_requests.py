@@ -21,7 +21,7 @@ from gateway.http.unit_requests import LARGEST, MOST_RESULTS, MOST_UNITS
 from olympics.catalogue import load_catalogue
 from olympics.recount import recount, unit_standings
 from olympics.result import parse_result
-from tests.integration.gateway_support import (
+from tests.integration.gateway.gateway_support import (
     Answer,
     RunningGateway,
     a_result,

@@ -12,7 +12,7 @@ import pytest
 from olympics.catalogue import load_catalogue
 from olympics.entry import coin
 from olympics.result import decode, encode, parse_result
-from tests.integration.gateway_support import (
+from tests.integration.gateway.gateway_support import (
     LINES,
     RunningGateway,
     a_result,

@@ -12,7 +12,7 @@ from medallero.cli import main
 from medallero.extras import EXTRA_OF, missing_package, require
 from medallero.terminal import CannotDo
 
-SETUP = Path(__file__).parents[2] / "setup.cfg"
+SETUP = Path(__file__).parents[3] / "setup.cfg"
 
 
 def test_each_package_is_in_the_extra_that_is_named() -> None:

@@ -15,7 +15,7 @@ from gateway.http.unit_requests import LARGEST
 from gateway.paths import record_paths
 from gateway.reading.unit_logs import MOST
 from olympics.catalogue import load_catalogue
-from tests.integration.gateway_support import (
+from tests.integration.gateway.gateway_support import (
     JSON,
     LINES,
     Answer,
@@ -25,7 +25,7 @@ from tests.integration.gateway_support import (
     running,
     settings_for,
 )
-from tests.integration.test_gateway_reading import (
+from tests.integration.gateway.test_reading import (
     UNIT,
     a_worker,
     as_many_questions_as_may,

@@ -10,7 +10,7 @@ import pytest
 from medallero.files.inputs import InputError
 from olympics.importers import Remark, sheets
 from tests.support.meet_files import Cell, archive, ods, xlsx
-from tests.unit.test_importers_meets import read, short
+from tests.unit.olympics.test_importers_meets import read, short
 
 HEADINGS: list[Cell] = ["Deporte", "Prueba", "Fase", "Carné", "Atleta", "Facultad", "Tiempo"]
 ROWS: list[list[Cell]] = [

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.gateway_support import (
+from tests.integration.gateway.gateway_support import (
     JSON,
     LINES,
     Answer,
@@ -24,7 +24,7 @@ from tests.integration.gateway_support import (
     running,
     settings_for,
 )
-from tests.integration.test_gateway_bad_requests import BAD, Bad
+from tests.integration.gateway.test_bad_requests import BAD, Bad
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration

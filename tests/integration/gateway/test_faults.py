@@ -26,7 +26,7 @@ from contracts.topics import ensure_topics
 from gateway.settings import GatewaySettings
 from olympics.catalogue import load_catalogue
 from olympics.result import decode
-from tests.integration.gateway_support import (
+from tests.integration.gateway.gateway_support import (
     Answer,
     RunningGateway,
     a_result,

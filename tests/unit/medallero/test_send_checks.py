@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from medallero.commands.send import command
-from tests.unit.fake_gateway import FakeGateway, serving
+from tests.unit.medallero.fake_gateway import FakeGateway, serving
 
 CATALOGUE = """
 revision = 1
@@ -282,7 +282,7 @@ def test_rejected_records_of_a_directory_that_cannot_be_written_to_are_in_the_cu
 def test_of_very_many_results_the_first_are_looked_at_and_that_is_said(
     gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("medallero.files.inputs.inputs.inputs.inspection.CHECKED_RESULTS", 2)
+    monkeypatch.setattr("medallero.files.inspection.CHECKED_RESULTS", 2)
     last = result(9, mark="57", unit="50 M Final")
     path = ndjson(tmp_path / "r.ndjson", *CLEAN, last)
     ran = send(gateway, path)
@@ -295,7 +295,7 @@ def test_of_very_many_results_the_first_are_looked_at_and_that_is_said(
 def test_what_an_importer_says_of_the_rest_of_a_table_is_told_all_the_same(
     gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("medallero.files.inputs.inputs.inputs.inspection.CHECKED_RESULTS", 1)
+    monkeypatch.setattr("medallero.files.inspection.CHECKED_RESULTS", 1)
     path = tmp_path / "r.csv"
     path.write_text(
         "sport,unit,phase,id,faculty,rank,mark\n"

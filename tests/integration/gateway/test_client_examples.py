@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.gateway_support import RunningGateway, running, settings_for
+from tests.integration.gateway.gateway_support import RunningGateway, running, settings_for
 from tests.support.clients import reluctant, run
 
 pytestmark = pytest.mark.integration

@@ -15,12 +15,12 @@ import pytest
 from gateway.paths import COURSE, canonical_path
 from gateway.settings import GatewaySettings
 from load.clients import VARIANTS, Kind, Pair, Request, requests, table
-from tests.integration.gateway_support import JSON, running
+from tests.integration.gateway.gateway_support import JSON, running
 from tests.support.stack import StackFactory
 from tests.support.weather_system import WeatherSystem, weather_settings
 from weather.recount import recount
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 GUIDE = ROOT / "docs" / "guide" / "clients.md"
 
 #: What a client's library may send beside the body; the last takes the connection out of the fast

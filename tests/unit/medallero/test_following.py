@@ -30,7 +30,7 @@ from medallero.stop_flag import StopFlag
 from olympics.catalogue import load_catalogue
 from olympics.result import Result, parse_result
 from tests.support.meet_files import odf
-from tests.unit.fake_gateway import Busy, FakeGateway, serving
+from tests.unit.medallero.fake_gateway import Busy, FakeGateway, serving
 
 CATALOGUE = load_catalogue()
 HEAD = "sport,unit,phase,competitor_id,faculty,mark\n"
