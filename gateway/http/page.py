@@ -13,6 +13,7 @@ from aiohttp.web import BaseRequest, Response
 from contracts.events import Placed
 from gateway.errors import Refused
 from gateway.http.static_files import Asset
+from gateway.limits.rate import network_of
 from gateway.reading.details import CompetitorPage, Details, EventPage
 from gateway.reading.snapshot_cache import Standings
 from olympics.catalogue import Catalogue, UnknownName
@@ -56,7 +57,7 @@ class Front:
         kind, _, name = unquote(raw).strip("/").partition("/")
         try:
             async with asyncio.timeout(_PATIENCE):
-                told = await self._tell(kind, name, language)
+                told = await self._tell(network_of(request.remote or ""), kind, name, language)
         except (Refused, TimeoutError, UnknownName):
             told = _Told(None, _WORDS[language]["live"])
         # Everything on the page is named from its root, wherever that is.
@@ -83,7 +84,7 @@ class Front:
             '  <meta property="og:type" content="website">'
         )
 
-    async def _tell(self, kind: str, name: str, language: str) -> _Told:
+    async def _tell(self, client: str, kind: str, name: str, language: str) -> _Told:
         words = _WORDS[language]
         if kind == "sports":
             sport = self._catalogue.sport(name)
@@ -92,10 +93,10 @@ class Front:
         if kind == "faculties":
             return await self._tell_faculty(name, language)
         if kind == "events":
-            body = await self._details.event(name, [("limit", "1")])
+            body = await self._details.event(client, name, [("limit", "1")])
             return self._told_event(msgspec.json.decode(body, type=EventPage), language)
         if kind == "competitors":
-            body = await self._details.competitor(name, [("limit", "1")])
+            body = await self._details.competitor(client, name, [("limit", "1")])
             page = msgspec.json.decode(body, type=CompetitorPage)
             counts = _counted({it: page.medals[it] for it in MEDALS}, words)
             results = words["result" if page.total == 1 else "results"].format(count=page.total)

@@ -36,6 +36,7 @@ from gateway.http.submissions import Route, Routes
 from gateway.http.unit_requests import HISTORY, UnitRequests
 from gateway.intake.base import RecordIntake
 from gateway.limits.in_flight import InFlight
+from gateway.limits.rate import network_of
 from gateway.metrics import CONTENT_TYPE, Metrics
 from gateway.observability.request_ids import RequestIds
 from gateway.observability.request_log import RequestLog
@@ -57,8 +58,9 @@ _READING: Final = ("GET", "HEAD")
 _ID: Final = RequestKey("request_id", str)
 
 Handler = Callable[[BaseRequest], Awaitable[StreamResponse]]
-Tell = Callable[[Given], Awaitable[bytes]]
-TellNamed = Callable[[str, Given], Awaitable[bytes]]
+#: What answers a client, with the parameters of its request; and with what a path names.
+Tell = Callable[[str, Given], Awaitable[bytes]]
+TellNamed = Callable[[str, str, Given], Awaitable[bytes]]
 
 
 class HttpApi:
@@ -271,13 +273,13 @@ class HttpApi:
 
         return post
 
-    async def _all_standings(self, _given: Given) -> bytes:
+    async def _all_standings(self, _client: str, _given: Given) -> bytes:
         return await self._standings.as_json()
 
-    async def _medal_table(self, _given: Given) -> bytes:
+    async def _medal_table(self, _client: str, _given: Given) -> bytes:
         return await self._sheets.medal_table()
 
-    async def _latest(self, _given: Given) -> bytes:
+    async def _latest(self, _client: str, _given: Given) -> bytes:
         return await self._standings.latest()
 
     async def _get_stream(self, request: BaseRequest) -> StreamResponse:
@@ -286,7 +288,7 @@ class HttpApi:
     async def _get_catalogue(self, request: BaseRequest) -> Response:
         return for_everybody(request, self._catalogue, JSON)
 
-    async def _unit(self, path: str, given: Given) -> bytes:
+    async def _unit(self, _client: str, path: str, given: Given) -> bytes:
         sport, slash, unit = path.partition("/")
         if not slash or not unit:
             raise Refused(Reason.NOT_FOUND, "expected /v1/units/<sport>/<unit>")
@@ -329,9 +331,10 @@ def _told_by(tell: Tell, sheet: Tell | None = None) -> Handler:
     """Answer with what *tell* returns, or with *sheet* to who wants CSV."""
 
     async def answer(request: BaseRequest) -> Response:
+        client, given = network_of(request.remote or ""), request.query.items()
         if sheet is not None and wants_csv(request):
-            return for_everybody(request, await sheet(request.query.items()), CSV)
-        return for_everybody(request, await tell(request.query.items()), JSON)
+            return for_everybody(request, await sheet(client, given), CSV)
+        return for_everybody(request, await tell(client, given), JSON)
 
     return answer
 
@@ -341,10 +344,12 @@ def _told_below(beginning: str, tell: TellNamed, sheet: TellNamed | None = None)
 
     async def answer(request: BaseRequest) -> Response:
         path = unquote(request.rel_url.raw_path[len(beginning) :])
-        given = request.query.items()
+        client, given = network_of(request.remote or ""), request.query.items()
         if sheet is not None and (path.endswith(CSV_SUFFIX) or wants_csv(request)):
-            return for_everybody(request, await sheet(path.removesuffix(CSV_SUFFIX), given), CSV)
-        return for_everybody(request, await tell(path, given), JSON)
+            return for_everybody(
+                request, await sheet(client, path.removesuffix(CSV_SUFFIX), given), CSV
+            )
+        return for_everybody(request, await tell(client, path, given), JSON)
 
     return answer
 

@@ -5,6 +5,7 @@ import csv
 import io
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from contracts.details import Row
 from contracts.pages import MOST_PLACES, Page
 from gateway.errors import Reason, Refused
+from gateway.limits.budget import Shares
 from gateway.reading.details import CompetitorPage, Details, EventPage, Given
 from gateway.reading.events import MOST, Events, MedallistsPage
 from gateway.reading.events import Page as AnswerPage
@@ -38,7 +40,7 @@ _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
 _AnyPage = TypeVar("_AnyPage", bound=AnswerPage)
 _Parameters = tuple[tuple[str, str], ...]
-_Write = Callable[[str, _Parameters], Coroutine[Any, Any, bytes]]
+_Write = Callable[[str, str, _Parameters], Coroutine[Any, Any, bytes]]
 
 
 class _Unit(msgspec.Struct):
@@ -56,6 +58,8 @@ class Spreadsheets:
         self._details = details
         #: those that are being written, by what was asked for
         self._writing: dict[tuple[object, ...], asyncio.Task[bytes]] = {}
+        #: each is counted as of the client that asked for it first
+        self._shares = Shares(FILES)
 
     async def medal_table(self) -> bytes:
         """Return the medal table."""
@@ -63,41 +67,44 @@ class Spreadsheets:
         rows = [] if snapshot is None else snapshot.faculties
         return await written(_TABLE, ([row[name] for name in _TABLE] for row in rows))
 
-    async def medallists(self, given: Given) -> bytes:
+    async def medallists(self, client: str, given: Given) -> bytes:
         """Return all medallists that *given*, the request's parameters, ask for."""
-        return await self._shared(self._medallists, "", tuple(given))
+        return await self._shared(self._medallists, client, "", tuple(given))
 
-    async def event(self, path: str, given: Given) -> bytes:
+    async def event(self, client: str, path: str, given: Given) -> bytes:
         """Return all results of an event."""
-        return await self._shared(self._event, path, tuple(given))
+        return await self._shared(self._event, client, path, tuple(given))
 
-    async def competitor(self, path: str, given: Given) -> bytes:
+    async def competitor(self, client: str, path: str, given: Given) -> bytes:
         """Return all results of a competitor."""
-        return await self._shared(self._competitor, path, tuple(given))
+        return await self._shared(self._competitor, client, path, tuple(given))
 
-    async def _shared(self, write: _Write, path: str, given: _Parameters) -> bytes:
+    async def _shared(self, write: _Write, client: str, path: str, given: _Parameters) -> bytes:
         """Return a file, which is written once for those who ask for it meanwhile."""
         key = (write.__name__, path, given)
         writing = self._writing.get(key)
         if writing is None:
-            if len(self._writing) >= FILES:
+            if not self._shares.fit(client):
                 raise Refused(Reason.TOO_BUSY, "many ask for different files at this moment")
-            writing = asyncio.create_task(write(path, given))
+            writing = asyncio.create_task(write(client, path, given))
             self._writing[key] = writing
-            writing.add_done_callback(lambda _: self._writing.pop(key))
+            self._shares.take(client)
+            writing.add_done_callback(partial(self._written, client, key))
         return await asyncio.shield(writing)
 
-    async def _medallists(self, _path: str, given: _Parameters) -> bytes:
-        pages = _all(MedallistsPage, self._events.medallists, given, MOST)
+    def _written(self, client: str, key: tuple[object, ...], _: asyncio.Task[bytes]) -> None:
+        self._shares.give_back(client)
+        del self._writing[key]
+
+    async def _medallists(self, client: str, _path: str, given: _Parameters) -> bytes:
+        pages = _all(MedallistsPage, partial(self._events.medallists, client), given, MOST)
         rows = [
             _cells(it, (*_EVENT, *_PLACE[:-2])) async for page in pages for it in page.medallists
         ]
         return await written((*_EVENT, *_PLACE[:-2]), rows)
 
-    async def _event(self, path: str, given: _Parameters) -> bytes:
-        async def ask(given: Given) -> bytes:
-            return await self._details.event(path, given)
-
+    async def _event(self, client: str, path: str, given: _Parameters) -> bytes:
+        ask = partial(self._details.event, client, path)
         rows: list[list[object]] = []
         async for page in _all(EventPage, ask, given, 20):
             for unit in page.units:
@@ -108,10 +115,8 @@ class Spreadsheets:
                 rows += [[*named, *_cells(it, _PLACE)] for it in places]
         return await written((*_EVENT, *_PLACE), rows)
 
-    async def _competitor(self, path: str, given: _Parameters) -> bytes:
-        async def ask(given: Given) -> bytes:
-            return await self._details.competitor(path, given)
-
+    async def _competitor(self, client: str, path: str, given: _Parameters) -> bytes:
+        ask = partial(self._details.competitor, client, path)
         pages = _all(CompetitorPage, ask, given, MOST)
         rows = [_cells(it, (*_EVENT, *_PLACE)) async for page in pages for it in page.results]
         return await written((*_EVENT, *_PLACE), rows)

@@ -117,7 +117,7 @@ class Details:
         self._standings = standings
         self._events = events
 
-    async def event(self, path: str, given: Given) -> bytes:
+    async def event(self, client: str, path: str, given: Given) -> bytes:
         """Return an event as JSON; *path*: its sport, and a unit or what its units' codes share.
 
         :raises Refused: not found; bad request; too busy; unavailable.
@@ -135,9 +135,9 @@ class Details:
             event=event,
             after=parameters.place("cursor", tuple[Phase, str, str]),
         )
-        return await self._events.shared(question, self._event)
+        return await self._events.shared(client, question, self._event)
 
-    async def competitor(self, path: str, given: Given) -> bytes:
+    async def competitor(self, client: str, path: str, given: Given) -> bytes:
         """Return all results of a competitor as JSON; as :meth:`event`."""
         competitor = _text(path, "competitor", COMPETITOR_LENGTH)
         parameters = Parameters(given, PARAMETERS)
@@ -147,9 +147,9 @@ class Details:
             competitor=competitor,
             after=parameters.place("cursor", tuple[Phase, str, str]),
         )
-        return await self._events.shared(question, self._competitor)
+        return await self._events.shared(client, question, self._competitor)
 
-    async def faculty(self, path: str, given: Given) -> bytes:
+    async def faculty(self, client: str, path: str, given: Given) -> bytes:
         """Return the medals of a faculty as JSON; as :meth:`event`."""
         parameters = Parameters(given, PARAMETERS)
         question = _FacultyQuestion(
@@ -159,7 +159,7 @@ class Details:
             _named(self._catalogue.faculty, path),
             parameters.place("cursor", tuple[Medal, str, str, str]),
         )
-        return await self._events.shared(question, self._faculty)
+        return await self._events.shared(client, question, self._faculty)
 
     async def _event(self, question: EventQuestion) -> bytes:
         asked = None

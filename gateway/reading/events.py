@@ -28,6 +28,7 @@ from contracts.events import (
     medal_order,
 )
 from gateway.errors import Reason, Refused
+from gateway.limits.budget import Shares
 from gateway.reading.parameters import Parameters
 from gateway.reading.snapshot_cache import Standings
 from gateway.settings import GatewaySettings
@@ -90,7 +91,10 @@ class MedallistsPage(Page, frozen=True, kw_only=True):
 
 
 class Events:
-    """Asks the workers; those who ask the same at about the same time share one answer."""
+    """Asks the workers; those who ask the same at about the same time share one answer.
+
+    A client is the network that asks: the answer is counted as of the first one that asks.
+    """
 
     def __init__(
         self, settings: GatewaySettings, catalogue: Catalogue, standings: Standings
@@ -104,9 +108,9 @@ class Events:
         self._max_age = settings.standings_max_age
         #: those under way, and the answers of a moment ago
         self._asking: dict[bytes, asyncio.Task[bytes]] = {}
-        self._under_way = 0
+        self._places = Shares(_AT_ONCE)
 
-    async def events(self, given: Iterable[tuple[str, str]]) -> bytes:
+    async def events(self, client: str, given: Iterable[tuple[str, str]]) -> bytes:
         """Return events as JSON; *given*: the request's parameters.
 
         :raises Refused: bad request; too busy; unavailable, while no worker can tell.
@@ -122,9 +126,9 @@ class Events:
             parameters.word("conflicts", ("true",)) is not None,
             parameters.place("cursor", tuple[Phase, str, str]),
         )
-        return await self.shared(question, self._events)
+        return await self.shared(client, question, self._events)
 
-    async def medallists(self, given: Iterable[tuple[str, str]]) -> bytes:
+    async def medallists(self, client: str, given: Iterable[tuple[str, str]]) -> bytes:
         """Return medallists as JSON; as :meth:`events`."""
         parameters = Parameters(given, MEDALLISTS_PARAMETERS)
         question = MedallistsQuestion(
@@ -134,7 +138,7 @@ class Events:
             parameters.named("faculty", self._catalogue.faculty),
             parameters.place("cursor", tuple[Medal, str, str, str]),
         )
-        return await self.shared(question, self._medallists)
+        return await self.shared(client, question, self._medallists)
 
     async def close(self) -> None:
         """Wait for the questions under way, and end."""
@@ -143,7 +147,7 @@ class Events:
         await self._http.close()
 
     async def shared(
-        self, question: _Question, answer: Callable[[_Question], Awaitable[bytes]]
+        self, client: str, question: _Question, answer: Callable[[_Question], Awaitable[bytes]]
     ) -> bytes:
         """Return the answer to *question*, which is made once for those who ask at that time.
 
@@ -152,17 +156,17 @@ class Events:
         key = type(question).__name__.encode() + msgspec.json.encode(question)
         asking = self._asking.get(key)
         if asking is None:
-            if self._under_way >= _AT_ONCE:
+            if not self._places.fit(client):
                 raise Refused(Reason.TOO_BUSY, "many ask for different events at this moment")
             asking = asyncio.ensure_future(answer(question))
             self._asking[key] = asking
-            self._under_way += 1
-            asking.add_done_callback(partial(self._answered, key))
+            self._places.take(client)
+            asking.add_done_callback(partial(self._answered, client, key))
         return await asyncio.shield(asking)
 
-    def _answered(self, key: bytes, asked: asyncio.Task[bytes]) -> None:
-        self._under_way -= 1
-        room = len(self._asking) - self._under_way <= _KEPT
+    def _answered(self, client: str, key: bytes, asked: asyncio.Task[bytes]) -> None:
+        self._places.give_back(client)
+        room = len(self._asking) - self._places.used <= _KEPT
         if self._max_age and room and not asked.cancelled() and asked.exception() is None:
             asyncio.get_running_loop().call_later(self._max_age, self._asking.pop, key, None)
         else:

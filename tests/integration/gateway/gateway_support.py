@@ -83,10 +83,12 @@ class RunningGateway:
         #: what the gateway's certificate is judged by, if it has one
         self.trust: ssl.SSLContext | None = None
 
-    def connection(self) -> http.client.HTTPConnection:
-        """Return a new connection, with TLS if the gateway has a certificate."""
+    def connection(self, source: str = "127.0.0.1") -> http.client.HTTPConnection:
+        """Return a new connection from *source*, with TLS if the gateway has a certificate."""
         if self.trust is None:
-            return http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=60)
+            return http.client.HTTPConnection(
+                "127.0.0.1", self.http_port, timeout=60, source_address=(source, 0)
+            )
         return http.client.HTTPSConnection(
             "127.0.0.1", self.http_port, timeout=60, context=self.trust
         )
@@ -97,11 +99,13 @@ class RunningGateway:
         path: str,
         body: bytes | str | list[Any] | dict[str, Any] | None = None,
         headers: Mapping[str, str] = JSON,
+        *,
+        source: str = "127.0.0.1",
     ) -> Answer:
-        """Send one request; lists and objects are sent as JSON."""
+        """Send one request from *source*; lists and objects are sent as JSON."""
         if isinstance(body, (list, dict)):
             body = json.dumps(body)
-        connection = self.connection()
+        connection = self.connection(source)
         try:
             connection.request(
                 method,
