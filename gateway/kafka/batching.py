@@ -459,7 +459,9 @@ class _Pump:
         answer = self._answer = self._loop.create_future()
         self._producer = producer
         try:
-            future = await producer.send_batch(builder, self._topic, partition=self._partition)
+            # One that is closed meanwhile may wait for ever for what it does not know yet.
+            async with asyncio.timeout(self._timeout):
+                future = await producer.send_batch(builder, self._topic, partition=self._partition)
             future.add_done_callback(lambda done: _pass_on(done, answer))
             error = await answer
         # Whatever the library raises: the batch's fate is unknown, and the pump must go on.

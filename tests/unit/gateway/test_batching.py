@@ -214,7 +214,7 @@ async def test_a_full_batch_is_followed_by_another_in_order() -> None:
 
 
 async def test_what_kafka_does_not_acknowledge_in_time_fails_and_is_never_called_accepted() -> None:
-    writing = Writing(kafka_timeout=0.05)
+    writing = Writing(kafka_timeout=0.3)
     request = writing.append((0, b"a"))
     (batch,) = await writing.sent(1)
 
@@ -230,7 +230,7 @@ async def test_what_kafka_does_not_acknowledge_in_time_fails_and_is_never_called
 
 
 async def test_what_has_timed_out_before_it_left_never_leaves() -> None:
-    writing = Writing(kafka_timeout=0.05)
+    writing = Writing(kafka_timeout=0.3)
     producer, writing.link.current = writing.link.current, None
     with pytest.raises(LogUnavailable):
         await writing.append((0, b"a"))
@@ -272,7 +272,7 @@ async def test_a_stalled_kafka_is_a_problem_until_it_acknowledges() -> None:
 
 
 async def test_a_producer_that_is_given_up_fails_its_batch_and_the_next_one_goes_on() -> None:
-    writing = Writing(kafka_timeout=0.05)
+    writing = Writing(kafka_timeout=0.3)
     lost = writing.producer
     with pytest.raises(LogUnavailable):
         await writing.append((0, b"a"))
@@ -280,6 +280,24 @@ async def test_a_producer_that_is_given_up_fails_its_batch_and_the_next_one_goes
 
     writing.link.current = FakeProducer()
     writing.link.stuck(lost)
+    request = writing.append((0, b"b"))
+    (await writing.sent(1))[0].outcome.set_result(None)
+    await request
+    await writing.writer.close()
+
+
+async def test_a_producer_that_takes_no_batch_does_not_hold_its_partition_for_ever() -> None:
+    class Closed(FakeProducer):
+        async def send_batch(self, *_args: Any, **_named: Any) -> asyncio.Future[None]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    writing = Writing(kafka_timeout=0.2)
+    working, writing.link.current = writing.link.current, Closed()
+    with pytest.raises(LogUnavailable):
+        await writing.append((0, b"a"))
+
+    writing.link.current = working
     request = writing.append((0, b"b"))
     (await writing.sent(1))[0].outcome.set_result(None)
     await request
