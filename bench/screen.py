@@ -2,7 +2,8 @@
 
 Posts results, one after the other, to a running gateway that nobody else uses meanwhile, and lets
 the page note when it shows each of them: the delay ends with the frame that the browser draws
-after the change. Prints one JSON object.
+after the change. With ``--names`` each result is of an event and a competitor of its own, and the
+delay ends when that name is in *Just in*. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -17,32 +18,45 @@ from urllib.parse import urlsplit
 
 from tests.browser.screen import Chromium, Screen
 
+# What the page shows → when: the sum of all results, or a name in Just in.
 _NOTE = """
-window.shown = {};
+window.shown = new Map();
 new MutationObserver(() => {
-  const count = Number(document.querySelector('.totals dd').innerText.replace(/\\D/g, ''));
+  const count = document.querySelector('.totals dd').innerText.replace(/\\D/g, '');
+  const names = [...document.querySelectorAll('.just-in a.who')].map(it => it.innerText);
   requestAnimationFrame(() => setTimeout(() => {
-    window.shown[count] ??= performance.timeOrigin + performance.now();
+    for (const it of [count, ...names]) {
+      if (!shown.has(it)) shown.set(it, performance.timeOrigin + performance.now());
+    }
   }));
-}).observe(document.querySelector('.totals dd'), { childList: true, characterData: true,
+}).observe(document.querySelector('main'), { childList: true, characterData: true,
   subtree: true });
 """
 
 
-def measure(chromium: Chromium, url: str, results: int) -> dict[str, Any]:
-    """Post *results* to the gateway at *url*; return the delays' percentiles in milliseconds."""
+def measure(chromium: Chromium, url: str, results: int, *, names: bool) -> dict[str, Any]:
+    """Post *results* to the gateway at *url*; return the delays' percentiles in milliseconds.
+
+    *names*: until a name is in *Just in*; else until the sum of all results is there.
+    """
     with chromium.opened(url) as screen:
         screen.until("document.querySelector('.totals dd')")
         screen.run(_NOTE)
+        catalogue = _request(url, "GET", "/v1/catalogue")
+        faculty, sport = (catalogue[it][0]["name"] for it in ("faculties", "sports"))
         first = _count(screen)
-        entry = _an_entry(url)
         delays = []
         for number in range(first + 1, first + results + 1):
+            mark = f"screen {time.time_ns()}"
             began = time.time() * 1000
-            _request(url, "POST", "/v1/entries", entry | {"id": f"screen-{time.time_ns()}"})
-            screen.until(f"Object.keys(window.shown).some(it => it >= {number})")
-            shown = screen.run(f"window.shown[{number}] ?? Math.max(...Object.values(shown))")
-            delays.append(shown - began)
+            if names:
+                _request(url, "POST", "/v1/results", _a_result(sport, faculty, mark))
+                waited = f"shown.get({json.dumps(mark)})"
+            else:
+                _request(url, "POST", "/v1/entries", _an_entry(sport, faculty, mark))
+                waited = f"shown.get('{number}')"
+            screen.until(waited)
+            delays.append(screen.run(waited) - began)
     delays.sort()
     return {
         "results": results,
@@ -57,6 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="the gateway")
     parser.add_argument("--results", type=int, default=100, help="results posted")
+    parser.add_argument("--names", action="store_true", help="wait for names in Just in")
     options = parser.parse_args()
     try:
         _request(options.url, "GET", "/healthz")
@@ -64,7 +79,7 @@ def main() -> None:
         sys.exit(f"nothing answers at {options.url}: start it with make up, or name it with --url")
     chromium = Chromium()
     try:
-        measured = measure(chromium, options.url, options.results)
+        measured = measure(chromium, options.url, options.results, names=options.names)
     finally:
         chromium.close()
     sys.stdout.write(json.dumps(measured, indent=1) + "\n")
@@ -74,13 +89,19 @@ def _count(screen: Screen) -> int:
     return int("".join(filter(str.isdigit, screen.text(".totals dd"))))
 
 
-def _an_entry(url: str) -> dict[str, Any]:
-    catalogue = _request(url, "GET", "/v1/catalogue")
+def _an_entry(sport: str, faculty: str, mark: str) -> dict[str, Any]:
+    return {"id": mark, "student": "Ana", "age": 20, "faculty": faculty, "discipline": sport}
+
+
+def _a_result(sport: str, faculty: str, mark: str) -> dict[str, Any]:
+    competitor = {"id": mark, "name": mark}
     return {
-        "student": "Ana",
-        "age": 20,
-        "faculty": catalogue["faculties"][0]["name"],
-        "discipline": catalogue["sports"][0]["name"],
+        "sport": sport,
+        "unit": mark,
+        "phase": "final",
+        "competitor": competitor,
+        "faculty": faculty,
+        "rank": 1,
     }
 
 
