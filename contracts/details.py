@@ -20,14 +20,18 @@ from olympics.events import Event, EventOrder, State
 from olympics.latest import STATUS_NAMES, Latest
 from olympics.ranking import UnitPlace
 from olympics.result import Status
+from olympics.search import words_of
 from olympics.words import Order, Phase
 
 #: Paths of a worker's private server, which take a question as JSON.
 EVENT_PATH: Final = "/event"
 COMPETITOR_PATH: Final = "/competitor"
+COMPETITORS_PATH: Final = "/competitors"
 
 #: Places of a unit that the answer about its event has at most; /v1/units has the others.
 ROWS: Final = 100
+#: Events of a partition in which people are looked for by name at most.
+EVENTS_WITH_NAMES: Final = 500
 #: Changes of a unit that an answer has at most.
 CHANGES: Final = 100
 
@@ -53,6 +57,12 @@ class CompetitorQuestion(Question, frozen=True, omit_defaults=True, kw_only=True
     def follows(self) -> EventOrder | None:
         """Return the place after which to begin."""
         return order_after(self.after)
+
+
+class CompetitorsQuestion(Question, frozen=True, omit_defaults=True, kw_only=True):
+    """The competitors whose names have words that begin with those of ``name``."""
+
+    name: str
 
 
 class Row(Placed, frozen=True):
@@ -113,6 +123,18 @@ class Named(msgspec.Struct, frozen=True):
     results: int
 
 
+class FoundCompetitor(msgspec.Struct, frozen=True):
+    """Somebody who is called so; ids such as 7 may be several people's."""
+
+    competitor: str
+    name: str | None
+    faculty: str
+
+    def order(self) -> tuple[tuple[str, ...], str, str]:
+        """Return where it stands in a list: by name, however that is written."""
+        return words_of(self.name or self.competitor), self.competitor, self.faculty
+
+
 class EventAnswer(Answer, frozen=True):
     """The first units that were asked for, in order. ``total``: how many the event has."""
 
@@ -129,6 +151,13 @@ class CompetitorAnswer(Answer, frozen=True):
     named: list[Named]
     medals: list[Medals]
     results: list[CompetitorResult]
+
+
+class CompetitorsAnswer(Answer, frozen=True):
+    """The first competitors that were asked for, by name; ``more``: there may be others."""
+
+    competitors: list[FoundCompetitor]
+    more: bool
 
 
 def shown_unit(event: Event, sport: Sport, rows: list[Row], changes: list[Change]) -> ShownUnit:

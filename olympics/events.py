@@ -135,8 +135,7 @@ def _searched(unit: str, sport: Sport, phase: Phase, names: list[str]) -> str:
     texts = [unit, sport.title, sport.code, *(it for _, it in sport.titles), *title.words]
     texts += [it for it in (title.title, title.stage) if it]
     texts += [*title.titles.values(), *title.stages.values(), _PHASE_WORDS[phase]]
-    texts += names
-    return searchable(texts)
+    return searchable(texts, names)
 
 
 # In ASCII: \d would also split at digits that int() reads as others' do.

@@ -2,19 +2,23 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
 from contracts.details import (
     CHANGES,
+    EVENTS_WITH_NAMES,
     ROWS,
     Change,
     CompetitorAnswer,
     CompetitorQuestion,
     CompetitorResult,
+    CompetitorsAnswer,
+    CompetitorsQuestion,
     EventAnswer,
     EventQuestion,
+    FoundCompetitor,
     Named,
     ShownUnit,
     shown_change,
@@ -29,6 +33,7 @@ from olympics.latest import WITHDRAWN, Latest, encode_text
 from olympics.ranking import Ranking, Steps
 from olympics.result import key_of
 from olympics.rsc import is_event_code
+from olympics.search import Search
 from olympics.spelling import title_of
 from olympics.tally import Tally
 from olympics.words import Medal
@@ -115,12 +120,48 @@ class Details:
             [result for it in steps for result in await in_turns(it)],
         )
 
+    async def competitors(self, question: CompetitorsQuestion) -> CompetitorsAnswer:
+        """Return who is called so in those of the partitions that can be told about."""
+        search = Search(question.name)
+        offsets: list[Told] = []
+        steps: list[Steps[list[FoundCompetitor]]] = []
+        more = False
+        async for partition, state, index in self._events.ready(question.partitions):
+            found = await _matching(
+                index, lambda it: search.matches_names(it.searched), exact=False
+            )
+            if found is None or not state.live:
+                continue
+            # Nothing is awaited from here on until all results are taken: they are of now.
+            offsets.append(Told(partition, state.offset, state.revision))
+            more = more or len(found) > EVENTS_WITH_NAMES
+            for it in _first(found, EVENTS_WITH_NAMES, None):
+                survivors = state.tally.survivors(key_of(it.sport, it.unit))
+                steps.append(_called(search, survivors))
+        competitors = {one for it in steps for one in await in_turns(it)}
+        listed = sorted(competitors, key=FoundCompetitor.order)
+        return CompetitorsAnswer(
+            offsets, listed[: question.limit], more or len(listed) > question.limit
+        )
+
     def _result_of(
         self, event: Event, competitor: str, ranking: Steps[Ranking]
     ) -> Steps[list[CompetitorResult]]:
         place = (yield from ranking).find(competitor)
         assert place is not None  # the event is one of those that have it
         return [shown_result(event, place, self._catalogue.sports[event.sport])]
+
+
+def _called(search: Search, survivors: Iterable[list[Latest]]) -> Steps[list[FoundCompetitor]]:
+    called = []
+    for some in survivors:
+        called += [
+            FoundCompetitor(it.competitor, it.name, it.faculty)
+            for it in some
+            if it.status != WITHDRAWN and search.matches_name(it.name or it.competitor)
+        ]
+        yield
+    return called
 
 
 async def _matching(

@@ -8,7 +8,14 @@ from aiohttp import web
 from mode import Service
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from contracts.details import COMPETITOR_PATH, EVENT_PATH, CompetitorQuestion, EventQuestion
+from contracts.details import (
+    COMPETITOR_PATH,
+    COMPETITORS_PATH,
+    EVENT_PATH,
+    CompetitorQuestion,
+    CompetitorsQuestion,
+    EventQuestion,
+)
 from contracts.events import EVENTS_PATH, MEDALLISTS_PATH, EventsQuestion, MedallistsQuestion
 from contracts.pages import PageError, page_of
 from contracts.partitioning import partition_of
@@ -52,6 +59,7 @@ class PrivateWeb(Service):
         details = Details(self.worker.catalogue, events)
         app.router.add_post(EVENT_PATH, _answering(EventQuestion, details.event))
         app.router.add_post(COMPETITOR_PATH, _answering(CompetitorQuestion, details.competitor))
+        app.router.add_post(COMPETITORS_PATH, _answering(CompetitorsQuestion, details.competitors))
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         settings = self.worker.settings

@@ -11,7 +11,7 @@ from contracts.snapshot import COUNTS
 from gateway.http import openapi_events, openapi_units
 from gateway.outcome import LISTED
 from gateway.paths import OWN, RecordPath
-from gateway.reading.details import MOST_UNITS, PARAMETERS
+from gateway.reading.details import COMPETITORS_PARAMETERS, MOST_UNITS, PARAMETERS
 from gateway.reading.events import EVENTS_PARAMETERS, MEDALLISTS_PARAMETERS, MOST
 from gateway.settings import GatewaySettings
 from olympics.entry import ENTRY_ID_LENGTH
@@ -165,6 +165,14 @@ def _paths(settings: GatewaySettings, record_paths: Mapping[str, RecordPath]) ->
                     ),
                 ],
                 MOST_UNITS,
+            )
+        },
+        "/v1/competitors": {
+            "get": _search(
+                "getCompetitors",
+                "Who is called so",
+                "Competitors",
+                COMPETITORS_PARAMETERS,
             )
         },
         "/v1/competitors/{competitor}": {

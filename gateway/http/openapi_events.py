@@ -24,7 +24,10 @@ _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 
 def parameters(names: Sequence[str]) -> list[Schema]:
     """Return the parameters that have these names."""
-    return [{"name": name, "in": "query", "required": False, **_PARAMETERS[name]} for name in names]
+    return [
+        {"name": name, "in": "query", "required": name == "name", **_PARAMETERS[name]}
+        for name in names
+    ]
 
 
 def schemas(an_object: Callable[[Schema], Schema]) -> Schema:
@@ -156,6 +159,18 @@ def schemas(an_object: Callable[[Schema], Schema]) -> Schema:
                 **page,
             }
         ),
+        "Competitors": an_object(
+            {
+                "competitors": {
+                    "type": "array",
+                    "items": an_object(
+                        {"competitor": _TEXT, "name": _TEXT_OR_NULL, "faculty": _TEXT}
+                    ),
+                },
+                "more": {"type": "boolean", "description": "there may be others"},
+                **complete,
+            }
+        ),
         "Faculty": an_object(
             {
                 "faculty": _TEXT,
@@ -239,6 +254,10 @@ _PARAMETERS: Final[dict[str, Schema]] = {
         "description": "words, each of which begins a word of the event's title, code or sport, "
         "or of a competitor's name; case, accents and order do not matter",
         "schema": {"type": "string", "maxLength": LONGEST_TEXT},
+    },
+    "name": {
+        "description": "words, each of which begins a word of the competitor's name",
+        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT},
     },
     "conflicts": {
         "description": "true: only events with results in conflict",

@@ -104,6 +104,7 @@ class HttpApi:
             "/v1/events": {"GET": _told_by(events.events)},
             "/v1/medallists": {"GET": _told_by(events.medallists, sheets.medallists)},
             "/v1/medallists.csv": {"GET": _told_by(sheets.medallists, sheets.medallists)},
+            "/v1/competitors": {"GET": _told_by(details.competitors)},
             PREVIEW: {"POST": self._previewer(units)},
             CHANGES: {"POST": self._changer(units)},
             STREAM: {"GET": self._get_stream},

@@ -1,7 +1,7 @@
 // The live page. It shows what /v1/stream tells, and says so when it tells nothing.
 // Texts from results only ever become text nodes.
 import { field, listing } from "./events.js";
-import { mayBeBetter } from "./asking.js";
+import { asking, mayBeBetter } from "./asking.js";
 import { competitorView, corrections, eventView, stateOf } from "./details.js";
 import { changed, justIn, latestView } from "./latest.js";
 import { go, isEventCode, keepInAddress, listen, route, to } from "./routes.js";
@@ -19,6 +19,7 @@ const NAMED = 8; // sports in the head
 const BESIDE = 10; // of many sports, those that are listed beside the medal table
 const PLACES = 200; // of a unit that are shown at first
 const PAGE = 1000; // places that the gateway tells at a time
+const HITS = 6; // of each kind that a search lists by name
 const TURN = 10; // seconds until the big screen turns its pages
 
 const query = new URLSearchParams(location.search);
@@ -561,27 +562,50 @@ function searchView() {
   let text = route().text;
   const events = eventListing(() => ({ text }), { withSport: true, level: "h2", step: 30 });
   const names = make("ul", { class: "names" });
+  let people = []; // competitors who are called so
+  const asked = asking({
+    path: () => `v1/competitors?${new URLSearchParams({ name: text, limit: HITS })}`,
+    told(answer) {
+      people = answer.competitors;
+      tellNames();
+    },
+    failed() {
+      people = [];
+      tellNames();
+    },
+  });
   main.replaceChildren(make("section", { class: "first search" }, heading(word("search")), names,
     events.node));
   function tellNames() {
     const hits = (kind, address) => [...titles[kind].values()]
       .filter((it) => folded(text) && isCalled(it, text))
-      .slice(0, 6)
+      .slice(0, HITS)
       .map((it) => make("li", {}, make("a", { href: address(it.name) }, titleOf(kind, it.name)), " ",
         make("span", { class: "aside" }, word(kind === "sports" ? "sport" : "faculty"))));
-    names.replaceChildren(...hits("sports", to.sport), ...hits("faculties", to.faculty));
+    names.replaceChildren(...hits("sports", to.sport), ...hits("faculties", to.faculty),
+      ...people.filter((it) => isCalled({ name: it.name ?? it.competitor }, text)).map((it) =>
+        make("li", {}, competitorLink(it), " ",
+          make("span", { class: "aside" }, `${word("athlete")} · ${facultyTitle(it.faculty)}`))));
     names.hidden = !names.children.length;
   }
   tellNames();
+  const askPeople = () => folded(text).length > 1 && asked.ask();
   return {
     title: word("search"),
-    update: events.update,
-    leave: events.leave,
+    update() {
+      events.update();
+      askPeople();
+    },
+    leave() {
+      events.leave();
+      asked.leave();
+    },
     search(news) {
       text = news.trim();
       keepInAddress(to.search(text));
       tellNames();
       events.changed();
+      askPeople();
     },
     focusFirst() {
       (names.querySelector("a") ?? main.querySelector(".listing a"))?.focus();

@@ -8,12 +8,16 @@ import msgspec
 
 from contracts.details import (
     COMPETITOR_PATH,
+    COMPETITORS_PATH,
     EVENT_PATH,
     CompetitorAnswer,
     CompetitorQuestion,
     CompetitorResult,
+    CompetitorsAnswer,
+    CompetitorsQuestion,
     EventAnswer,
     EventQuestion,
+    FoundCompetitor,
     Named,
     ShownUnit,
 )
@@ -23,11 +27,12 @@ from contracts.events import (
     MedallistsAnswer,
     MedallistsQuestion,
     Medals,
+    Told,
     medal_order,
 )
 from contracts.partitioning import partition_of
 from gateway.errors import Reason, Refused
-from gateway.reading.events import DEFAULT, MOST, Events, Page, summed
+from gateway.reading.events import DEFAULT, LONGEST_TEXT, MOST, Events, Page, summed
 from gateway.reading.parameters import Parameters
 from gateway.reading.snapshot_cache import Standings
 from gateway.settings import GatewaySettings
@@ -35,6 +40,7 @@ from olympics.catalogue import Catalogue, Faculty, Sport, UnknownName
 from olympics.events import MEDALS, State, order_of
 from olympics.result import COMPETITOR_LENGTH, UNIT_LENGTH, key_of
 from olympics.rsc import is_event_code
+from olympics.search import words_of
 from olympics.text import canonical_text, shown
 from olympics.words import Medal, Phase
 
@@ -42,6 +48,7 @@ from olympics.words import Medal, Phase
 MOST_UNITS: Final = 100
 
 PARAMETERS: Final = ("limit", "cursor")
+COMPETITORS_PARAMETERS: Final = ("name", "limit")
 
 Given = Iterable[tuple[str, str]]
 
@@ -73,6 +80,16 @@ class CompetitorPage(Page, frozen=True, kw_only=True):
     medals: dict[Medal, int]
     results: list[CompetitorResult]
     total: int
+
+
+class CompetitorsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer about all who are called so; ``more``: there may be others."""
+
+    competitors: list[FoundCompetitor]
+    more: bool
+    complete: bool
+    missing: list[int]
+    offsets: list[Told]
 
 
 class FacultySport(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +166,18 @@ class Details:
         )
         return await self._events.shared(client, question, self._competitor)
 
+    async def competitors(self, client: str, given: Given) -> bytes:
+        """Return the competitors who are called so as JSON; as :meth:`event`."""
+        parameters = Parameters(given, COMPETITORS_PARAMETERS)
+        question = CompetitorsQuestion(
+            (),
+            parameters.number("limit", DEFAULT, 1, MOST),
+            name=parameters.text("name", LONGEST_TEXT) or "",
+        )
+        if not words_of(question.name):
+            raise Refused(Reason.BAD_REQUEST, "name: expected words", field="name")
+        return await self._events.shared(client, question, self._competitors)
+
     async def faculty(self, client: str, path: str, given: Given) -> bytes:
         """Return the medals of a faculty as JSON; as :meth:`event`."""
         parameters = Parameters(given, PARAMETERS)
@@ -214,6 +243,19 @@ class Details:
                 medals={it: sum(getattr(row, it) for row in medals) for it in MEDALS},
                 results=results[: question.limit],
                 total=sum(names.values()),
+            )
+        )
+
+    async def _competitors(self, question: CompetitorsQuestion) -> bytes:
+        answers = await self._events.ask(COMPETITORS_PATH, question, CompetitorsAnswer)
+        competitors = {it for answer in answers for it in answer.competitors}
+        page = self._events.page(answers, (), question.limit)
+        del page["next"]
+        return msgspec.json.encode(
+            CompetitorsPage(
+                competitors=sorted(competitors, key=FoundCompetitor.order)[: question.limit],
+                more=len(competitors) > question.limit or any(it.more for it in answers),
+                **page,
             )
         )
 

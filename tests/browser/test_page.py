@@ -297,7 +297,7 @@ def test_a_faculty_opens_its_medallists(chromium: Chromium, paris: Stack) -> Non
         screen.until("document.querySelectorAll('.medallist').length > 0")
 
 
-def test_a_search_finds_sports_and_faculties_too(chromium: Chromium, paris: Stack) -> None:
+def test_a_search_finds_sports_faculties_and_athletes_too(chromium: Chromium, paris: Stack) -> None:
     with chromium.opened(f"{paris.gateway.url}/#/search?q=BOXEO") as screen:
         screen.until_text(".names", "Boxing")
         screen.click("#query")
@@ -308,6 +308,15 @@ def test_a_search_finds_sports_and_faculties_too(chromium: Chromium, paris: Stac
         screen.until_text(".listing", "No event has all these words.")
         assert not screen.visible(".names")
         assert screen.run("location.search") == "?q=franzzz"
+        screen.press("Control+a")
+        zoe = {"id": "zoe-1", "name": "Zoë Ñandú"}
+        post(paris, unit=a_unit(), competitor=zoe, faculty="AUS", mark="30.00", phase="round")
+        screen.type("nan ZOE")
+        screen.until_text(".names", "athlete · Australia")
+        assert screen.violations() == []
+        screen.press("Enter", "Enter")
+        screen.until_text("h1", "Zoë Ñandú")
+        assert screen.run("location.pathname") == "/competitors/zoe-1"
 
 
 def test_a_unit_without_results_is_shown_as_soon_as_it_has_some(

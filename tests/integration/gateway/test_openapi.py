@@ -195,6 +195,12 @@ REQUESTS: dict[tuple[str, str], dict[str, Callable[[Gateways], Answer]]] = {
         "429": lambda all_: _crowded(all_, "/v1/medallists"),
         "503": _get_lonely("/v1/medallists"),
     },
+    ("/v1/competitors", "get"): {
+        "200": _get("/v1/competitors?name=a"),
+        "400": _get("/v1/competitors?name=-"),
+        "429": lambda all_: _crowded(all_, "/v1/competitors?name=a"),
+        "503": _get_lonely("/v1/competitors?name=a"),
+    },
     **{
         (f"/v1/{path}", "get"): {
             "200": _get(f"/v1/{known}"),

@@ -185,6 +185,9 @@ def a_worker() -> Iterator[tuple[str, list[str]]]:
             named = [{"name": name, "faculty": "engineering", "results": 1}]
             answer = {"offsets": offsets, "named": named * known, "medals": [_GOLD] * known}
             answer["results"] = [_RESULT] * known
+        elif request.path == "/competitors":
+            ana = {"competitor": "7", "name": "Ana", "faculty": "engineering"}
+            answer = {"offsets": offsets, "competitors": [ana], "more": False}
         return web.json_response(answer)
 
     async def serve() -> None:
@@ -192,7 +195,7 @@ def a_worker() -> Iterator[tuple[str, list[str]]]:
         loop = asyncio.get_running_loop()
         application = web.Application()
         application.router.add_get("/units/{sport}/{unit:.+}", unit)
-        for path in ("/events", "/medallists", "/event", "/competitor"):
+        for path in ("/events", "/medallists", "/event", "/competitor", "/competitors"):
             application.router.add_post(path, events)
         runner = web.AppRunner(application, shutdown_timeout=0.1)
         await runner.setup()

@@ -263,6 +263,18 @@ def test_every_competitor_has_the_results_and_medals_of_the_oracle(games: Stack)
     assert len(rows[most[0]]) > 5
 
 
+def test_every_medallist_is_found_by_name(games: Stack) -> None:
+    medallists = all_pages(games, "/v1/medallists", "medallists", sport="swimming")
+    for medal in medallists[::20]:
+        # As somebody types who is not sure of the order.
+        name = " ".join(reversed(medal["name"].upper().split()))
+        told = get(games, "/v1/competitors", name=name)
+        found = [(it["competitor"], it["name"], it["faculty"]) for it in told["competitors"]]
+        assert (medal["competitor"], medal["name"], medal["faculty"]) in found
+    first = get(games, "/v1/competitors", name="a", limit=5)
+    assert (len(first["competitors"]), first["more"]) == (5, True)
+
+
 def test_a_faculty_has_its_medallists_and_what_the_standings_count(games: Stack) -> None:
     told = get(games, "/v1/faculties/FRA", limit=500)
     medallists = get(games, "/v1/medallists", faculty="FRA", limit=500)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contracts.details import ROWS, CompetitorQuestion, EventQuestion
+from contracts.details import ROWS, CompetitorQuestion, CompetitorsQuestion, EventQuestion
 from contracts.partitioning import partition_of
 from olympics.events import order_of
 from olympics.result import key_of
@@ -189,3 +189,48 @@ def test_what_changes_while_a_competitor_is_looked_for_is_told_as_it_is(
     assert told == competitor(partitions, "7", partitions=(0,))
     assert len(told.results) == len(asked) - 2 + 1
     assert sum(it.gold for it in told.medals) == len(asked) - 3
+
+
+def competitors(worker: Partitions, name: str, **fields: Any) -> Any:
+    details = Details(CATALOGUE, worker.events)
+    asked = {"partitions": ALL, "limit": 100, "name": name, **fields}
+    return asyncio.run(details.competitors(CompetitorsQuestion(**asked)))
+
+
+def test_competitors_are_found_by_the_beginnings_of_their_names() -> None:
+    partitions = Partitions(
+        [
+            *[swum(unit, "7", "21.25", name="Mária Ruiz") for unit in (FINAL, *HEATS)],
+            swum(FINAL, "8", "21.30", name="Ruiz Menéndez", faculty="arts"),
+            swum(FINAL, "9", "21.40", name="Ana Paz"),
+            swum(HEATS[0], "7", "30.00", name="Mária Ruiz", faculty="arts", status="unofficial"),
+            swum(HEATS[1], "70", "22.00"),
+            swum("gone", "71", "22.00", name="Ruina", status="withdrawn", version=2),
+            swum("100 m ruby", "72", "60.00", name="Eva"),
+        ]
+    )
+
+    def found(name: str, **fields: Any) -> list[tuple[str, str | None, str]]:
+        told = competitors(partitions, name, **fields)
+        assert len(told.offsets) == PARTITIONS
+        return [(it.competitor, it.name, it.faculty) for it in told.competitors]
+
+    assert found("RUIZ maria") == [("7", "Mária Ruiz", "law")]
+    assert found("ru") == [("7", "Mária Ruiz", "law"), ("8", "Ruiz Menéndez", "arts")]
+    # Words of two people, of an event, and none.
+    assert found("ruiz paz") == found("free") == found("ruby") == found("-") == []
+    assert found("70") == [("70", None, "law")]
+    assert competitors(partitions, "ru").more is False
+    assert found("ru", limit=1) == [("7", "Mária Ruiz", "law")]
+    assert competitors(partitions, "ru", limit=1).more is True
+
+
+def test_people_are_looked_for_in_some_events_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    partitions = Partitions([swum(it, it[-5], "21.25", name=f"Ana {it[-5]}") for it in HEATS])
+    assert competitors(partitions, "ana").more is False
+    monkeypatch.setattr("streams.details.EVENTS_WITH_NAMES", 1)
+
+    told = competitors(partitions, "ana")
+
+    held = {partition_of(key_of("swimming", it), PARTITIONS) for it in HEATS}
+    assert (len(told.competitors), told.more) == (len(held), True)

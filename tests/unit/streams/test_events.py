@@ -177,7 +177,7 @@ def test_another_event_is_not_found(text: str) -> None:
 def test_words_are_letters_or_digits_of_any_script() -> None:
     searched = searchable(["4x100m Ñandú", "Финал 200"])
 
-    assert searched == " 4 x 100 m nandu финал 200"
+    assert searched == " 4 x 100 m nandu финал 200\n "
     assert Search("4×100 NANDU").matches(searched)
     assert Search("фин 200").matches(searched)
 
