@@ -26,12 +26,13 @@ WORKDIR /src
 # the version of the package are all that pip has to know for it.
 COPY requirements.lock setup.cfg pyproject.toml README.md LICENSE ./
 COPY medallero/__init__.py medallero/
+COPY faust_bulk faust_bulk
 RUN python -m venv --without-pip /opt/medallero \
-    && python -m pip --python /opt/medallero/bin/python install --quiet .
+    && python -m pip --python /opt/medallero/bin/python install --quiet ./faust_bulk .
 COPY . .
 # The root is read-only where it runs, so Python could not keep what it compiles. Files compiled by
 # their content are right whatever time they carry.
-RUN python -m pip --python /opt/medallero/bin/python install --quiet --no-deps --force-reinstall . \
+RUN python -m pip --python /opt/medallero/bin/python install --quiet --no-deps --force-reinstall ./faust_bulk . \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/medallero/lib \
     && find /opt/medallero -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
 

@@ -124,7 +124,7 @@ lint: $(STAMP) ## Check style, formatting, imports and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-logo --no-cache >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
-	@$(BIN)/mypy $(wildcard olympics weather contracts gateway streams medallero grafana tests bench k8s)
+	@$(BIN)/mypy $(wildcard olympics weather contracts faust_bulk gateway streams medallero grafana tests bench k8s)
 
 .PHONY: format
 format: $(STAMP) ## Rewrite the code in the project's format
@@ -179,13 +179,13 @@ venv: $(STAMP) ## Make the virtual environment in .venv
 # would take a third of the time.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
-$(STAMP): setup.cfg setup.py pyproject.toml requirements.lock olympics/whole.pyx olympics/packed.pxd streams/canonical.pyx
+$(STAMP): setup.cfg setup.py pyproject.toml faust_bulk/pyproject.toml requirements.lock olympics/whole.pyx olympics/packed.pxd streams/canonical.pyx
 	@rm -f olympics/*.so streams/*.so
 	@python="$$(.ci/find-python $(PYTHON))"; \
 	echo "Making $(VENV) with $$("$$python" --version); the first time, this takes a minute ..."; \
 	"$$python" -m venv $(VENV)
 	@{ $(PIP_INSTALL) "$$(grep '^pip==' requirements.lock)" && \
-	   $(PIP_INSTALL) --quiet --constraint requirements.lock --editable '.[up,dev]'; } || { \
+	   $(PIP_INSTALL) --quiet --constraint requirements.lock --editable ./faust_bulk --editable '.[up,dev]'; } || { \
 	    echo; \
 	    echo "The packages could not be installed; the lines above say why. Behind a proxy, pip needs"; \
 	    echo "HTTPS_PROXY; another index is named by PIP_INDEX_URL. Then say make again."; \

@@ -98,4 +98,4 @@ def configure_logs(log_format: Literal["console", "json"], level: str) -> None:
         logging.getLogger(ours).setLevel(level.upper())
     # Faust's services log under the module of their class, each of their steps at "info".
     for chatty in ("app", "recovery", "transport"):
-        logging.getLogger(f"streams.bulk.{chatty}").setLevel(logging.WARNING)
+        logging.getLogger(f"faust_bulk.{chatty}").setLevel(logging.WARNING)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from contracts.kafka import kafka_options
 from contracts.topics import TopicSpec, another_log, ensure_topics
-from streams.bulk import BulkApp
+from faust_bulk import BulkApp
 from streams.credentials import faust_credentials
 from streams.settings import MemberSettings
 

@@ -12,13 +12,13 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from contracts.topics import another_log, check_topics_of_worker, worker_topics
+from faust_bulk import Batch, BulkTable
+from faust_bulk.assignment import Assignment
+from faust_bulk.fatal import end_process
 from olympics.catalogue import Catalogue, load_catalogue, split_revision
 from streams import metrics
 from streams.app import bulk_app
 from streams.board import Board
-from streams.bulk import Batch, BulkTable
-from streams.bulk.assignment import Assignment
-from streams.bulk.fatal import end_process
 from streams.latest import LatestList
 from streams.mirror import Mirror
 from streams.probe import Probe

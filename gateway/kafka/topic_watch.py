@@ -14,8 +14,8 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from contracts.kafka import kafka_options
 from contracts.topics import TopicSpec, another_log
+from faust_bulk.topics import Partition, TopicFacts, TopicProblem, ask, find
 from gateway.settings import GatewaySettings
-from streams.bulk.topics import Partition, TopicFacts, TopicProblem, ask, find
 
 _log = structlog.get_logger("gateway.topic_watch")
 

@@ -29,6 +29,7 @@ from contracts.reasons import reason_of
 from contracts.settings import CertificatesFile, CommonSettings
 from contracts.snapshot import STALE_AFTER, Snapshot
 from contracts.topics import another_log, beginning_gone, check_topics
+from faust_bulk.topics import TopicProblem, find
 from medallero.doctor.topic_scan import LISTED, Gathered, Note, Notes, Progress, Scan, scan, weight
 from medallero.embedded.datadir import is_held, logs_of
 from medallero.embedded.exit_reasons import last_words, remedy_of
@@ -43,7 +44,6 @@ from olympics.catalogue import (
 )
 from olympics.plausibility import Kind
 from olympics.result import digest_of, encode, parse_result
-from streams.bulk.topics import TopicProblem, find
 
 State = Literal["ok", "warn", "fail"]
 

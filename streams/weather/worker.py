@@ -12,9 +12,9 @@ from mode import Service
 
 from contracts.topics import check_topics_of_worker
 from contracts.weather_store import counting_topics
+from faust_bulk import Batch, BulkTable
+from faust_bulk.fatal import end_process
 from streams.app import bulk_app
-from streams.bulk import Batch, BulkTable
-from streams.bulk.fatal import end_process
 from streams.rejects import rejected_records
 from streams.standings import Rejected
 from streams.weather import metrics

@@ -88,7 +88,7 @@ def test_the_context_is_the_packages_and_what_pip_needs() -> None:
     setup.read(ROOT / "setup.cfg")
     packages = {
         it.removesuffix("*") for it in setup["options.packages.find"]["include"].split() if it
-    }
+    } | {"faust_bulk"}
 
     tops = {it.parts[0] for it in context()}
 

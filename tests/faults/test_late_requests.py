@@ -9,8 +9,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from streams.bulk import producer
-from streams.bulk.producer import DurableProducer
+from faust_bulk import producer
+from faust_bulk.producer import DurableProducer
 from tests.soak.unsafe import SAFETIES
 from tests.support.servers import Server
 from tests.support.tcp_proxy import TcpProxy

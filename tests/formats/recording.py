@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from faust_bulk.logs import TAG_SIZE
 from olympics.catalogue import Catalogue, load_catalogue
-from streams.bulk.logs import TAG_SIZE
 from tests.support.oracle import TopicRecord
 
 RECORDINGS: Final = Path(__file__).parents[1] / "data/formats"

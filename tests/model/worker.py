@@ -4,21 +4,21 @@ What each action stands for, by the numbers of docs/protocol.md (the code beside
 
 - *append*: the gateway has an acknowledged record on the topic (2; ``gateway/kafka/batching.py``).
 - *assign*: the group gives the partition to a process, which makes a new tag (3;
-  ``streams/bulk/assignment.py``). The former owner is not told: it becomes a zombie, which may do
+  ``faust_bulk/assignment.py``). The former owner is not told: it becomes a zombie, which may do
   everything it did before, late or never. A process that dies is one that does nothing any more.
 - *come back*: the same, and the process is the one that was the owner before; it keeps its state,
-  if the protocol says so, and restores into it (5; ``streams/bulk/held.py``).
+  if the protocol says so, and restores into it (5; ``faust_bulk/held.py``).
 - *read*: a new owner's next look at the committed offset, the changelog, the end of the log (5;
-  ``streams/bulk/recovery.py``). After the last it serves.
+  ``faust_bulk/recovery.py``). After the last it serves.
 - *apply*: it applies a batch; the changes are under way (4; ``Worker.keep_standings``).
 - *land*: the broker appends one change (a batch's changes may be several of Kafka's batches, so
-  a part of them may land), in the order of the producer (3, 4; ``streams/bulk/producer.py``).
+  a part of them may land), in the order of the producer (3, 4; ``faust_bulk/producer.py``).
 - *send commit*, *commit arrives*: of the highest offset below which all is durable; it may arrive
   at any time, also when the assignment is over, also after a newer one (4, 5: aiokafka tries a
-  commit again with a newer generation; ``streams/bulk/transport.py``).
+  commit again with a newer generation; ``faust_bulk/transport.py``).
 - *compact*: the broker keeps the last value of each key of the changelog (3).
 - *recreate*: the topic is deleted and made again; changelog and commits stay. *raise epoch*: from
-  then on new owners are of the next epoch (11; ``streams/bulk/logs.py``). An owner knows the
+  then on new owners are of the next epoch (11; ``faust_bulk/logs.py``). An owner knows the
   topic's id from before its first reading. The mark of its tag is no record here: it is there
   before anything under the tag is. Nobody reads on in another log than it began with.
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from redis import Redis
 
-from streams.bulk.fatal import EXIT_CODE
+from faust_bulk.fatal import EXIT_CODE
 from tests.soak.compaction import changelog_ends, is_compacted
 from tests.soak.faults import NotRight
 from tests.soak.parts import System

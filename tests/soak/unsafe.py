@@ -44,7 +44,7 @@ def _without_versions() -> None:
 
 
 def _without_waiting() -> None:
-    from streams.bulk.producer import DurableProducer, Written
+    from faust_bulk.producer import DurableProducer, Written
     from streams.standings import Standings
 
     publish = DurableProducer.publish
@@ -100,7 +100,7 @@ def _without_atomicity() -> None:
 
 
 def _without_idempotence() -> None:
-    from streams.bulk import producer
+    from faust_bulk import producer
 
     make = vars(producer)["AIOKafkaProducer"]
 
@@ -112,8 +112,8 @@ def _without_idempotence() -> None:
 
 
 def _without_id() -> None:
+    from faust_bulk import logs, recovery, watch
     from gateway.kafka.topic_watch import TopicWatch
-    from streams.bulk import logs, recovery, watch
 
     TopicWatch._is_another = lambda self, log: False  # type: ignore[method-assign]
     vars(watch)["_check"] = lambda *_args: None

@@ -27,9 +27,9 @@ from aiokafka.producer.sender import Sender
 from aiokafka.structs import OffsetAndMetadata
 from faust.types import TP, EventT
 
-from streams.bulk import Batch, BulkApp, BulkTable, DictState, KeyedState
-from streams.bulk.recovery import Recovery
-from streams.bulk.rocks import RocksState
+from faust_bulk import Batch, BulkApp, BulkTable, DictState, KeyedState
+from faust_bulk.recovery import Recovery
+from faust_bulk.rocks import RocksState
 
 Backend = Literal["memory", "rocksdb", "stock"]
 

@@ -21,7 +21,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
-from streams.bulk.logs import MARK
+from faust_bulk.logs import MARK
 from tests.support.bulk_app import Backend, BulkAppSettings, Faults, run
 from tests.support.waiting import wait_until
 

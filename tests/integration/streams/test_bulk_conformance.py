@@ -17,7 +17,7 @@ from typing import Any, Final, cast
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
-from streams.bulk.fatal import EXIT_CODE
+from faust_bulk.fatal import EXIT_CODE
 from tests.support.bulk_app import POISON, Backend
 from tests.support.bulk_lab import Lab, difference, greatest, wait_seconds
 from tests.support.waiting import wait_until

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.bulk.fatal import EXIT_CODE
+from faust_bulk.fatal import EXIT_CODE
 from tests.support.bulk_lab import Lab, LabWorker, greatest
 
 pytestmark = pytest.mark.integration

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from streams.bulk.fatal import EXIT_CODE
+from faust_bulk.fatal import EXIT_CODE
 from tests.support.bulk_lab import Lab, LabWorker, MakeLab, greatest, wait_seconds
 from tests.support.waiting import wait_until
 

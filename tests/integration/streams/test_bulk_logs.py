@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.bulk.fatal import EXIT_CODE
-from streams.bulk.logs import MARK
+from faust_bulk.fatal import EXIT_CODE
+from faust_bulk.logs import MARK
 from tests.support.bulk_app import Backend
 from tests.support.bulk_lab import MakeLab, greatest
 from tests.support.waiting import wait_until

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from contracts.partitioning import partition_of
 from contracts.topics import TopicSpec
+from faust_bulk.topics import Partition
 from gateway.errors import Reason, Refused
 from gateway.http.body import Inflater
 from gateway.intake.results import Entries
@@ -25,8 +26,7 @@ from gateway.outcome import LISTED, Outcome
 from gateway.settings import GatewaySettings
 from olympics.entry import ENTRY_ID_LENGTH
 from protos.generate import MESSAGES, ROOT, generate
-from streams.bulk.topics import Partition
-from tests.unit.streams.test_bulk_topics import FORBIDDEN, Brokers
+from tests.unit.faust_bulk.test_bulk_topics import FORBIDDEN, Brokers
 
 
 @given(st.binary(max_size=100), st.integers(1, 50))

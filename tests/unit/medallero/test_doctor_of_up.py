@@ -52,7 +52,7 @@ def test_the_last_words_of_kafka_say_what_helps(held: Path) -> None:
 def test_a_worker_with_a_wrong_clock_is_told_to_look_at_it() -> None:
     log = (
         "2026-11-28T11:32:12.521746Z [critical ] process_ended reason=the changelog could not be "
-        "written [streams.bulk]\nTraceback (most recent call last):\n  File x\n"
+        "written [faust_bulk]\nTraceback (most recent call last):\n  File x\n"
         "aiokafka.errors.InvalidTimestampError: [Error 32] InvalidTimestampError\n"
     )
     assert "compare the clocks" in str(remedy_of(last_words(log)))

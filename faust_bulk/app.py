@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any, cast
 import faust
 from faust.exceptions import ImproperlyConfigured
 
-from streams.bulk.counters import Counters
-from streams.bulk.delivery import BulkSchema
-from streams.bulk.fatal import end_process
-from streams.bulk.logs import another_log
-from streams.bulk.producer import DurableProducer
-from streams.bulk.recovery import TableManager
-from streams.bulk.state import PartitionState
-from streams.bulk.table import BulkTable, StateT
+from faust_bulk.counters import Counters
+from faust_bulk.delivery import BulkSchema
+from faust_bulk.fatal import end_process
+from faust_bulk.logs import another_log
+from faust_bulk.producer import DurableProducer
+from faust_bulk.recovery import TableManager
+from faust_bulk.state import PartitionState
+from faust_bulk.table import BulkTable, StateT
 
 if TYPE_CHECKING:
-    from streams.bulk.transport import Consumer
+    from faust_bulk.transport import Consumer
 
 #: The version whose internals the overrides were written against, and are tested with.
 FAUST_VERSION = "0.15.3"
@@ -57,15 +57,15 @@ class BulkApp(faust.App):
     ) -> None:
         if faust.__version__ != FAUST_VERSION:
             raise ImproperlyConfigured(
-                f"streams.bulk overrides internals of faust-streaming {FAUST_VERSION}; "
+                f"faust_bulk overrides internals of faust-streaming {FAUST_VERSION}; "
                 f"found {faust.__version__}"
             )
         if options.setdefault("processing_guarantee", "at_least_once") != "at_least_once":
-            raise ImproperlyConfigured("streams.bulk keeps its promises with at_least_once only")
+            raise ImproperlyConfigured("faust_bulk keeps its promises with at_least_once only")
         if options.setdefault("stream_wait_empty", True) is not True:
-            raise ImproperlyConfigured("streams.bulk needs stream_wait_empty: see drain_timeout")
+            raise ImproperlyConfigured("faust_bulk needs stream_wait_empty: see drain_timeout")
         if options.setdefault("table_standby_replicas", 0) != 0:
-            raise ImproperlyConfigured("streams.bulk has no standby replicas of tables")
+            raise ImproperlyConfigured("faust_bulk has no standby replicas of tables")
         # Without standbys Faust leaves the assignment to aiokafka's round robin. Its own assignor
         # gives nobody less than the others if that leaves a worker with nothing to do: of four
         # partitions and three workers the third gets none.
@@ -115,7 +115,7 @@ class BulkApp(faust.App):
         return self.counters.recovery_remaining
 
     def bulk_topic(self, name: str, *, from_beginning: bool = False) -> Any:
-        """Return a topic whose agents receive a :class:`~streams.bulk.delivery.Batch` an event.
+        """Return a topic whose agents receive a :class:`~faust_bulk.delivery.Batch` an event.
 
         With *from_beginning* every assignment reads the topic anew, and nothing is committed.
         """

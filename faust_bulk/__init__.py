@@ -8,17 +8,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from streams.bulk.app import BulkApp
-    from streams.bulk.delivery import Batch
-    from streams.bulk.state import DictState, KeyedState, PartitionState
-    from streams.bulk.table import BulkTable
+    from faust_bulk.app import BulkApp
+    from faust_bulk.delivery import Batch
+    from faust_bulk.state import DictState, KeyedState, PartitionState
+    from faust_bulk.table import BulkTable
 
-# RocksState is in streams.bulk.rocks: it needs a package that not everybody has.
+# RocksState is in faust_bulk.rocks: it needs a package that not everybody has.
 __all__ = ["Batch", "BulkApp", "BulkTable", "DictState", "KeyedState", "PartitionState"]
 
 
 def __getattr__(name: str) -> Any:
-    # When it is asked for: who asks for topics alone (streams.bulk.topics) needs no Faust.
+    # When it is asked for: who asks for topics alone (faust_bulk.topics) needs no Faust.
     modules = {"BulkApp": "app", "Batch": "delivery", "BulkTable": "table"}
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.bulk import DictState, KeyedState
-from streams.bulk.producer import Written
-from streams.bulk.rocks import RocksState
-from streams.bulk.state import LocalState
+from faust_bulk import DictState, KeyedState
+from faust_bulk.producer import Written
+from faust_bulk.rocks import RocksState
+from faust_bulk.state import LocalState
 
 LOG = "cluster/topic/0"
 

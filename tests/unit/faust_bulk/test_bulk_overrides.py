@@ -33,8 +33,8 @@ import pytest
 from faust.exceptions import ImproperlyConfigured
 from faust.types import TP
 
-from streams.bulk import BulkApp, DictState, recovery, transport
-from streams.bulk.delivery import BulkSchema
+from faust_bulk import BulkApp, DictState, recovery, transport
+from faust_bulk.delivery import BulkSchema
 
 CONSUMER = faust.transport.consumer.Consumer
 THREAD = driver.AIOKafkaConsumerThread
@@ -251,7 +251,7 @@ def test_the_process_ends_with_any_part_that_fails_but_not_while_it_stops(
 ) -> None:
     reasons: list[str] = []
     monkeypatch.setattr(
-        "streams.bulk.app.end_process", lambda reason, _exception: reasons.append(reason)
+        "faust_bulk.app.end_process", lambda reason, _exception: reasons.append(reason)
     )
     if stopping:
         consumer.app._stopped_set()

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import pytest
 from faust.types import TP
 
-from streams.bulk import DictState
-from streams.bulk.assignment import Assignment
-from streams.bulk.held import Held
-from streams.bulk.logs import MARK, AnotherLogError, Log, Note, read_note
-from streams.bulk.producer import Written
+from faust_bulk import DictState
+from faust_bulk.assignment import Assignment
+from faust_bulk.held import Held
+from faust_bulk.logs import MARK, AnotherLogError, Log, Note, read_note
+from faust_bulk.producer import Written
 
 SOURCE = Log(1, "source")
 CHANGELOG = "cluster/topic/0"

@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from streams.bulk.assignment import Assignment, Range
-from streams.bulk.light import LightRecord
-from streams.bulk.logs import Log, Sieve
-from streams.bulk.producer import Written
-from streams.bulk.state import LocalState, PartitionState
+from faust_bulk.assignment import Assignment, Range
+from faust_bulk.light import LightRecord
+from faust_bulk.logs import Log, Sieve
+from faust_bulk.producer import Written
+from faust_bulk.state import LocalState, PartitionState
 
 StateT = TypeVar("StateT", bound=PartitionState)
 

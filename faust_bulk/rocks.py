@@ -12,12 +12,12 @@ from typing import TypeVar, cast
 import msgspec
 from rocksdict import AccessType, Options, Rdict, WriteBatch
 
-from streams.bulk.producer import Written
-from streams.bulk.state import KeyedState
+from faust_bulk.producer import Written
+from faust_bulk.state import KeyedState
 
 V = TypeVar("V")
 
-logger = logging.getLogger("streams.bulk")
+logger = logging.getLogger("faust_bulk")
 
 # The first byte of a key on disk says what it is.
 _VALUE = b"v"
@@ -41,7 +41,7 @@ class RocksState(KeyedState[V]):
     the position in the changelog in the same atomic write. Reads see both. So a crash at any
     moment leaves a store that is a prefix of the changelog, and a restart reads the rest.
 
-    Implements :class:`~streams.bulk.state.LocalState`. A directory belongs to one process.
+    Implements :class:`~faust_bulk.state.LocalState`. A directory belongs to one process.
     """
 
     def __init__(

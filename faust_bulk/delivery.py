@@ -7,8 +7,8 @@ import faust
 from faust.types import TP, AppT
 from faust.types.tuples import ConsumerMessage
 
-from streams.bulk.assignment import Assignment, Range
-from streams.bulk.light import LightRecord
+from faust_bulk.assignment import Assignment, Range
+from faust_bulk.light import LightRecord
 
 
 class Batch:

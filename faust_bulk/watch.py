@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Final, cast
 
 from faust.types import TP
 
-from streams.bulk.fatal import end_process
-from streams.bulk.topics import TopicFacts
+from faust_bulk.fatal import end_process
+from faust_bulk.topics import TopicFacts
 
 if TYPE_CHECKING:
-    from streams.bulk.app import BulkApp
-    from streams.bulk.transport import Consumer
+    from faust_bulk.app import BulkApp
+    from faust_bulk.transport import Consumer
 
-logger = logging.getLogger("streams.bulk")
+logger = logging.getLogger("faust_bulk")
 
 #: Seconds between two looks. A look is three requests, of the size of the topics' metadata.
 INTERVAL: Final = 2.0

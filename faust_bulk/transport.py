@@ -26,18 +26,18 @@ from faust.types.tuples import ack_lock
 from mode import Service
 from mode.utils.futures import notify
 
-from streams.bulk.assignment import Assignment
-from streams.bulk.delivery import Batch, BulkMessage
-from streams.bulk.fatal import end_process
-from streams.bulk.light import lighten
-from streams.bulk.stalls import watch_for_stalls
-from streams.bulk.topics import TopicFacts, find
-from streams.bulk.watch import watch_topics
+from faust_bulk.assignment import Assignment
+from faust_bulk.delivery import Batch, BulkMessage
+from faust_bulk.fatal import end_process
+from faust_bulk.light import lighten
+from faust_bulk.stalls import watch_for_stalls
+from faust_bulk.topics import TopicFacts, find
+from faust_bulk.watch import watch_topics
 
 if TYPE_CHECKING:
-    from streams.bulk.app import BulkApp
+    from faust_bulk.app import BulkApp
 
-logger = logging.getLogger("streams.bulk")
+logger = logging.getLogger("faust_bulk")
 
 #: Of Kafka's protocol; aiokafka does not know it.
 _FENCED_INSTANCE_ID = 82

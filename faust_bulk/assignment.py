@@ -5,7 +5,7 @@ from collections import deque
 
 from faust.types import TP
 
-from streams.bulk.logs import TAG_SIZE, Note
+from faust_bulk.logs import TAG_SIZE, Note
 
 
 class Range:

@@ -21,7 +21,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 
-from streams.bulk.light import lighten
+from faust_bulk.light import lighten
 
 TP = TopicPartition("results", 0)
 #: base offset → how many offsets, and which of them compaction has left

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import pytest
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from streams.bulk import topics
-from streams.bulk.topics import TopicProblem, find
+from faust_bulk import topics
+from faust_bulk.topics import TopicProblem, find
 
 OLD, NEW = bytes(15) + b"o", bytes(15) + b"n"
 #: A broker that does not answer, one that never will, one that knows no topic, and one that may

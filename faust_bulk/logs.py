@@ -7,11 +7,11 @@ the new log may have outgrown them. Kafka gives each topic an id, which does.
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from streams.bulk.light import LightRecord
+from faust_bulk.light import LightRecord
 
 TAG_SIZE: Final = 8
 #: Key, before the tag, of the record that an assignment writes into the changelog first of all.
-MARK: Final = b"\0streams.bulk/log"
+MARK: Final = b"\0faust_bulk/log"
 
 
 class Log(NamedTuple):

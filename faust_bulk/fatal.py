@@ -5,7 +5,7 @@ import os
 import sys
 from typing import NoReturn
 
-logger = logging.getLogger("streams.bulk")
+logger = logging.getLogger("faust_bulk")
 
 EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
 

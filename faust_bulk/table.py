@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from faust.types import TP, EventT
 
-from streams.bulk.assignment import Assignment
-from streams.bulk.delivery import Batch
-from streams.bulk.fatal import end_process
-from streams.bulk.held import Held, Publication
-from streams.bulk.logs import MARK
-from streams.bulk.state import PartitionState
+from faust_bulk.assignment import Assignment
+from faust_bulk.delivery import Batch
+from faust_bulk.fatal import end_process
+from faust_bulk.held import Held, Publication
+from faust_bulk.logs import MARK
+from faust_bulk.state import PartitionState
 
 if TYPE_CHECKING:
-    from streams.bulk.app import BulkApp
+    from faust_bulk.app import BulkApp
 
-logger = logging.getLogger("streams.bulk")
+logger = logging.getLogger("faust_bulk")
 
 StateT = TypeVar("StateT", bound=PartitionState)
 

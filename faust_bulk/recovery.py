@@ -11,19 +11,19 @@ import faust.tables.recovery
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.types import TP
 
-from streams.bulk.assignment import Assignment
-from streams.bulk.fatal import end_process
-from streams.bulk.held import Held
-from streams.bulk.light import lighten
-from streams.bulk.logs import AnotherLogError, Log, Note, read_note
-from streams.bulk.table import BulkTable
-from streams.bulk.topics import TopicFacts, TopicProblem
+from faust_bulk.assignment import Assignment
+from faust_bulk.fatal import end_process
+from faust_bulk.held import Held
+from faust_bulk.light import lighten
+from faust_bulk.logs import AnotherLogError, Log, Note, read_note
+from faust_bulk.table import BulkTable
+from faust_bulk.topics import TopicFacts, TopicProblem
 
 if TYPE_CHECKING:
-    from streams.bulk.app import BulkApp
-    from streams.bulk.transport import Consumer
+    from faust_bulk.app import BulkApp
+    from faust_bulk.transport import Consumer
 
-logger = logging.getLogger("streams.bulk")
+logger = logging.getLogger("faust_bulk")
 
 #: Without a single record of the changelog for so long, the recovery is stuck: seconds.
 STALLED_AFTER = 120.0

@@ -4,7 +4,7 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.bulk.assignment import Assignment
+from faust_bulk.assignment import Assignment
 
 TP0 = TP("results", 0)
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, cast
 
 from faust.types import TP
 
-from streams.bulk.assignment import Assignment
-from streams.bulk.fatal import end_process
+from faust_bulk.assignment import Assignment
+from faust_bulk.fatal import end_process
 
 if TYPE_CHECKING:
-    from streams.bulk.app import BulkApp
-    from streams.bulk.transport import Consumer
+    from faust_bulk.app import BulkApp
+    from faust_bulk.transport import Consumer
 
 
 async def watch_for_stalls(consumer: "Consumer", timeout: float) -> None:

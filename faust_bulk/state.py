@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
-from streams.bulk.producer import Written
+from faust_bulk.producer import Written
 
 
 class PartitionState(Protocol):
