@@ -187,6 +187,7 @@ def schemas(an_object: Callable[..., Schema]) -> Schema:
                 "rejected_count": _COUNT,
                 "rejected": {"type": "array", "items": rejected},
                 "changed": changed,
+                "sender": _TEXT_OR_NULL | {"description": "the name of the token that asks"},
             }
         ),
         "Ranking": {"type": "object", "description": "a Unit without its offset"},

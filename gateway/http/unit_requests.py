@@ -89,13 +89,17 @@ class Moved(msgspec.Struct, frozen=True):
 
 
 class PreviewAnswer(msgspec.Struct, frozen=True):
-    """What results would do; ``changed``: those that replace what is there no more."""
+    """What results would do; ``changed``: those that replace what is there no more.
+
+    ``sender``: the name of the token that asks.
+    """
 
     units: list[Preview]
     medals: list[Moved]
     rejected_count: int
     rejected: list[Rejected]
     changed: list[Change]
+    sender: str | None
 
 
 class UnitRequests:
@@ -181,6 +185,7 @@ class UnitRequests:
                 draft.outcome.rejected_count,
                 draft.outcome.rejected,
                 _changed(changes, logs) if asked.beside else [],
+                caller.name or None,
             )
         )
 

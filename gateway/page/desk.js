@@ -20,6 +20,7 @@ const main = document.getElementById("main");
 let language = preferredLanguage();
 let catalogue = null;
 let opened = false; // whether the gateway takes what this tab sends
+let sender = null; // the name of the token
 let view = null;
 
 // ---------------------------------------------------------------- small tools
@@ -97,6 +98,7 @@ const by = (version) => version.records.at(-1)?.sender ?? word("somebody");
 
 const outbox = new Outbox({
   token: authorization,
+  sender: () => (opened ? sender : undefined),
   reached: tellReached,
   changed: showOutbox,
   async answered(sending, status, body) {
@@ -110,15 +112,21 @@ const outbox = new Outbox({
   },
 });
 
+const changesIn = (sendings) => sendings.reduce((sum, it) => sum + it.changes.length, 0);
+const listOf = (sendings) => make("ul", {}, ...sendings.flatMap((it) => it.changes.map((change) => make("li", {},
+  `${it.unit}: ${change.competitor.name ?? change.competitor.id}: ${said(change)}`))));
+
 function showOutbox() {
   const node = document.getElementById("outbox");
-  const count = outbox.waiting.reduce((sum, it) => sum + it.changes.length, 0);
-  node.hidden = count === 0;
+  const own = opened ? outbox.own() : outbox.waiting;
+  const others = opened ? outbox.ofOthers() : [];
+  node.hidden = outbox.waiting.length === 0;
   node.replaceChildren(
-    make("p", { role: "status" }, word("waiting", { count })),
-    make("ul", {}, ...outbox.waiting.flatMap((it) => it.changes.map((change) => make("li", {},
-      `${it.unit}: ${change.competitor.name ?? change.competitor.id}: ${said(change)}`)))),
-    button(word("tryNow"), () => outbox.flush()));
+    ...(own.length ? [make("p", { role: "status" }, word("waiting", { count: changesIn(own) })), listOf(own),
+      button(word("tryNow"), () => outbox.flush())] : []),
+    ...(others.length ? [make("p", { role: "status" }, word("ofOthers", { count: changesIn(others),
+      names: [...new Set(others.map((it) => it.sender ?? word("somebody")))].join(", ") })), listOf(others),
+    button(word("forgetThem"), () => outbox.leaveOnly(outbox.own()), { id: "forget" })] : []));
   view?.outboxChanged?.();
 }
 
@@ -166,9 +174,11 @@ async function tryToken() {
   const answer = await ask("v1/preview", { results: [] });
   if (answer.status === 200) {
     opened = true;
+    sender = answer.body.sender;
     document.getElementById("logout").hidden = token() === null;
     catalogue ??= (await ask("v1/catalogue")).body;
     show();
+    showOutbox();
     outbox.flush();
   }
   return answer;
@@ -180,6 +190,7 @@ function signOut(problem = null) {
   document.getElementById("logout").hidden = true;
   view?.leave?.();
   view = signInView(problem);
+  showOutbox();
 }
 
 // ---------------------------------------------------------------- the list of events
@@ -351,7 +362,7 @@ function eventView(sport, unit) {
   const differs = (row) => row.forced || row.status !== (row.result?.status ?? null)
     || JSON.stringify(FIELDS.map((it) => value(row, it))) !== JSON.stringify(FIELDS.map((it) => cellsOf(row.result)[it]));
   const ofId = (id) => rows.find((it) => value(it, "id") === id);
-  const isPending = (row) => outbox.waiting.some((it) => it.sport === sport && it.unit === unit
+  const isPending = (row) => outbox.own().some((it) => it.sport === sport && it.unit === unit
     && it.changes.some((change) => change.competitor.id === value(row, "id")));
 
   function label(row) {
@@ -734,7 +745,7 @@ function eventView(sport, unit) {
 
   async function begin() {
     await look(true);
-    for (const change of outbox.waiting.filter((it) => self.is(it.sport, it.unit)).flatMap((it) => it.changes)) {
+    for (const change of outbox.own().filter((it) => self.is(it.sport, it.unit)).flatMap((it) => it.changes)) {
       const row = ofId(change.competitor.id) ?? addRow();
       for (const [name, text] of Object.entries(cellsOf(change))) row.inputs[name].value = text;
       underWay(row, change);
@@ -812,7 +823,7 @@ document.getElementById("language").addEventListener("click", () => {
 });
 document.getElementById("logout").addEventListener("click", () => {
   if (outbox.waiting.length && !confirm(word("leaveFirst"))) return;
-  outbox.clear();
+  outbox.leaveOnly([]);
   for (const name of Object.keys(sessionStorage)) {
     if (name.startsWith(DRAFT)) sessionStorage.removeItem(name);
   }

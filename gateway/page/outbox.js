@@ -1,16 +1,18 @@
 // What was sent and is not acknowledged: kept in this tab, sent again until the gateway answers.
-// The gateway takes the same request twice without writing it twice.
+// The gateway takes the same request twice without writing it twice. What somebody sent goes out
+// with a token of the same name alone, whoever signs in next in this tab.
 
 const KEPT = "medallero.desk.outbox";
 const FIRST_PAUSE = 1000; // milliseconds
 const LONGEST_PAUSE = 15000;
 const PATIENCE = 20000; // for one answer
+const NOT_NOW = [0, 408, 429, 502, 503, 504]; // 0: no answer
 
 export class Outbox {
-  // `token()` is the token; `answered(sending, status, body)` hears of each answer, `changed()` of
+  // `token()` is the token, and `sender()` its name; `answered(sending, status, body)` hears of each answer, `changed()` of
   // what waits, `reached(whether)` whether the gateway answers.
-  constructor({ token, answered, changed, reached }) {
-    Object.assign(this, { token, answered, changed, reached });
+  constructor({ token, sender, answered, changed, reached }) {
+    Object.assign(this, { token, sender, answered, changed, reached });
     this.waiting = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
     this.pause = FIRST_PAUSE;
     this.timer = null;
@@ -22,13 +24,23 @@ export class Outbox {
   }
 
   add(sending) {
-    this.waiting.push(sending);
+    this.waiting.push({ ...sending, sender: this.sender() });
     this.keep();
     return this.flush();
   }
 
-  clear() {
-    this.waiting = [];
+  // What whoever is signed in has sent; nothing while nobody is.
+  own() {
+    return this.waiting.filter((it) => it.sender === this.sender());
+  }
+
+  // What others have sent who signed in in this tab.
+  ofOthers() {
+    return this.waiting.filter((it) => it.sender !== this.sender());
+  }
+
+  leaveOnly(kept) {
+    this.waiting = kept;
     this.keep();
   }
 
@@ -44,10 +56,10 @@ export class Outbox {
     if (this.sending) return;
     this.sending = true;
     try {
-      while (this.waiting.length) {
-        const first = this.waiting[0];
+      while (this.own().length) {
+        const first = this.own()[0];
         const { status, body } = await this.post(first.changes);
-        if (status === 0 || status === 408 || status === 429 || status >= 500) {
+        if (NOT_NOW.includes(status)) {
           this.reached(status !== 0);
           this.timer = setTimeout(() => this.flush(), this.pause);
           this.pause = Math.min(2 * this.pause, LONGEST_PAUSE);
@@ -59,8 +71,8 @@ export class Outbox {
           await this.answered(first, status, body);
           return;
         }
-        if (this.waiting[0] !== first) continue; // logged out meanwhile
-        this.waiting.shift();
+        if (!this.waiting.includes(first)) continue; // logged out meanwhile
+        this.waiting = this.waiting.filter((it) => it !== first);
         const vain = status === 202 ? [] : this.takeWhatBuildsOn(first);
         this.keep();
         for (const it of vain) await this.answered(it, 409, { changed: [] });
@@ -78,7 +90,7 @@ export class Outbox {
       JSON.stringify([it.sport, it.unit, change.competitor.id]));
     const lost = new Set(named(refused));
     const vain = [];
-    for (const it of this.waiting) {
+    for (const it of this.waiting.filter((other) => other.sender === refused.sender)) {
       const names = named(it);
       if (!names.some((name) => lost.has(name))) continue;
       for (const name of names) lost.add(name);
@@ -96,7 +108,12 @@ export class Outbox {
         body: JSON.stringify(changes),
         signal: AbortSignal.timeout(PATIENCE),
       });
-      return { status: answer.status, body: await answer.json() };
+      try {
+        return { status: answer.status, body: await answer.json() };
+      } catch {
+        // Of something before the gateway; or a good answer that broke off.
+        return answer.ok ? { status: 0, body: null } : { status: answer.status, body: { error: answer.status } };
+      }
     } catch {
       return { status: 0, body: null };
     }

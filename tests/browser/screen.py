@@ -206,6 +206,12 @@ class Screen:
         """Let no request through to *pattern*."""
         self._chromium.wait(self.page.route(pattern, lambda route: route.abort()))
 
+    def answer(self, pattern: str, status: int, body: str) -> None:
+        """Answer requests to *pattern* in the gateway's place."""
+        self._chromium.wait(
+            self.page.route(pattern, lambda route: route.fulfill(status=status, body=body))
+        )
+
     def unblock(self, pattern: str) -> None:
         """Undo what was done to *pattern*."""
         self._chromium.wait(self.page.unroute(pattern))

@@ -70,12 +70,16 @@ def history(games: Stack, unit: str) -> dict[str, list[dict[str, Any]]]:
     return body["competitors"] if status == 200 else {}
 
 
-def change(games: Stack, unit: str, competitor: str, replaces: int, **fields: Any) -> None:
-    """Change a result as another official does."""
-    result = {
+def a_change(unit: str, competitor: str = "1", replaces: int = 0, **fields: Any) -> dict[str, Any]:
+    return {
         **{"sport": "swimming", "unit": unit, "phase": "final", "faculty": "agronomy"},
         **{"competitor": {"id": competitor}, "mark": "60", "replaces": replaces, **fields},
     }
+
+
+def change(games: Stack, unit: str, competitor: str, replaces: int, **fields: Any) -> None:
+    """Change a result as another official does."""
+    result = a_change(unit, competitor, replaces, **fields)
     status, answer = games.gateway.request(
         "POST", "/v1/changes", result, {"Authorization": "Bearer secret-b"}
     )
@@ -295,6 +299,75 @@ def test_a_reload_loses_neither_what_is_typed_nor_what_is_not_delivered(
         screen.unblock("**/v1/changes")
         screen.until("document.querySelector('#outbox').hidden")
     assert versions(games, unit)["1"][-1] == (2, "official", "55.000")
+
+
+def test_what_one_official_has_sent_never_goes_out_in_the_name_of_another(
+    chromium: Chromium, games: Stack
+) -> None:
+    unit = a_unit()
+    change(games, unit, "1", 0)
+    with chromium.opened(desk(games, unit), lasting=True, **PHONE) as screen:
+        sign_in(screen)
+        screen.until("document.querySelectorAll('.row').length === 2")
+        screen.block("**/v1/changes")
+        screen.fill(cell(1, "mark"), "55")
+        screen.tap("#declare")
+        screen.until_text("#outbox", "1 not delivered yet")
+        # Her token is not accepted any more.
+        screen.unblock("**/v1/changes")
+        screen.answer("**/v1/changes", 401, '{"error": "the token ana has expired"}')
+        screen.tap("#outbox button")
+        screen.until_text(".error", "What is not delivered stays here")
+        screen.unblock("**/v1/changes")
+
+        sign_in(screen, "secret-b")
+        screen.until_text("#outbox", "1 of ana not delivered")
+        screen.fill(cell(1, "mark"), "54")
+        screen.tap("#declare")
+        both = [(1, "official", "60.000"), (2, "official", "54.000")]
+        wait_until(lambda: versions(games, unit)["1"] == both, what="what he sent is written")
+
+        # When she is back it goes out, and finds what has happened meanwhile.
+        screen.run("sessionStorage.setItem('medallero.desk.token', 'secret-a')")
+        screen.reload()
+        screen.until("document.querySelector('#outbox').hidden")
+        screen.until_text(".row .rival", "ben has changed this: 54.000 (version 2)")
+        assert versions(games, unit)["1"] == both
+
+
+def test_what_another_has_left_behind_can_be_forgotten(chromium: Chromium, games: Stack) -> None:
+    unit = a_unit()
+    sent = a_change(unit, status="official")
+    left = [{"sport": "swimming", "unit": unit, "sender": "ana", "changes": [sent]}]
+    with chromium.opened(desk(games), lasting=True, **PHONE) as screen:
+        screen.until("document.querySelector('#token')")
+        screen.run(
+            f"sessionStorage.setItem('medallero.desk.outbox', {json.dumps(json.dumps(left))})"
+        )
+        screen.reload()
+        sign_in(screen, "secret-b")
+        screen.until_text("#outbox", "1 of ana not delivered")
+        screen.tap("#forget")
+        screen.until("document.querySelector('#outbox').hidden")
+        assert screen.run("sessionStorage.getItem('medallero.desk.outbox')") is None
+    assert versions(games, unit) == {}
+
+
+@pytest.mark.parametrize("status", [500, 501, 505])
+def test_an_answer_that_will_not_pass_is_told_and_not_asked_for_again(
+    chromium: Chromium, games: Stack, status: int
+) -> None:
+    unit = a_unit()
+    change(games, unit, "1", 0)
+    with chromium.opened(desk(games, unit), lasting=True, **PHONE) as screen:
+        sign_in(screen)
+        screen.until("document.querySelectorAll('.row').length === 2")
+        # As a proxy before the gateway may say it.
+        screen.answer("**/v1/changes", status, "<h1>no</h1>")
+        screen.fill(cell(1, "mark"), "55")
+        send(screen, "#declare")
+        screen.until_text("main > .error", f"Not taken: {status}")
+        assert screen.run(f"document.querySelector({cell(1, 'mark')!r}).value") == "55"
 
 
 def test_what_is_refused_as_a_whole_is_told_and_stays(chromium: Chromium, games: Stack) -> None:
