@@ -85,8 +85,8 @@ soak-hostile: $(STAMP) deps-system $(VENV)/.browser ## The same beside greedy cl
 
 # One at a time: each has the machine for itself.
 .PHONY: soak-safeties
-soak-safeties: $(STAMP) deps-system $(VENV)/.browser ## Take each safety out in turn: a soak without it must fail
-	@$(BIN)/python -m pytest -n0 --durations=0 -m soak tests/faults $(ARGS)
+soak-safeties: $(STAMP) deps-system $(VENV)/.browser ## Take each safety out in turn: a soak without it must fail; and what else takes minutes
+	@$(BIN)/python -m pytest -n0 --durations=0 -m soak tests/faults tests/integration $(ARGS)
 
 WORKER ?= textbook
 
