@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.topics import TopicNames
 from contracts.urls import url_of
 
 
@@ -42,8 +43,8 @@ SecretFile = Annotated[FilePath, AfterValidator(_secret)]
 DEFAULT_SEED: Final = "medallero"
 
 
-class CommonSettings(BaseSettings):
-    """Where Kafka and Redis are, what the topics are called, which rules are in force.
+class CommonSettings(TopicNames, BaseSettings):
+    """Where Kafka and Redis are, what is before the topics' names, which rules are in force.
 
     Each process derives its own settings from this class, so that one environment
     variable means the same thing everywhere.
@@ -119,32 +120,3 @@ class CommonSettings(BaseSettings):
                 "MEDALLERO_KAFKA_CA is set; set MEDALLERO_KAFKA_SECURITY to SASL_SSL or SSL"
             )
         return self
-
-    @property
-    def results_topic(self) -> str:
-        """The topic of accepted results, keyed by unit: the source of truth."""
-        return f"{self.topic_prefix}results"
-
-    @property
-    def rejected_topic(self) -> str:
-        """The topic of records that no rule can read, with the reason."""
-        return f"{self.topic_prefix}results-rejected"
-
-    @property
-    def heartbeats_topic(self) -> str:
-        """The topic that idle gateways write to, to know that Kafka takes records."""
-        return f"{self.topic_prefix}heartbeats"
-
-    @property
-    def tallies_topic(self) -> str:
-        """The topic of absolute tallies, keyed by partition of the results topic."""
-        return f"{self.topic_prefix}tallies"
-
-    @property
-    def changelog_topic(self) -> str:
-        """The topic that holds the ``latest`` table's state.
-
-        Its version is part of the name: a state format that outgrows its use gets a new
-        changelog and replays the results topic, and nothing is ever deleted from the old one.
-        """
-        return f"{self.topic_prefix}medallero-v2-latest-changelog"

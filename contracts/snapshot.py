@@ -1,4 +1,4 @@
-"""The mirror in Redis: its keys, and how to read one consistent view of it."""
+"""The snapshot in Redis, and how to read one consistent view of it."""
 
 import json
 from typing import Any, NamedTuple
@@ -7,6 +7,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from contracts.latest import ShownChange
+from contracts.redis_keys import SnapshotKeys
 from contracts.settings import CommonSettings
 
 COUNTS = ("entries", "winners", "losers", "ties", "did_not_start", "gold", "silver", "bronze")
@@ -19,38 +20,6 @@ CHANGE_OF_RULES = ("next_revision", "next_partitions", "older_revision", "older_
 
 #: Standings whose most silent partition was heard of longer ago are stale: seconds.
 STALE_AFTER = 10.0
-
-
-class Keys:
-    """Names of the keys under one prefix."""
-
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
-        self.meta = f"{prefix}meta"
-        self.medal_table = f"{prefix}medal_table"
-        #: stream of the sports' counts, in the catalogue's order; rewritten whole
-        self.sports = f"{prefix}sports"
-        self.history = f"{prefix}history"
-        #: stream of the changes that people tell each other, the newest first; rewritten whole
-        self.latest = f"{prefix}latest"
-        #: sets that a dashboard's variables read: ``name=title`` of each sport and each faculty,
-        #: and the names of the faculties that the medal table lists first
-        self.sport_choices = f"{prefix}choices:sports"
-        self.faculty_choices = f"{prefix}choices:faculties"
-        self.leaders = f"{prefix}choices:leaders"
-        #: set of all keys of the last snapshot, so that the next one can delete what vanished
-        self.index = f"{prefix}index"
-        #: hash partition → private address of the worker that owns it
-        self.owners = f"{prefix}owners"
-
-    def sport(self, sport: str) -> str:
-        return f"{self.prefix}sport:{sport}"
-
-    def faculty(self, faculty: str) -> str:
-        return f"{self.prefix}faculty:{faculty}"
-
-    def pair(self, sport: str, faculty: str) -> str:
-        return f"{self.prefix}sport:{sport}:faculty:{faculty}"
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -107,7 +76,7 @@ async def read_snapshot(redis: "Redis", settings: CommonSettings) -> Snapshot | 
 
     *redis* must decode responses. Errors of the connection are the caller's.
     """
-    keys = Keys(settings.redis_prefix)
+    keys = SnapshotKeys(settings.redis_prefix)
     script = redis.register_script(_READ)
     meta_flat, hashes, owners_flat = await script(keys=[keys.index, keys.meta, keys.owners])
     meta: dict[str, Any] = dict(_pairs(meta_flat))
@@ -148,7 +117,7 @@ async def read_snapshot(redis: "Redis", settings: CommonSettings) -> Snapshot | 
 
 async def read_stamp(redis: "Redis", settings: CommonSettings) -> Stamp | None:
     """Read what tells one snapshot from another; ``None`` when nothing was ever written."""
-    meta = Keys(settings.redis_prefix).meta
+    meta = SnapshotKeys(settings.redis_prefix).meta
     epoch, offsets, updated_at, age, log, latest, *change = await redis.hmget(
         meta, ["epoch", "offsets", "updated_at", "age", "log", "latest", *CHANGE_OF_RULES]
     )
@@ -192,7 +161,7 @@ return {redis.call('HMGET', KEYS[1], 'epoch', 'latest_offsets'), items}
 
 async def read_latest(redis: "Redis", settings: CommonSettings) -> LatestView | None:
     """Read the latest changes; ``None`` when nothing was ever written. As :func:`read_snapshot`."""
-    keys = Keys(settings.redis_prefix)
+    keys = SnapshotKeys(settings.redis_prefix)
     (epoch, offsets), items = await redis.register_script(_READ_LATEST)(
         keys=[keys.meta, keys.latest]
     )
@@ -230,7 +199,7 @@ async def read_rates(
     *after* is the entry after which to begin, or empty.
     """
     script = redis.register_script(_RATES)
-    found = await script(keys=[Keys(settings.redis_prefix).history], args=[after, count])
+    found = await script(keys=[SnapshotKeys(settings.redis_prefix).history], args=[after, count])
     return [
         Rate(entry, int(entry.partition("-")[0]) / 1000, float(rate))
         for entry, rate in reversed(found)

@@ -1,14 +1,47 @@
-"""The Kafka topics: their names, what each needs, and the check that they are as needed."""
+"""The Kafka topics: their names, and what each needs."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+if TYPE_CHECKING:
+    from contracts.settings import CommonSettings
 
-from contracts.kafka import kafka_options
-from contracts.settings import CommonSettings
+
+class TopicNames:
+    """The topics' names, behind the prefix that the settings give."""
+
+    if TYPE_CHECKING:
+        topic_prefix: str
+
+    @property
+    def results_topic(self) -> str:
+        """The topic of accepted results, keyed by unit: the source of truth."""
+        return f"{self.topic_prefix}results"
+
+    @property
+    def rejected_topic(self) -> str:
+        """The topic of records that no rule can read, with the reason."""
+        return f"{self.topic_prefix}results-rejected"
+
+    @property
+    def heartbeats_topic(self) -> str:
+        """The topic that idle gateways write to, to know that Kafka takes records."""
+        return f"{self.topic_prefix}heartbeats"
+
+    @property
+    def tallies_topic(self) -> str:
+        """The topic of absolute tallies, keyed by partition of the results topic."""
+        return f"{self.topic_prefix}tallies"
+
+    @property
+    def changelog_topic(self) -> str:
+        """The topic that holds the ``latest`` table's state.
+
+        Its version is part of the name: a state format that outgrows its use gets a new
+        changelog and replays the results topic, and nothing is ever deleted from the old one.
+        """
+        return f"{self.topic_prefix}medallero-v2-latest-changelog"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +60,6 @@ class TopicSpec:
     def created_with(self) -> dict[str, str]:
         """The settings of a new topic."""
         return {**self.config, **{key: str(value) for key, value in self.at_least.items()}}
-
-
-class TopicError(RuntimeError):
-    """A topic is missing, or is not what the system needs."""
-
-    def __init__(self, topic: str, problem: str) -> None:
-        super().__init__(f"topic {topic!r}: {problem}")
-        self.topic = topic
-        self.problem = problem
-
-    @property
-    def absent(self) -> bool:
-        """Whether the topic does not exist."""
-        return self.problem == _ABSENT
 
 
 # Results are the truth, so they are kept for ever and never compacted: their key is the unit,
@@ -70,11 +89,6 @@ _SOON_GONE = {
     "segment.bytes": str(1024 * 1024),
 }
 
-_ABSENT = "does not exist"
-# How often, and with what pause in seconds, to look whether created topics are there.
-_LOOKS = 150
-_PAUSE = 0.2
-
 
 def another_log(topic: str, epoch: int) -> str:
     """Return what has happened, and what helps: *topic* is another log than *epoch* began with.
@@ -97,12 +111,12 @@ def beginning_gone(topic: str, begins: Mapping[int, int]) -> str | None:
     return f"{', '.join(gone)}: older results are gone from Kafka" if gone else None
 
 
-def topic_specs(settings: CommonSettings) -> tuple[TopicSpec, ...]:
+def topic_specs(settings: "CommonSettings") -> tuple[TopicSpec, ...]:
     """Return every topic of the main job."""
     return (*worker_topics(settings), TopicSpec(settings.heartbeats_topic, 1, _SOON_GONE))
 
 
-def worker_topics(settings: CommonSettings) -> tuple[TopicSpec, ...]:
+def worker_topics(settings: "CommonSettings") -> tuple[TopicSpec, ...]:
     """Return the topics without which no worker runs."""
     return (
         TopicSpec(settings.results_topic, settings.partitions, KEPT),
@@ -111,116 +125,3 @@ def worker_topics(settings: CommonSettings) -> tuple[TopicSpec, ...]:
         TopicSpec(settings.tallies_topic, 1, _KEPT_SMALL, WRITTEN_BY_WORKERS),
         TopicSpec(settings.rejected_topic, 1, KEPT, WRITTEN_BY_WORKERS),
     )
-
-
-async def ensure_topics(settings: CommonSettings, specs: Sequence[TopicSpec] | None = None) -> None:
-    """Create the topics that are missing, then check all: *specs*, or those of the main job.
-
-    :raises TopicError: a topic exists with another number of partitions or another policy.
-    """
-    specs = topic_specs(settings) if specs is None else specs
-    admin = AIOKafkaAdminClient(**kafka_options(settings))
-    await admin.start()
-    try:
-        existing = set(await admin.list_topics())
-        missing = [
-            NewTopic(
-                spec.name,
-                num_partitions=spec.partitions,
-                replication_factor=settings.replication,
-                topic_configs={
-                    **spec.created_with,
-                    "min.insync.replicas": str(max(1, settings.replication - 1)),
-                },
-            )
-            for spec in specs
-            if spec.name not in existing
-        ]
-        if missing:
-            response = await admin.create_topics(missing)
-            for name, code, *_rest in response.topic_errors:
-                if code not in (0, TopicAlreadyExistsError.errno):
-                    raise TopicError(name, str(for_code(code).__name__))
-    finally:
-        await admin.close()
-    created = {topic.name for topic in missing}
-    for _ in range(_LOOKS):
-        problems = await check_topics(settings, specs)
-        # Kafka answers when its controller has created a topic; its brokers learn of it a moment
-        # later, and on a busy machine that is a long one.
-        if not any(it.topic in created and it.absent for it in problems):
-            break
-        await asyncio.sleep(_PAUSE)
-    if problems:
-        raise problems[0]
-
-
-async def check_topics_of_worker(
-    settings: CommonSettings, specs: Sequence[TopicSpec], changelog: str
-) -> list[TopicError]:
-    """Return what is wrong with *specs* for a worker: it makes *changelog* itself where none is."""
-    problems = await check_topics(settings, specs)
-    return [it for it in problems if not (it.absent and it.topic == changelog)]
-
-
-async def check_topics(
-    settings: CommonSettings, specs: Sequence[TopicSpec] | None = None
-) -> list[TopicError]:
-    """Return what is wrong with *specs*, or with the main job's topics; nothing: all is well."""
-    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-
-    specs = topic_specs(settings) if specs is None else specs
-    problems: list[TopicError] = []
-    admin = AIOKafkaAdminClient(**kafka_options(settings))
-    await admin.start()
-    try:
-        described = {
-            topic["topic"]: topic
-            for topic in await admin.describe_topics([spec.name for spec in specs])
-        }
-        present = []
-        for spec in specs:
-            topic = described.get(spec.name)
-            if topic is None or topic["error_code"]:
-                problems.append(TopicError(spec.name, _ABSENT))
-                continue
-            present.append(spec)
-            found = len(topic["partitions"])
-            if found != spec.partitions:
-                problems.append(
-                    TopicError(
-                        spec.name,
-                        f"has {found} partitions, the settings say {spec.partitions}; their "
-                        "number is fixed within an epoch",
-                    )
-                )
-        for spec in present:
-            responses = await admin.describe_configs(
-                [ConfigResource(ConfigResourceType.TOPIC, spec.name)]
-            )
-            for response in responses:
-                for resource in response.resources:
-                    if resource[0]:  # another broker answers, which has not heard of it yet
-                        problems.append(TopicError(spec.name, _ABSENT))
-                        continue
-                    config = {entry[0]: entry[1] for entry in resource[4]}
-                    for key, wanted in spec.config.items():
-                        if config.get(key) != wanted:
-                            problems.append(
-                                TopicError(
-                                    spec.name, f"{key} is {config.get(key)!r}, needed: {wanted!r}"
-                                )
-                            )
-                    problems += _too_low(spec, config)
-    finally:
-        await admin.close()
-    return problems
-
-
-def _too_low(spec: TopicSpec, config: Mapping[str, str]) -> list[TopicError]:
-    # Who may not read the settings is told none, which is no fault of theirs.
-    return [
-        TopicError(spec.name, f"{key} is {config[key]}, needed: {least} or more")
-        for key, least in spec.at_least.items()
-        if int(config.get(key) or least) < least
-    ]

@@ -1,4 +1,4 @@
-"""The stores of the weather counts: where they are, their keys, and how to read one view.
+"""The stores of the weather counts: where they are, and how to read one view.
 
 There are two, with the same layout: one is counted from the topic, the other from the queue.
 """
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from pydantic import Field
 
+from contracts.redis_keys import WeatherKeys
 from contracts.settings import RedisUrl
 from contracts.topics import COMPACTED, WRITTEN_BY_WORKERS, TopicSpec
 from contracts.weather import WeatherSettings, weather_topics
@@ -53,32 +54,6 @@ def counting_topics(settings: WeatherStoreSettings) -> tuple[TopicSpec, ...]:
         WRITTEN_BY_WORKERS,
     )
     return (*weather_topics(settings), changelog)
-
-
-class WeatherKeys:
-    """Names of the keys under one prefix. The counts' are the families of ``weather.counts``."""
-
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
-        #: hash: reports, updated_at and whatever else is known of the whole
-        self.meta = f"{prefix}meta"
-        #: streams that dashboards read as tables, rewritten whole
-        self.countries = f"{prefix}countries"
-        self.weathers = f"{prefix}weathers"
-        self.municipalities = f"{prefix}municipalities"
-        self.minutes = f"{prefix}minutes"
-        #: hash id → the surviving record (by RabbitMQ only)
-        self.reports = f"{prefix}reports"
-        #: hash partition → up to where it is counted (by Kafka only)
-        self.fences = f"{prefix}fences"
-
-    def family(self, family: str) -> str:
-        """Return the hash of a family's cells."""
-        return f"{self.prefix}{family}"
-
-    def partition(self, partition: int) -> str:
-        """Return the hash of what one partition adds to the cells (by Kafka only)."""
-        return f"{self.prefix}partition:{partition}"
 
 
 class Fence(NamedTuple):

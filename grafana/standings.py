@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from contracts.snapshot import Keys
+from contracts.redis_keys import SnapshotKeys
 from grafana.kinds import bar_gauge, bars, lines, stat, table
 from grafana.model import (
     BLUE,
@@ -363,7 +363,7 @@ def dashboard() -> Dashboard:
 
 
 def _variables() -> tuple[Json, ...]:
-    keys = Keys(PREFIX)
+    keys = SnapshotKeys(PREFIX)
     return (
         query_variable(
             "faculty",

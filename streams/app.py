@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from contracts.kafka import kafka_options
-from contracts.topics import TopicSpec, another_log, ensure_topics
+from contracts.topic_admin import ensure_topics
+from contracts.topics import TopicSpec, another_log
 from faust_bulk import BulkApp
 from streams.credentials import faust_credentials
 from streams.settings import MemberSettings

@@ -7,7 +7,8 @@ import msgspec
 from msgspec.structs import replace
 
 from contracts.latest import ChangeLine, latest_of_all, shown_change, told
-from contracts.snapshot import COUNTS, Keys
+from contracts.redis_keys import SnapshotKeys
+from contracts.snapshot import COUNTS
 from olympics.catalogue import Catalogue, Faculty, Sport
 from olympics.counts import Counts
 from olympics.medal_table import medal_table
@@ -226,7 +227,7 @@ class Board:
             "older_partitions": sum(it < shown for it in revisions),
         }
 
-    def tables(self, keys: Keys) -> Tables:
+    def tables(self, keys: SnapshotKeys) -> Tables:
         """Return the standings as they are to be shown.
 
         Every sport and faculty of the catalogue is there, with zeros if need be; pairs only

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ReadOnlyError
 
 from contracts.redis import REDIS_AWAY
-from contracts.snapshot import Keys
+from contracts.redis_keys import SnapshotKeys
 from streams import metrics
 from streams.board import Board, Tables
 from streams.settings import WorkerSettings
@@ -40,7 +40,7 @@ class Mirror:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
-        self._keys = Keys(settings.redis_prefix)
+        self._keys = SnapshotKeys(settings.redis_prefix)
         self._redis: Redis = Redis.from_url(
             settings.redis, decode_responses=True, socket_timeout=5, socket_connect_timeout=2
         )

@@ -11,7 +11,8 @@ import structlog
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from contracts.topics import another_log, check_topics_of_worker, worker_topics
+from contracts.topic_admin import check_topics_of_worker
+from contracts.topics import another_log, worker_topics
 from faust_bulk import Batch, BulkTable
 from faust_bulk.assignment import Assignment
 from faust_bulk.fatal import end_process

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from bench.figures import percentile
 from bench.weather.senders import load
-from contracts.topics import ensure_topics
+from contracts.topic_admin import ensure_topics
 from contracts.weather_store import Path as Way
 from medallero.embedded.processes import Process
 from medallero.options import variable

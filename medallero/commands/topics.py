@@ -8,7 +8,8 @@ from typing import Final
 import click
 from aiokafka.errors import KafkaError
 
-from contracts.topics import TopicError, TopicSpec, ensure_topics, topic_specs
+from contracts.topic_admin import TopicError, ensure_topics
+from contracts.topics import TopicSpec, topic_specs
 from contracts.weather import writers_in
 from contracts.weather_store import WeatherStoreSettings, counting_topics
 from medallero.options import read, settings_options

@@ -28,7 +28,8 @@ from contracts.raw_topic import RawRecord, TopicUnavailable, open_topic
 from contracts.reasons import reason_of
 from contracts.settings import CertificatesFile, CommonSettings
 from contracts.snapshot import STALE_AFTER, Snapshot
-from contracts.topics import another_log, beginning_gone, check_topics
+from contracts.topic_admin import check_topics
+from contracts.topics import another_log, beginning_gone
 from faust_bulk.topics import TopicProblem, find
 from medallero.doctor.topic_scan import LISTED, Gathered, Note, Notes, Progress, Scan, scan, weight
 from medallero.embedded.datadir import is_held, logs_of

@@ -87,7 +87,7 @@ def provide_topics(settings: CommonSettings, specs: Sequence[TopicSpec] | None =
     """
     from aiokafka.errors import KafkaError
 
-    from contracts.topics import TopicError, ensure_topics
+    from contracts.topic_admin import TopicError, ensure_topics
 
     async def work() -> None:
         async with asyncio.timeout(_TIMEOUT):

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ReadOnlyError, ResponseError
 
 from contracts.redis import REDIS_AWAY
-from contracts.weather_store import WeatherKeys
+from contracts.redis_keys import WeatherKeys
 from streams.weather import metrics
 from weather.counts import cells_of
 from weather.report import Report, decode

@@ -10,7 +10,7 @@ import structlog
 from faust.types import TP
 from mode import Service
 
-from contracts.topics import check_topics_of_worker
+from contracts.topic_admin import check_topics_of_worker
 from contracts.weather_store import counting_topics
 from faust_bulk import Batch, BulkTable
 from faust_bulk.fatal import end_process

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from redis import Redis
 
-from contracts.snapshot import Keys
+from contracts.redis_keys import SnapshotKeys
 from contracts.topics import another_log
 from olympics.catalogue import load_catalogue
 from olympics.result import parse_result
@@ -973,7 +973,7 @@ def test_a_topic_that_was_made_again_is_told_with_what_helps(
     numbers = dict.fromkeys(("snapshot", "results", "provisional", "rejected", "conflicts"), 0)
     meta = {"epoch": 1, "log": "another", "updated_at": time.time(), "age": 0, "offsets": "{}"}
     with Redis.from_url(paris.settings.redis) as redis:
-        redis.hset(Keys(prefix).meta, mapping=numbers | meta)
+        redis.hset(SnapshotKeys(prefix).meta, mapping=numbers | meta)
     gateway = paris.add_gateway(redis_prefix=prefix)
     said = another_log(paris.settings.results_topic, 1)
     wait_until(lambda: said in (gateway.problem() or ""), timeout=120, what=gateway.log)

@@ -16,8 +16,9 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from contracts.records import read_record
+from contracts.redis_keys import SnapshotKeys
 from contracts.settings import CommonSettings
-from contracts.snapshot import Keys, Snapshot, read_snapshot
+from contracts.snapshot import Snapshot, read_snapshot
 from olympics.recount import Recount, recount
 from olympics.result import ResultError
 from streams.board import Board
@@ -36,7 +37,7 @@ UNREADABLE = """
 What {} wrote does not lead to its numbers any more. A running system has such records, and a
 rolling upgrade has writers of both versions at once. Either let the new code read them too (a new
 field needs a default, and stands at the end of a list), or begin a changelog of another name
-(`changelog_topic` in contracts/settings.py), which replays `results`; the results themselves must
+(`changelog_topic` in contracts/topics.py), which replays `results`; the results themselves must
 stay readable for ever. See "A new version of the program" in docs/operations.md.
 """
 
@@ -133,12 +134,12 @@ def test_its_results_are_read_again_on_top_of_its_state(recording: Recording) ->
 
 def test_its_tallies_are_heard(recording: Recording) -> None:
     board = board_of(recording)
-    tables = board.tables(Keys("")).hashes
+    tables = board.tables(SnapshotKeys("")).hashes
     pairs = {name: fields for name, fields in tables.items() if ":faculty:" in name}
     expected, rejected = oracle(recording)
     told = UNREADABLE.format(recording.name)
     assert pairs == {
-        Keys("").pair(sport, faculty): counts._asdict()
+        SnapshotKeys("").pair(sport, faculty): counts._asdict()
         for (sport, faculty), counts in expected.pairs.items()
         if counts.entries
     }, told

@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import msgspec
 
-from contracts.snapshot import Keys
+from contracts.redis_keys import SnapshotKeys
 from olympics.latest import Latest, latest_of
 from olympics.result import Result
 from streams.board import Board, Tables
@@ -117,7 +117,7 @@ def installed() -> Iterator[None]:
     def fence2(self: Board) -> dict[str, Any]:
         return {partition: (*mark, WRITER) for partition, mark in fence(self).items()}
 
-    def tables2(self: Board, keys: Keys) -> Tables:
+    def tables2(self: Board, keys: SnapshotKeys) -> Tables:
         found = tables(self, keys)
         for fields in (*found.hashes.values(), *found.medal_table, *found.sports):
             fields["ninth"] = 1

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 import redis
 
-from contracts.topics import ensure_topics
+from contracts.topic_admin import ensure_topics
 from gateway.auth.tokens import digest_of, line_of, new_token
 from tests.integration.gateway.gateway_support import a_result, running, settings_for
 from tests.support.certificates import make_certificate

@@ -12,7 +12,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from contracts.kafka import kafka_options
 from contracts.settings import CommonSettings
-from contracts.topics import ensure_topics, topic_specs
+from contracts.topic_admin import ensure_topics
+from contracts.topics import topic_specs
 from tests.support.cluster import BROKERS
 
 # Only segments that are not written any more are compacted: each second begins a new one.

@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from contracts.kafka import kafka_options
 from contracts.settings import CommonSettings
-from contracts.topics import ensure_topics
+from contracts.topic_admin import ensure_topics
 
 
 def delete_topics(settings: CommonSettings, *names: str) -> None:

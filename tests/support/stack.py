@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from contracts.kafka import kafka_options
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot, read_snapshot
-from contracts.topics import ensure_topics
+from contracts.topic_admin import ensure_topics
 from medallero.embedded.processes import Command, Process, stop_all
 from medallero.options import variable
 from medallero.up.endpoints import as_environment

@@ -10,7 +10,8 @@ from typing import Any, Final
 from msgspec.structs import replace
 from redis import Redis
 
-from contracts.weather_store import StoredCounts, WeatherKeys, read_counts
+from contracts.redis_keys import WeatherKeys
+from contracts.weather_store import StoredCounts, read_counts
 from weather.report import Report, encode, parse_report
 from weather.summary import Measured, Summary
 

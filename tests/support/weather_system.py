@@ -18,7 +18,7 @@ from aiormq import Channel as RawChannel
 from yarl import URL
 
 from contracts.kafka import kafka_options
-from contracts.topics import ensure_topics
+from contracts.topic_admin import ensure_topics
 from contracts.weather import declare_weather_queues
 from contracts.weather_store import Path as Way
 from contracts.weather_store import StoredCounts, WeatherStoreSettings, counting_topics

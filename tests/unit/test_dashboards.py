@@ -13,8 +13,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from contracts.snapshot import Keys
-from contracts.weather_store import WeatherKeys
+from contracts.redis_keys import SnapshotKeys, WeatherKeys
 from grafana import generate, release_settings
 from grafana.model import GRAFANA, MOST_LINES
 from medallero import metrics_reference
@@ -190,7 +189,7 @@ def test_nobody_sees_the_name_of_a_sport_or_a_faculty_in_place_of_its_title() ->
 
 
 def test_variables_are_asked_of_keys_that_exist_and_are_used() -> None:
-    keys = Keys("olympics:")
+    keys = SnapshotKeys("olympics:")
     existing = {keys.sport_choices, keys.faculty_choices, keys.leaders}
     for name, dashboard in dashboards().items():
         text = json.dumps(dashboard["panels"])
@@ -279,7 +278,7 @@ def test_titles_are_not_used_twice_in_a_dashboard(name: str) -> None:
 
 
 def test_targets_of_redis_are_commands_that_the_data_source_knows_on_keys_that_exist() -> None:
-    keys = Keys("olympics:")
+    keys = SnapshotKeys("olympics:")
     weather = WeatherKeys("weather:")
     known = {keys.meta, keys.medal_table, keys.sports, keys.latest, keys.history}
     known |= {keys.sport("swimming"), keys.faculty("engineering")}

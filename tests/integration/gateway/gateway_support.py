@@ -17,7 +17,7 @@ from uuid import uuid4
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from contracts.kafka import kafka_options
-from contracts.topics import ensure_topics
+from contracts.topic_admin import ensure_topics
 from contracts.weather import weather_topics
 from gateway.service import Gateway
 from gateway.settings import GatewaySettings

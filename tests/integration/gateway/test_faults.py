@@ -22,7 +22,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from contracts.topics import ensure_topics
+from contracts.topic_admin import ensure_topics
 from gateway.settings import GatewaySettings
 from olympics.catalogue import load_catalogue
 from olympics.result import decode

@@ -14,7 +14,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from contracts.topics import ensure_topics
+from contracts.topic_admin import ensure_topics
 from gateway.settings import GatewaySettings
 from medallero.embedded.ports import free_port
 from protos.medallero.v1 import intake_pb2, intake_pb2_grpc

@@ -16,7 +16,8 @@ from aiohttp import web
 from redis import Redis
 
 from contracts.partitioning import partition_of
-from contracts.snapshot import COUNTS, Keys
+from contracts.redis_keys import SnapshotKeys
+from contracts.snapshot import COUNTS
 from gateway.http.spreadsheets import FILES
 from gateway.settings import GatewaySettings
 from olympics.result import key_of
@@ -101,7 +102,7 @@ def write_snapshot(
     updated_at: float = 1700000000.5,
 ) -> None:
     """Write a small snapshot, as the mirror does."""
-    keys = Keys(settings.redis_prefix)
+    keys = SnapshotKeys(settings.redis_prefix)
     redis = Redis.from_url(settings.redis)
     meta = {
         "updated_at": updated_at,
@@ -288,7 +289,7 @@ def test_without_redis_the_standings_are_unavailable_but_the_gateway_is_ready(ka
 
 
 def test_what_is_no_snapshot_is_unavailable(gateway: RunningGateway) -> None:
-    keys = Keys(gateway.settings.redis_prefix)
+    keys = SnapshotKeys(gateway.settings.redis_prefix)
     with Redis.from_url(gateway.settings.redis) as redis:
         redis.hset(keys.meta, "results", "many")
 

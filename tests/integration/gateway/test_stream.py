@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from contracts.snapshot import COUNTS, Keys
+from contracts.redis_keys import SnapshotKeys
+from contracts.snapshot import COUNTS
 from gateway.settings import GatewaySettings
 from tests.integration.gateway.gateway_support import RunningGateway, running, settings_for
 from tests.integration.gateway.stream_client import StreamClient
@@ -60,7 +61,7 @@ def counted(results: int) -> Callable[[Any], bool]:
 
 def count(settings: GatewaySettings, results: int, **more: str) -> None:
     """Let the snapshot have counted so many results."""
-    keys = Keys(settings.redis_prefix)
+    keys = SnapshotKeys(settings.redis_prefix)
     offsets = json.dumps({"0": [results, 1000001], "1": [0, 1000001]})
     meta = {"offsets": offsets, "snapshot": str(results), "results": str(results), **more}
     with Redis.from_url(settings.redis) as redis:
@@ -81,7 +82,7 @@ def test_the_latest_changes_are_told_when_they_are_others(gateway: RunningGatewa
         told = viewer.next("latest")
         assert told == gateway.send("GET", "/v1/latest").json
         assert [it["change"] for it in told["latest"]] == ["correction"]
-        keys = Keys(gateway.settings.redis_prefix)
+        keys = SnapshotKeys(gateway.settings.redis_prefix)
         with Redis.from_url(gateway.settings.redis) as redis:
             redis.delete(keys.latest)
             redis.hset(keys.meta, "latest", "")
@@ -139,7 +140,7 @@ def test_signs_of_life_tell_the_age_of_the_data(gateway: RunningGateway) -> None
 
 
 def test_the_history_of_rates_is_told_and_continued(gateway: RunningGateway) -> None:
-    keys = Keys(gateway.settings.redis_prefix)
+    keys = SnapshotKeys(gateway.settings.redis_prefix)
     with Redis.from_url(gateway.settings.redis) as redis:
         for second, rate in ((10, "1.5"), (15, "20.0")):
             redis.xadd(keys.history, {"results_per_second": rate, "results": 1}, f"{second}000-0")
@@ -153,7 +154,7 @@ def test_the_history_of_rates_is_told_and_continued(gateway: RunningGateway) -> 
 
 def test_before_the_first_snapshot_the_stream_says_so(gateway: RunningGateway) -> None:
     with Redis.from_url(gateway.settings.redis) as redis:
-        redis.delete(Keys(gateway.settings.redis_prefix).meta)
+        redis.delete(SnapshotKeys(gateway.settings.redis_prefix).meta)
     with StreamClient(gateway.http_port) as viewer:
         viewer.until("standings", lambda it: it["state"] == "empty")
         viewer.until("alive", lambda it: it == {"age": None, "readable": True})
@@ -250,7 +251,7 @@ def test_head_does_not_become_a_viewer(gateway: RunningGateway) -> None:
 def test_a_slow_viewer_misses_what_is_outdated_and_gets_the_newest(
     gateway: RunningGateway,
 ) -> None:
-    keys = Keys(gateway.settings.redis_prefix)
+    keys = SnapshotKeys(gateway.settings.redis_prefix)
     with Redis.from_url(gateway.settings.redis) as redis:
         many = [keys.pair("swimming", f"{number:0>900}") for number in range(500)]
         for key in many:

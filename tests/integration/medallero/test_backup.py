@@ -24,7 +24,7 @@ from contracts.partitioning import partition_of
 from contracts.raw_topic import open_topic
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot
-from contracts.topics import ensure_topics
+from contracts.topic_admin import ensure_topics
 from medallero.backup.restore import CannotRestore, examine, restore
 from medallero.cli import main
 from medallero.up.endpoints import as_environment

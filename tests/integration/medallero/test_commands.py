@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner, Result
 from redis import Redis
 
-from contracts.snapshot import Keys
+from contracts.redis_keys import SnapshotKeys
 from medallero.cli import main
 from tests.support.meet_files import hytek
 from tests.support.oracle import garbage, write_records
@@ -323,7 +323,7 @@ def test_what_has_just_changed_is_told_and_audited(games: Stack) -> None:
     )
     assert [it["competitor"] for it in change["leaders"]] == ["2"]
     with Redis.from_url(games.settings.redis) as redis, frozen(games.workers[0]):
-        redis.xtrim(Keys(games.settings.redis_prefix).latest, maxlen=0)
+        redis.xtrim(SnapshotKeys(games.settings.redis_prefix).latest, maxlen=0)
         found = json.loads(run(games, "audit", "--json").stdout)["differences"]
     assert {"latest, 1."} <= {it["place"] for it in found}
     wait_until(lambda: run(games, "audit").exit_code == 0)
@@ -332,7 +332,7 @@ def test_what_has_just_changed_is_told_and_audited(games: Stack) -> None:
 def test_an_audit_finds_a_number_that_was_changed(games: Stack) -> None:
     send(games, swim("audited", "1", "58.40"))
     games.settled()
-    key = Keys(games.settings.redis_prefix).sport("swimming")
+    key = SnapshotKeys(games.settings.redis_prefix).sport("swimming")
 
     with Redis.from_url(games.settings.redis) as redis, frozen(games.workers[0]):
         redis.hincrby(key, "losers", 7)

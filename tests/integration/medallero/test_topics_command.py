@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from contracts.settings import CommonSettings
-from contracts.topics import check_topics
+from contracts.topic_admin import check_topics
 from medallero.cli import main
 
 pytestmark = pytest.mark.integration

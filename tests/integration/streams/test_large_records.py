@@ -18,7 +18,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from contracts.partitioning import partition_of
 from contracts.settings import CommonSettings
-from contracts.topics import check_topics, ensure_topics
+from contracts.topic_admin import check_topics, ensure_topics
 from medallero.doctor.checks import check_rejected, read_notes
 from medallero.embedded import kafka as embedded
 from medallero.embedded.kafka import EmbeddedKafka

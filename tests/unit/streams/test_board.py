@@ -8,14 +8,14 @@ import msgspec
 import pytest
 
 from contracts.latest import ChangeLine, PlacedLine
-from contracts.snapshot import Keys
+from contracts.redis_keys import SnapshotKeys
 from olympics.catalogue import load_catalogue
 from olympics.counts import Counts
 from streams.board import Board
 from streams.tallies import TallyRecord
 
 CATALOGUE = load_catalogue()
-KEYS = Keys("olympics:")
+KEYS = SnapshotKeys("olympics:")
 
 
 def tally(partition: int, offset: int, *, gold: int = 0, epoch: int = 1, at: float = 0.0,
