@@ -27,6 +27,9 @@ _ASKED: Final = 3
 _LOOKS: Final = 5
 _PAUSE: Final = 0.2
 _ABSENT: Final = ""
+#: Of a topic's authorized operations: the bit of WRITE, and what stands there if nothing is told.
+_WRITE: Final = 1 << 4
+_NOT_TOLD: Final = -(2**31)
 
 
 class Partition(NamedTuple):
@@ -43,6 +46,7 @@ class TopicFacts(NamedTuple):
 
     ``id`` names the log itself: a topic that was deleted and created again has another one.
     ``log`` is the same, with the cluster's id before it. ``told_by``: the brokers that say so.
+    ``may_write``: whether whoever asks may write to it, as far as the broker tells.
     """
 
     name: str
@@ -50,6 +54,7 @@ class TopicFacts(NamedTuple):
     log: str
     described: tuple[Partition, ...]
     told_by: frozenset[int]
+    may_write: bool = True
 
     @property
     def partitions(self) -> int:
@@ -155,7 +160,7 @@ async def ask(client: AIOKafkaClient, node: int, names: tuple[str, ...]) -> dict
 async def _ask(client: AIOKafkaClient, node: int, names: tuple[str, ...]) -> _Answer:
     response = await client.send(node, _MetadataRequest(names))
     facts = {}
-    for code, name, topic_id, _internal, partitions, *_rest in response.topics:
+    for code, name, topic_id, _internal, partitions, operations, *_rest in response.topics:
         if code == UnknownTopicOrPartitionError.errno:
             continue
         if code:
@@ -166,7 +171,8 @@ async def _ask(client: AIOKafkaClient, node: int, names: tuple[str, ...]) -> _An
             for _code, number, leader, _epoch, replicas, in_sync, *_offline in partitions
         )
         log = f"{response.cluster_id}/{own}"
-        facts[name] = TopicFacts(name, own, log, described, frozenset((node,)))
+        may_write = operations == _NOT_TOLD or bool(operations & _WRITE)
+        facts[name] = TopicFacts(name, own, log, described, frozenset((node,)), may_write)
     return _Answer(facts, frozenset((node, *(broker[0] for broker in response.brokers))))
 
 
@@ -255,4 +261,4 @@ class _MetadataRequest(Request[_MetadataRequestV12]):  # type: ignore[misc]
         by_name: list[tuple[bytes, str, dict[int, bytes]]] = [
             (bytes(16), name, {}) for name in self._topics
         ]
-        return request_struct_class(by_name, False, False, {})
+        return request_struct_class(by_name, False, True, {})

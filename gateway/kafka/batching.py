@@ -30,7 +30,7 @@ from prometheus_client import Gauge
 
 from contracts.topics import TopicSpec
 from gateway.kafka.connection import KafkaLink
-from gateway.kafka.topic_watch import CountedLog
+from gateway.kafka.topic_watch import MAY_NOT_WRITE, CountedLog
 from gateway.metrics import Metrics
 from gateway.observability.tracing import Header
 from gateway.settings import GatewaySettings
@@ -586,7 +586,7 @@ def refusal_of(error: BaseException) -> str | None:
             "message.timestamp.after.max.ms"
         )
     if isinstance(error, TopicAuthorizationFailedError):
-        return "this gateway's user may not write to it; allow WRITE and DESCRIBE"
+        return MAY_NOT_WRITE
     if (
         isinstance(error, BrokerResponseError)
         and not error.retriable

@@ -25,6 +25,9 @@ _PATIENCE: Final = 3.0
 _CONFIG_AGE: Final = 10.0
 
 
+#: What Kafka has against a gateway without the right.
+MAY_NOT_WRITE: Final = "this gateway's user may not write to it; allow WRITE and DESCRIBE"
+
 CountedLog = Callable[[], str | None]
 
 
@@ -124,6 +127,8 @@ class TopicWatch:
                 f"topic {topic!r} has {found.partitions} partitions, the settings say "
                 f"{self._topic.partitions}; their number is fixed within an epoch"
             )
+        if not found.may_write:
+            return f"topic {topic!r}: {MAY_NOT_WRITE}"
         for partition in found.described:
             if partition.leader < 0:
                 return f"topic {topic!r}: partition {partition.number} has no leader"

@@ -19,6 +19,7 @@ from contracts.topic_admin import ensure_topics
 from gateway.auth.tokens import digest_of, line_of, new_token
 from tests.integration.gateway.gateway_support import a_result, running, settings_for
 from tests.support.certificates import make_certificate
+from tests.support.rights import forbid_nothing, forbid_writing
 from tests.support.secure_kafka import PASSWORD, SecureKafka, running_secure_kafka
 from tests.support.stack import Stack, StackFactory
 from tests.support.waiting import wait_until
@@ -32,7 +33,8 @@ pytestmark = pytest.mark.faults  # a broker of their own takes ten seconds
 def secure_kafka(
     tmp_path_factory: pytest.TempPathFactory, kafka_jars: tuple[Path, ...]
 ) -> Iterator[SecureKafka]:
-    with running_secure_kafka(tmp_path_factory.mktemp("secure"), kafka_jars) as server:
+    directory = tmp_path_factory.mktemp("secure")
+    with running_secure_kafka(directory, kafka_jars, authorize="leniently") as server:
         yield server
 
 
@@ -111,6 +113,23 @@ def test_a_renewed_password_in_the_file_is_used_from_the_next_connection_on(
         assert gateway.post("/v1/results", a_result()).status == 503
 
         file.write_text(PASSWORD + "\n")
+
+        gateway.wait_ready()
+        assert gateway.post("/v1/results", a_result()).status == 202
+
+
+def test_a_gateway_is_not_ready_while_it_may_not_write_though_nobody_sends(
+    secure_kafka: SecureKafka, redis_url: str
+) -> None:
+    settings = settings_for(redis=redis_url, **secure_kafka.settings())
+
+    with running(settings) as gateway:
+        gateway.wait_ready()
+        forbid_writing(settings, [settings.results_topic])
+        wait_until(lambda: b"may not write" in gateway.send("GET", "/readyz").body)
+        assert gateway.post("/v1/results", a_result()).status == 503
+
+        forbid_nothing(settings, [settings.results_topic])
 
         gateway.wait_ready()
         assert gateway.post("/v1/results", a_result()).status == 202

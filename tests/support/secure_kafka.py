@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from medallero.embedded import kafka
 from medallero.embedded.kafka import EmbeddedKafka
@@ -47,11 +47,12 @@ def running_secure_kafka(
     jars: tuple[Path, ...],
     users: Mapping[str, str] | None = None,
     *,
-    authorize: bool = False,
+    authorize: Literal["", "strictly", "leniently"] = "",
 ) -> Iterator[SecureKafka]:
     """Run a broker that knows *users* and their passwords, or else ``USER``.
 
-    With *authorize* they may do nothing until rules say what; without, everything.
+    They may do everything; if it authorizes *strictly*, nothing until rules say what; if
+    *leniently*, everything that no rule is about.
     """
     certificate = make_certificate(directory / "tls")
     keystore = directory / "tls" / "keystore.pem"
@@ -88,7 +89,7 @@ class _Broker(EmbeddedKafka):
     keystore: Path = Path()
     own_port: int = 0
     users: dict[str, str] = field(default_factory=dict)
-    authorize: bool = False
+    authorize: str = ""
 
     def _write_properties(self, name: str, data: Path) -> Path:
         file = super()._write_properties(name, data)
@@ -105,6 +106,8 @@ class _Broker(EmbeddedKafka):
             )
             if self.authorize:
                 properties.write(_AUTHORIZED)
+            if self.authorize == "leniently":
+                properties.write("allow.everyone.if.no.acl.found=true\n")
         return file
 
     def _java(self, *flags: str, main: str, args: tuple[str, ...]) -> tuple[str, ...]:

@@ -100,7 +100,7 @@ def games(
         name_of(it): token_urlsafe()
         for it in (*cluster.of("KafkaUser"), *of_weather.of("KafkaUser"))
     }
-    with running_secure_kafka(directory, kafka_jars, users, authorize=True) as kafka:
+    with running_secure_kafka(directory, kafka_jars, users, authorize="strictly") as kafka:
         asyncio.run(_operate(kafka, cluster))
         asyncio.run(_operate(kafka, of_weather))
         token, tokens = _token(directory)

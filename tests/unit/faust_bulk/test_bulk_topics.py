@@ -35,6 +35,7 @@ class Brokers:
         self.told = list(told)
         self.later = list(later)
         self.gone = gone
+        self.operations = 0
         self.asked: list[int] = []
         self.cluster = self
 
@@ -61,7 +62,7 @@ class Brokers:
         alive: list[tuple[Any, ...]] = [
             (it, "", 0, None, {}) for it in range(len(self.told)) if it not in self.gone
         ]
-        return Response(alive, "c", [(code, "t", told, False, [partition], 0, {})])
+        return Response(alive, "c", [(code, "t", told, False, [partition], self.operations, {})])
 
 
 async def id_of(
@@ -130,6 +131,17 @@ async def test_where_two_of_three_agree_nobody_waits_for_the_third(
     assert await id_of(*told) == (right and right.hex())
     # And it is not waited for behind anybody's back.
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize(
+    ("operations", "may"),
+    # READ is 3 and WRITE 4; a broker that does not tell says the smallest number there is.
+    [(1 << 3 | 1 << 4, True), (1 << 3, False), (0, False), (-(2**31), True)],
+)
+async def test_the_brokers_tell_who_may_write(operations: int, may: bool) -> None:
+    client: Any = Brokers(NEW, NEW)
+    client.operations = operations
+    assert (await find(client, ("t",)))["t"].may_write == may
 
 
 async def test_what_no_broker_tells_is_raised() -> None:
