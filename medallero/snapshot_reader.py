@@ -17,7 +17,7 @@ from contracts.urls import shown_url
 _View = TypeVar("_View")
 
 
-class MirrorUnavailable(Exception):
+class SnapshotUnavailable(Exception):
     """The snapshot cannot be read: what is wrong, and what to do."""
 
     def __init__(self, problem: str, remedy: str) -> None:
@@ -26,8 +26,8 @@ class MirrorUnavailable(Exception):
         self.remedy = remedy
 
 
-class Mirror:
-    """A connection to the snapshot; see `open_mirror`."""
+class SnapshotReader:
+    """A connection to the snapshot; see `open_snapshot`."""
 
     def __init__(self, redis: Redis, settings: CommonSettings) -> None:
         self.redis = redis
@@ -37,7 +37,7 @@ class Mirror:
     async def read(self) -> Snapshot | None:
         """Return the snapshot; ``None`` when none was ever written.
 
-        :raises MirrorUnavailable: Redis does not answer, or holds something else.
+        :raises SnapshotUnavailable: Redis does not answer, or holds something else.
         """
         return await self._read(read_snapshot)
 
@@ -49,19 +49,19 @@ class Mirror:
         try:
             return await read(self.redis, self._settings)
         except AuthenticationError as error:
-            raise MirrorUnavailable(
+            raise SnapshotUnavailable(
                 f"Redis at {self.address} refuses us ({error})",
                 "put user and password into MEDALLERO_REDIS",
             ) from None
         except (RedisError, OSError, TimeoutError) as error:
-            raise MirrorUnavailable(
+            raise SnapshotUnavailable(
                 f"Redis does not answer at {self.address} ({reason_of(error)})",
                 "start it with `medallero up`; if it runs elsewhere, `source DIR/env` (DIR: the "
                 "data directory of `up`), or set MEDALLERO_REDIS",
             ) from None
         except (KeyError, ValueError, TypeError, IndexError) as error:
             prefix = self._settings.redis_prefix
-            raise MirrorUnavailable(
+            raise SnapshotUnavailable(
                 f"what Redis at {self.address} holds under {prefix!r} is no snapshot of ours "
                 f"({type(error).__name__}: {error})",
                 "is another program writing there? set MEDALLERO_REDIS_PREFIX",
@@ -69,21 +69,21 @@ class Mirror:
 
 
 @asynccontextmanager
-async def open_mirror(settings: CommonSettings) -> AsyncIterator[Mirror]:
+async def open_snapshot(settings: CommonSettings) -> AsyncIterator[SnapshotReader]:
     """Open the mirror; nothing is asked of it yet.
 
-    :raises MirrorUnavailable: the address is none.
+    :raises SnapshotUnavailable: the address is none.
     """
     try:
         redis = Redis.from_url(
             settings.redis, decode_responses=True, socket_timeout=5, socket_connect_timeout=2
         )
     except ValueError as error:
-        raise MirrorUnavailable(
+        raise SnapshotUnavailable(
             f"{shown_url(settings.redis)!r} is no address of Redis ({error})",
             "set MEDALLERO_REDIS, for example to redis://127.0.0.1:6379/0",
         ) from None
     try:
-        yield Mirror(redis, settings)
+        yield SnapshotReader(redis, settings)
     finally:
         await redis.aclose()

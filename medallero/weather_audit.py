@@ -16,7 +16,7 @@ from contracts.reasons import reason_of
 from contracts.urls import shown_url
 from contracts.weather import writers_in
 from contracts.weather_store import Path, StoredCounts, WeatherStoreSettings, read_counts
-from medallero.snapshot_reader import MirrorUnavailable
+from medallero.snapshot_reader import SnapshotUnavailable
 from weather.recount import recount
 from weather.report import ReportError, decode
 from weather.summary import Summary
@@ -82,7 +82,7 @@ async def audit_weather(settings: WeatherStoreSettings, wait: float) -> WeatherO
     """Recount the topic of weather reports and compare; None where nothing goes onto it.
 
     :raises TopicUnavailable: the topic cannot be read, or does not have all.
-    :raises MirrorUnavailable: a store does not answer, or has not counted all in time.
+    :raises SnapshotUnavailable: a store does not answer, or has not counted all in time.
     """
     writers = writers_in(settings.weather_writers)
     if "kafka" not in writers:
@@ -139,18 +139,18 @@ async def _when(
                     break
                 await asyncio.sleep(0.2)
     except (RedisError, OSError, TimeoutError) as error:
-        raise MirrorUnavailable(
+        raise SnapshotUnavailable(
             f"{name} does not answer at {shown_url(url)} ({reason_of(error)})",
             "start it with `medallero up --with weather`, or set "
             f"{'MEDALLERO_REDIS' if path == 'kafka' else 'MEDALLERO_VALKEY'}",
         ) from None
     process = "weather-worker" if path == "kafka" else "weather-consumer"
     if counts is None:
-        raise MirrorUnavailable(
+        raise SnapshotUnavailable(
             f"no {process} has written counts into {name}", f"is a `medallero {process}` running?"
         )
     if path == "kafka":
-        raise MirrorUnavailable(
+        raise SnapshotUnavailable(
             f"after {wait:g} s the counts in {name} have not reached the end of the topic",
             f"is a `medallero {process}` running?",
         )

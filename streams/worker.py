@@ -21,11 +21,11 @@ from streams import metrics
 from streams.app import bulk_app
 from streams.board import Board
 from streams.latest import LatestList
-from streams.mirror import Mirror
 from streams.probe import Probe
 from streams.record_times import RecordTimes
 from streams.rejects import rejected_records
 from streams.settings import WorkerSettings
+from streams.snapshot_writer import SnapshotWriter
 from streams.standings import COMPILED, Rejected, Standings
 from streams.tallies import decode_tally, encode_tally, key_of_tally, tally_of
 from streams.units import in_turns, measured
@@ -59,7 +59,7 @@ class Worker:
             settings.changelog_topic,
             lambda partition: Standings(partition, settings.partitions, self.catalogue),
         )
-        self.mirror = Mirror(settings)
+        self.mirror = SnapshotWriter(settings)
         #: what was refused in batches whose changes are not durable yet
         self._rejected: dict[Batch, list[Rejected]] = {}
         self._changed = asyncio.Event()

@@ -21,7 +21,7 @@ from contracts.records import read_record
 from contracts.settings import CommonSettings
 from contracts.snapshot import COUNTS, LatestView, Snapshot
 from contracts.weather_store import WeatherStoreSettings
-from medallero.snapshot_reader import Mirror, MirrorUnavailable, open_mirror
+from medallero.snapshot_reader import SnapshotReader, SnapshotUnavailable, open_snapshot
 from medallero.terminal import (
     CannotDo,
     echo_json,
@@ -81,7 +81,7 @@ def command(wait: float, as_json: bool) -> None:
         seconds = time.monotonic() - began
         began = time.monotonic()
         weather = asyncio.run(audit_weather(settings, wait))
-    except (TopicUnavailable, MirrorUnavailable) as error:
+    except (TopicUnavailable, SnapshotUnavailable) as error:
         raise CannotDo(f"The audit could not be done: {error.problem}.", error.remedy) from None
     _print(outcome, seconds, as_json, weather)
     if weather is not None and not as_json:
@@ -168,7 +168,7 @@ class _Sheet:
 
 
 async def _audit(settings: CommonSettings, catalogue: Catalogue, wait: float) -> Outcome:
-    async with open_topic(settings) as topic, open_mirror(settings) as mirror:
+    async with open_topic(settings) as topic, open_snapshot(settings) as mirror:
         bounds = await topic.bounds()
         _refuse_incomplete(bounds, topic.name)
         snapshot, latest = await _caught_up(mirror, bounds, wait)
@@ -192,7 +192,9 @@ def _refuse_incomplete(bounds: Bounds, topic: str) -> None:
             )
 
 
-async def _caught_up(mirror: Mirror, bounds: Bounds, wait: float) -> tuple[Snapshot, LatestView]:
+async def _caught_up(
+    mirror: SnapshotReader, bounds: Bounds, wait: float
+) -> tuple[Snapshot, LatestView]:
     """Return a snapshot and the latest changes, which both stand for all before *bounds*."""
     total = sum(bounds.ends.values())
     deadline = time.monotonic() + wait
@@ -210,7 +212,7 @@ async def _caught_up(mirror: Mirror, bounds: Bounds, wait: float) -> tuple[Snaps
                 return snapshot, latest
             progress(sum(min(reached[it], end) for it, end in bounds.ends.items()))
             if time.monotonic() > deadline:
-                raise MirrorUnavailable(
+                raise SnapshotUnavailable(
                     _how_far_behind(reached, behind, wait) if snapshot else _NO_SNAPSHOT,
                     "is a worker running? see `medallero doctor`",
                 )
@@ -228,19 +230,19 @@ def _how_far_behind(reached: Mapping[int, int], behind: Mapping[int, int], wait:
 def _refuse_other_log(snapshot: Snapshot, bounds: Bounds, settings: CommonSettings) -> None:
     """Refuse to compare standings with a topic that they were not counted from."""
     if snapshot.meta["epoch"] != settings.epoch:
-        raise MirrorUnavailable(
+        raise SnapshotUnavailable(
             f"the standings are of epoch {snapshot.meta['epoch']}, the settings say "
             f"{settings.epoch}",
             "set MEDALLERO_EPOCH as the workers have it",
         )
     if strangers := snapshot.offsets.keys() - bounds.ends.keys():
-        raise MirrorUnavailable(
+        raise SnapshotUnavailable(
             f"the standings have a partition {min(strangers)}, which the topic has not",
             "another topic is meant: see MEDALLERO_KAFKA and MEDALLERO_TOPIC_PREFIX",
         )
     for partition, (offset, _) in snapshot.offsets.items():
         if offset > bounds.ends[partition]:
-            raise MirrorUnavailable(
+            raise SnapshotUnavailable(
                 f"the standings have counted partition {partition} up to {offset:,}, the topic "
                 f"ends at {bounds.ends[partition]:,}: they are of another topic",
                 "was it recreated? raise MEDALLERO_EPOCH for the workers",

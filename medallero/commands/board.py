@@ -23,7 +23,7 @@ from rich.text import Text
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot
 from medallero.formatting import plain
-from medallero.snapshot_reader import Mirror, MirrorUnavailable, open_mirror
+from medallero.snapshot_reader import SnapshotReader, SnapshotUnavailable, open_snapshot
 from medallero.terminal import (
     CANNOT,
     CannotDo,
@@ -83,7 +83,7 @@ def command(once: bool, as_json: bool, interval: float) -> None:
             asyncio.run(_watch(settings, names, interval))
         else:
             _print_once(asyncio.run(_read_once(settings)), names, as_json)
-    except MirrorUnavailable as error:
+    except SnapshotUnavailable as error:
         raise CannotDo(error.problem, error.remedy) from None
     except KeyboardInterrupt:
         pass
@@ -214,7 +214,7 @@ def _table() -> Table:
 
 
 async def _read_once(settings: CommonSettings) -> Snapshot | None:
-    async with open_mirror(settings) as mirror:
+    async with open_snapshot(settings) as mirror:
         return await mirror.read()
 
 
@@ -242,7 +242,7 @@ async def _watch(settings: CommonSettings, names: _Names, interval: float) -> No
         _keys(loop, over),
         Live(console=console, screen=True, auto_refresh=False, vertical_overflow="crop") as live,
     ):
-        async with open_mirror(settings) as mirror:
+        async with open_snapshot(settings) as mirror:
             last: Snapshot | None = None
             while not over.is_set():
                 last, shown = await _next_frame(mirror, last, names, console)
@@ -252,13 +252,13 @@ async def _watch(settings: CommonSettings, names: _Names, interval: float) -> No
 
 
 async def _next_frame(
-    mirror: Mirror, last: Snapshot | None, names: _Names, console: Console
+    mirror: SnapshotReader, last: Snapshot | None, names: _Names, console: Console
 ) -> tuple[Snapshot | None, RenderableType]:
     """Return the newest snapshot known, and what to show of it."""
     height = console.height - 2
     try:
         snapshot = await mirror.read()
-    except MirrorUnavailable as error:
+    except SnapshotUnavailable as error:
         notice = Text(f"Waiting: {error.problem}.\n{error.remedy}.", style="red")
         if last is None:
             return None, notice

@@ -35,7 +35,7 @@ from medallero.doctor.topic_scan import LISTED, Gathered, Note, Notes, Progress,
 from medallero.embedded.datadir import is_held, logs_of
 from medallero.embedded.exit_reasons import last_words, remedy_of
 from medallero.formatting import plain
-from medallero.snapshot_reader import Mirror, MirrorUnavailable, open_mirror
+from medallero.snapshot_reader import SnapshotReader, SnapshotUnavailable, open_snapshot
 from olympics.catalogue import (
     Catalogue,
     CatalogueError,
@@ -141,9 +141,9 @@ async def examine(
         yield await check_grpc(settings)
         snapshot: Snapshot | None = None
         try:
-            async with open_mirror(settings) as mirror:
+            async with open_snapshot(settings) as mirror:
                 snapshot, findings = await check_redis(mirror, settings)
-        except MirrorUnavailable as error:
+        except SnapshotUnavailable as error:
             findings = [Finding("Redis", "fail", error.problem, error.remedy)]
         for finding in findings:
             yield finding
@@ -330,7 +330,7 @@ async def check_grpc(settings: DoctorSettings) -> Finding:
 
 
 async def check_redis(
-    mirror: Mirror, settings: CommonSettings
+    mirror: SnapshotReader, settings: CommonSettings
 ) -> tuple[Snapshot | None, list[Finding]]:
     """Whether Redis answers, takes writes, keeps them, and holds a snapshot."""
     snapshot = await mirror.read()

@@ -23,9 +23,9 @@ from olympics.recount import Recount, recount
 from olympics.result import ResultError
 from streams.board import Board
 from streams.latest import LatestList
-from streams.mirror import Mirror
 from streams.rejects import rejected_records
 from streams.settings import WorkerSettings
+from streams.snapshot_writer import SnapshotWriter
 from streams.standings import Standings
 from streams.tallies import decode_tally, encode_tally, tally_of
 from tests.formats.record import redis_content
@@ -260,7 +260,7 @@ def board_of(recording: Recording) -> Board:
 
 def write(settings: CommonSettings, board: Board) -> bool:
     async def offer() -> bool:
-        mirror = Mirror(WorkerSettings(**settings.model_dump()))
+        mirror = SnapshotWriter(WorkerSettings(**settings.model_dump()))
         try:
             return await mirror.write(board)
         finally:

@@ -20,8 +20,8 @@ from olympics.catalogue import load_catalogue
 from olympics.recount import recount
 from olympics.result import encode, key_of
 from streams.board import Board
-from streams.mirror import Mirror
 from streams.settings import WorkerSettings
+from streams.snapshot_writer import SnapshotWriter
 from streams.standings import Standings
 from streams.tallies import encode_tally
 from tests.formats.games import games, unreadable
@@ -194,7 +194,7 @@ def _shown(settings: CommonSettings, number: int, tallies: Sequence[bytes]) -> S
         for tally in tallies:
             board.hear(as_installed().decode_tally(tally))
         assert board.complete
-        mirror = Mirror(WorkerSettings(**settings.model_dump()))
+        mirror = SnapshotWriter(WorkerSettings(**settings.model_dump()))
         try:
             return await mirror.write(board)
         finally:

@@ -12,8 +12,8 @@ from gateway.reading.snapshot_cache import Standings
 from gateway.settings import GatewaySettings
 from olympics.catalogue import load_catalogue
 from streams.board import Board
-from streams.mirror import Mirror
 from streams.settings import WorkerSettings
+from streams.snapshot_writer import SnapshotWriter
 from streams.tallies import TallyRecord
 
 pytestmark = pytest.mark.integration
@@ -61,7 +61,7 @@ def test_the_gateway_says_that_it_cannot_read(redis_url: str) -> None:
 def test_the_worker_goes_on_and_writes_the_next_time(redis_url: str) -> None:
     async def write() -> list[bool]:
         settings = WorkerSettings(redis=redis_url, redis_prefix="gone:", partitions=1)
-        mirror = Mirror(settings)
+        mirror = SnapshotWriter(settings)
         board = Board(settings.epoch, settings.partitions, load_catalogue())
         board.hear(A_TALLY)
         written = [await mirror.write(board)]

@@ -16,8 +16,8 @@ from redis.asyncio import Redis
 
 from contracts.snapshot import Snapshot, read_snapshot
 from streams.board import Board
-from streams.mirror import Mirror
 from streams.settings import WorkerSettings
+from streams.snapshot_writer import SnapshotWriter
 from streams.tallies import TallyRecord
 from tests.model.protocol import Fence
 from tests.model.records import Records
@@ -112,7 +112,7 @@ class Script:
         )
         self._loop = asyncio.new_event_loop()
         self._redis = Redis.from_url(redis_url, decode_responses=True)
-        self._mirror = Mirror(self._settings)
+        self._mirror = SnapshotWriter(self._settings)
         self._boards = boards
         self._known: dict[tuple[Vector | None, Vector], Vector] = {}
 

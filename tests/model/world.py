@@ -12,7 +12,7 @@ of :mod:`tests.model.worker`:
 - *hear*: a scoreboard reads the next tally, and chooses the rules that it shows (7;
   ``streams/board.py``).
 - *snapshot*: it sends a snapshot of what it has heard; *write*: Redis runs the script on one that
-  was sent, at any time (8; ``Worker.write_mirror``, ``streams/mirror.lua``).
+  was sent, at any time (8; ``Worker.write_mirror``, ``streams/snapshot_writer.lua``).
 - *wipe*, *roll back*: Redis loses everything, or goes back to any earlier snapshot (8).
 
 A *free* world has no workers: any right tally may be published at any time. What the workers do

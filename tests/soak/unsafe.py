@@ -82,9 +82,9 @@ def _without_fence() -> None:
 
 
 def _without_atomicity() -> None:
-    from streams.mirror import Mirror
+    from streams.snapshot_writer import SnapshotWriter
 
-    async def offer(self: Mirror, payload: bytes) -> bool:
+    async def offer(self: SnapshotWriter, payload: bytes) -> bool:
         new, keys = json.loads(payload), self._keys
         for key, fields in new["hashes"].items():
             await self._redis.hset(key, mapping=fields)
@@ -96,7 +96,7 @@ def _without_atomicity() -> None:
         await self._redis.hset(keys.meta, mapping=new["meta"])
         return True
 
-    Mirror._offer = offer  # type: ignore[method-assign]
+    SnapshotWriter._offer = offer  # type: ignore[method-assign]
 
 
 def _without_idempotence() -> None:
@@ -152,17 +152,17 @@ def _without_origin() -> None:
 
 
 def _change_script(old: str, new: str) -> None:
-    from streams.mirror import Mirror
+    from streams.snapshot_writer import SnapshotWriter
 
-    make = Mirror.__init__
+    make = SnapshotWriter.__init__
 
-    def make_without(self: Mirror, *args: Any, **kwargs: Any) -> None:
+    def make_without(self: SnapshotWriter, *args: Any, **kwargs: Any) -> None:
         make(self, *args, **kwargs)
         text = str(self._script.script)
         assert old in text
         self._script = self._redis.register_script(text.replace(old, new))
 
-    Mirror.__init__ = make_without  # type: ignore[method-assign]
+    SnapshotWriter.__init__ = make_without  # type: ignore[method-assign]
 
 
 SAFETIES: Final = {

@@ -18,7 +18,7 @@ from grafana import generate, release_settings
 from grafana.model import GRAFANA, MOST_LINES
 from medallero import metrics_reference
 from medallero.metrics_reference import UnknownUnit, unit_of
-from streams.mirror import LEADERS
+from streams.snapshot_writer import LEADERS
 
 ROOT: Final = Path(__file__).parents[2]
 RULES: Final = sorted((ROOT / "prometheus" / "rules").glob("*.yml"))

@@ -18,7 +18,7 @@ from streams.settings import WorkerSettings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streams.mirror")
 
-_SCRIPT = files("streams").joinpath("mirror.lua")
+_SCRIPT = files("streams").joinpath("snapshot_writer.lua")
 _encode = msgspec.json.Encoder().encode
 
 #: Faculties that a dashboard draws lines for: the first ones of the medal table.
@@ -31,7 +31,7 @@ _ANOTHER_LOG = "another log"
 REFUSED_TOO_LONG = 30.0
 
 
-class Mirror:
+class SnapshotWriter:
     """Writes snapshots, and knows since when it could not.
 
     Failures are kept, logged once a change, and tried again at the next write: the mirror is
