@@ -25,7 +25,7 @@ from gateway.http.routes import HttpApi
 from gateway.http.submissions import Routes, items_of
 from gateway.intake.base import SLICE, Draft, RecordIntake
 from gateway.intake.results import Intake
-from gateway.kafka.batching import Commit
+from gateway.kafka.batching import PendingWrite
 from gateway.limits.budget import Budget, Shares
 from gateway.limits.rate import network_of_peer
 from gateway.outcome import Outcome
@@ -380,8 +380,8 @@ class FastConnection(asyncio.Protocol):
             head.records.read(draft, items, head.kind_of, self._client)
             if draft.records:
                 intake = head.records.intake
-                commit = intake.append(draft)
-                commit.then(partial(self._settled, intake, draft, commit))
+                write = intake.append(draft)
+                write.then(partial(self._settled, intake, draft, write))
             else:
                 self._answer(draft.outcome)
         except Refused as refused:
@@ -389,10 +389,10 @@ class FastConnection(asyncio.Protocol):
         except Exception as error:
             self._refuse(lane.api.fault(self._request_id, error))
 
-    def _settled(self, intake: RecordIntake, draft: Draft, commit: Commit) -> None:
+    def _settled(self, intake: RecordIntake, draft: Draft, write: PendingWrite) -> None:
         """Called when Kafka has the request's records, or it is known that it may not."""
         try:
-            self._answer(intake.outcome_of(draft, commit))
+            self._answer(intake.outcome_of(draft, write))
         except Refused as refused:
             self._refuse(refused)
         except Exception as error:

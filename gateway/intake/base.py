@@ -17,7 +17,7 @@ from contracts.unit_log import SENDER
 from gateway.auth.authenticator import ANYONE
 from gateway.auth.tokens import Caller
 from gateway.errors import Reason, Refused
-from gateway.kafka.batching import Commit, LogUnavailable, Record, record_bytes
+from gateway.kafka.batching import LogUnavailable, PendingWrite, Record, record_bytes
 from gateway.metrics import Metrics
 from gateway.observability.tracing import Header
 from gateway.outcome import Outcome
@@ -63,7 +63,7 @@ class Log(Protocol):
     def largest_record(self) -> int | None:
         """How many bytes it takes of a record; None if it takes every one of ours."""
 
-    def begin(self) -> Commit:
+    def begin(self) -> PendingWrite:
         """Begin what one request appends. Raises LogUnavailable."""
 
 
@@ -170,30 +170,30 @@ class RecordIntake(ABC):
         records = draft.records
         if not records:
             return draft.outcome
-        commit = self._begin()
-        await _add(commit, records)
-        await commit.settled()
-        return self.outcome_of(draft, commit)
+        write = self._begin()
+        await _add(write, records)
+        await write.settled()
+        return self.outcome_of(draft, write)
 
-    def append(self, draft: Draft) -> Commit:
-        """Do the first half of ``commit``, for whoever waits for the commit by himself.
+    def append(self, draft: Draft) -> PendingWrite:
+        """Do the first half of ``commit``, for whoever waits for the write by himself.
 
         At most ``SLICE`` records: nobody else gets a turn meanwhile.
 
         :raises Refused: unavailable; nothing is on the log.
         """
-        commit = self._begin()
-        commit.add(draft.records)
-        return commit
+        write = self._begin()
+        write.add(draft.records)
+        return write
 
-    def outcome_of(self, draft: Draft, commit: Commit) -> Outcome:
-        """Do the second half of ``commit``: return the outcome, now that the commit is settled.
+    def outcome_of(self, draft: Draft, write: PendingWrite) -> Outcome:
+        """Do the second half of ``commit``: return the outcome, now that the write is settled.
 
         :raises Refused: unavailable, or too large; some or all of the records may be on the log.
         """
-        if commit.failure is not None:
-            reason = Reason.TOO_LARGE if commit.too_large else Reason.UNAVAILABLE
-            raise Refused(reason, commit.failure)
+        if write.failure is not None:
+            reason = Reason.TOO_LARGE if write.too_large else Reason.UNAVAILABLE
+            raise Refused(reason, write.failure)
         outcome = draft.outcome
         outcome.accepted = len(draft.records)
         for kind, count in draft.by_kind.items():
@@ -219,7 +219,7 @@ class RecordIntake(ABC):
         label = field if field in self.fields else "other"
         self._metrics.rejected.labels(kind.kind, label).inc()
 
-    def _begin(self) -> Commit:
+    def _begin(self) -> PendingWrite:
         try:
             return self._log.begin()
         except LogUnavailable as error:
@@ -250,12 +250,12 @@ def given_id(raw: object) -> str | None:
     raise ResultError("id", "expected text, or a whole number")
 
 
-async def _add(commit: Commit, records: Sequence[Record]) -> None:
+async def _add(write: PendingWrite, records: Sequence[Record]) -> None:
     if len(records) <= SLICE:
-        commit.add(records)
+        write.add(records)
         return
     for start in range(0, len(records), SLICE):
-        commit.add(records[start : start + SLICE])
+        write.add(records[start : start + SLICE])
         await asyncio.sleep(0)
 
 

@@ -81,12 +81,14 @@ def record_bytes(key: bytes, value: bytes, headers: list[Header]) -> int:
 
 
 class Pump(Protocol):
-    """Takes the records of a partition, and tells their commits what became of them."""
+    """Takes the records of a partition, and tells their writes what became of them."""
 
-    def append(self, key: bytes, value: bytes, headers: list[Header], commit: "Commit") -> None: ...
+    def append(
+        self, key: bytes, value: bytes, headers: list[Header], write: "PendingWrite"
+    ) -> None: ...
 
 
-class Commit:
+class PendingWrite:
     """What one request puts onto the log; it fails as a whole."""
 
     __slots__ = ("_left", "_loop", "_pumps", "_then", "failure", "too_large")
@@ -192,7 +194,7 @@ class LogWriter:
 
     @property
     def pumps(self) -> Sequence[Pump]:
-        """One for each partition, for whoever begins commits that go elsewhere too."""
+        """One for each partition, for whoever begins writes that go elsewhere too."""
         return self._pumps
 
     def start(self) -> None:
@@ -202,17 +204,17 @@ class LogWriter:
         for task in self._tasks:
             task.add_done_callback(_log_death)
 
-    def begin(self) -> Commit:
+    def begin(self) -> PendingWrite:
         """Begin what one request appends.
 
         :raises LogUnavailable: at once, while Kafka takes nothing.
         """
         if self._problem is not None:
             raise LogUnavailable(self._problem)
-        return Commit(self._pumps, self._loop)
+        return PendingWrite(self._pumps, self._loop)
 
     async def close(self) -> None:
-        """Stop. Whoever wants records delivered waits for their commits first."""
+        """Stop. Whoever wants records delivered waits for their writes first."""
         if self._tasks:
             self._link.finish()
             await asyncio.wait(self._tasks[:1], timeout=_LAST_LOOK)
@@ -253,8 +255,8 @@ class LogWriter:
             return
         acknowledged = self._acknowledged()
         if not acknowledged or self._loop.time() - acknowledged >= self._settings.kafka_heartbeat:
-            commit = Commit(self._pumps, self._loop)
-            self._heart.append(b"gateway", b"{}", NO_HEADERS, commit)
+            write = PendingWrite(self._pumps, self._loop)
+            self._heart.append(b"gateway", b"{}", NO_HEADERS, write)
 
     def _acknowledged(self) -> float:
         """Return when Kafka last acknowledged a record, by the loop's time; 0: never."""
@@ -288,31 +290,31 @@ class LogWriter:
 class _Batch:
     """Records of one partition that share their fate, and the requests that wait for it."""
 
-    __slots__ = ("_append", "_builder", "_commits", "_number", "_starts", "opened", "timer")
+    __slots__ = ("_append", "_builder", "_number", "_starts", "_writes", "opened", "timer")
 
     def __init__(self, batch_bytes: int, now: float) -> None:
         self._builder = BatchBuilder(batch_bytes, 0, is_transactional=False)
         # What is around it in BatchBuilder costs three times as much as the record.
         self._append = self._builder._builder.append
         self._number = 0
-        # The commits in the order of their records, and the place where each begins.
-        self._commits: list[Commit] = []
+        # The writes in the order of their records, and the place where each begins.
+        self._writes: list[PendingWrite] = []
         self._starts: list[int] = []
         self.opened = now
         self.timer: asyncio.TimerHandle | None = None
 
     def append(
-        self, key: bytes, value: bytes, headers: list[Header], commit: Commit | None
+        self, key: bytes, value: bytes, headers: list[Header], write: PendingWrite | None
     ) -> bool:
-        """Append a record that *commit* waits for; return False if it does not fit."""
+        """Append a record that *write* waits for; return False if it does not fit."""
         number = self._number
         if self._append(number, None, key, value, headers) is None:
             return False
-        commits = self._commits
-        if commit is not None and (not commits or commits[-1] is not commit):
-            commits.append(commit)
+        writes = self._writes
+        if write is not None and (not writes or writes[-1] is not write):
+            writes.append(write)
             self._starts.append(number)
-            commit.joined()
+            write.joined()
         self._number = number + 1
         return True
 
@@ -325,30 +327,30 @@ class _Batch:
     @property
     def awaited(self) -> bool:
         """Whether a request still waits for it."""
-        return bool(self._commits)
+        return bool(self._writes)
 
-    def records(self) -> list[tuple[bytes, bytes, list[Header], Commit | None]]:
-        """Return the records of a batch that was sent, each with the commit that waits for it."""
+    def records(self) -> list[tuple[bytes, bytes, list[Header], PendingWrite | None]]:
+        """Return the records of a batch that was sent, each with the write that waits for it."""
         bounds = [*self._starts[1:], self._number]
-        of: list[Commit | None] = [None] * self._number
-        for commit, start, end in zip(self._commits, self._starts, bounds, strict=True):
-            of[start:end] = [commit] * (end - start)
+        of: list[PendingWrite | None] = [None] * self._number
+        for write, start, end in zip(self._writes, self._starts, bounds, strict=True):
+            of[start:end] = [write] * (end - start)
         records: list[Any] = list(DefaultRecordBatch(bytes(self._builder._build())))
         return [
-            (record.key, record.value, list(record.headers), commit)
-            for record, commit in zip(records, of, strict=True)
+            (record.key, record.value, list(record.headers), write)
+            for record, write in zip(records, of, strict=True)
         ]
 
     def settle(self, failure: str | None, *, too_large: bool = False) -> None:
         """Tell all waiting requests; after the first call there are none left."""
         if self.timer is not None:
             self.timer.cancel()
-        commits, self._commits, self._starts = self._commits, [], []
-        for commit in commits:
+        writes, self._writes, self._starts = self._writes, [], []
+        for write in writes:
             if failure is None:
-                commit.delivered()
+                write.delivered()
             else:
-                commit.failed(failure, too_large=too_large)
+                write.failed(failure, too_large=too_large)
 
 
 class _Pump:
@@ -391,12 +393,12 @@ class _Pump:
         """Whether there is a batch that is not settled, or a record to be offered again."""
         return bool(self._queue or self._parts or self.waiting_since or self._refused)
 
-    def append(self, key: bytes, value: bytes, headers: list[Header], commit: Commit) -> None:
+    def append(self, key: bytes, value: bytes, headers: list[Header], write: PendingWrite) -> None:
         queue = self._queue
         batch = queue[-1] if queue else self._open()
-        if not batch.append(key, value, headers, commit):
+        if not batch.append(key, value, headers, write):
             batch = self._open()
-            batch.append(key, value, headers, commit)  # the first one always fits
+            batch.append(key, value, headers, write)  # the first one always fits
 
     async def run(self) -> None:
         """Deliver batches until cancelled."""
@@ -523,7 +525,7 @@ class _Pump:
 
     def _part(
         self,
-        records: Sequence[tuple[bytes, bytes, list[Header], Commit | None]],
+        records: Sequence[tuple[bytes, bytes, list[Header], PendingWrite | None]],
         opened: float,
     ) -> _Batch:
         room = sum(record_bytes(*record[:3]) for record in records)

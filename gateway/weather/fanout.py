@@ -5,7 +5,7 @@ from typing import Final
 
 from contracts.topics import TopicSpec
 from contracts.weather import writers_in
-from gateway.kafka.batching import Commit, LogUnavailable, LogWriter, Pump
+from gateway.kafka.batching import LogUnavailable, LogWriter, PendingWrite, Pump
 from gateway.metrics import Metrics
 from gateway.observability.tracing import Header
 from gateway.settings import GatewaySettings
@@ -55,7 +55,7 @@ class ReportLog:
         for writer in self._writers:
             writer.start()
 
-    def begin(self) -> Commit:
+    def begin(self) -> PendingWrite:
         """Begin what one request appends.
 
         :raises LogUnavailable: at once, while one of the writers takes nothing.
@@ -63,21 +63,21 @@ class ReportLog:
         problem = self.problem
         if problem is not None:
             raise LogUnavailable(problem)
-        return Commit(self._pumps, self._loop)
+        return PendingWrite(self._pumps, self._loop)
 
     async def close(self) -> None:
-        """Stop. Whoever wants records delivered waits for their commits first."""
+        """Stop. Whoever wants records delivered waits for their writes first."""
         await asyncio.gather(*(writer.close() for writer in self._writers))
 
 
 class _All:
-    """A pump that hands each record to several; a commit waits for all of them."""
+    """A pump that hands each record to several; a write waits for all of them."""
 
     __slots__ = ("_pumps",)
 
     def __init__(self, pumps: list[Pump]) -> None:
         self._pumps: Final = pumps
 
-    def append(self, key: bytes, value: bytes, headers: list[Header], commit: Commit) -> None:
+    def append(self, key: bytes, value: bytes, headers: list[Header], write: PendingWrite) -> None:
         for pump in self._pumps:
-            pump.append(key, value, headers, commit)
+            pump.append(key, value, headers, write)

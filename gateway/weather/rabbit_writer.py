@@ -18,7 +18,7 @@ from pamqp.commands import Basic
 from pamqp.frame import marshal
 from pamqp.header import ContentHeader
 
-from gateway.kafka.batching import Commit
+from gateway.kafka.batching import PendingWrite
 from gateway.metrics import Metrics
 from gateway.observability.tracing import Header
 from gateway.settings import GatewaySettings
@@ -67,18 +67,18 @@ class RabbitWriter:
         for task in self._tasks:
             task.add_done_callback(_log_death)
 
-    def append(self, key: bytes, value: bytes, headers: list[Header], commit: Commit) -> None:
-        """Let a record join the open batch, and *commit* wait for it; *key* is its message id."""
+    def append(self, key: bytes, value: bytes, headers: list[Header], write: PendingWrite) -> None:
+        """Let a record join the open batch, and *write* wait for it; *key* is its message id."""
         batch = self._waiting[-1] if self._waiting else self._open()
         if len(batch.messages) >= _LONGEST_BATCH:
             batch = self._open()
         batch.messages.append((key, value, headers))
-        if not batch.commits or batch.commits[-1] is not commit:
-            batch.commits.append(commit)
-            commit.joined()
+        if not batch.writes or batch.writes[-1] is not write:
+            batch.writes.append(write)
+            write.joined()
 
     async def close(self) -> None:
-        """Stop. Whoever wants records delivered waits for their commits first."""
+        """Stop. Whoever wants records delivered waits for their writes first."""
         if self._tasks:
             self._link.finish()
             await asyncio.wait(self._tasks[:1], timeout=_LAST_LOOK)
@@ -203,11 +203,11 @@ async def publish(
 class _Batch:
     """Messages that share their fate, and the requests that wait for it."""
 
-    __slots__ = ("commits", "messages", "opened", "timer")
+    __slots__ = ("messages", "opened", "timer", "writes")
 
     def __init__(self, now: float) -> None:
         self.messages: list[tuple[bytes, bytes, list[Header]]] = []
-        self.commits: list[Commit] = []
+        self.writes: list[PendingWrite] = []
         self.opened = now
         self.timer: asyncio.TimerHandle | None = None
 
@@ -215,12 +215,12 @@ class _Batch:
         """Tell all waiting requests; after the first call there are none left."""
         if self.timer is not None:
             self.timer.cancel()
-        commits, self.commits = self.commits, []
-        for commit in commits:
+        writes, self.writes = self.writes, []
+        for write in writes:
             if failure is None:
-                commit.delivered()
+                write.delivered()
             else:
-                commit.failed(failure)
+                write.failed(failure)
 
 
 def _log_death(task: asyncio.Task[Any]) -> None:

@@ -18,7 +18,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 
 from contracts.topics import TopicSpec
 from gateway.kafka import batching
-from gateway.kafka.batching import NO_HEADERS, Commit, LogUnavailable, LogWriter
+from gateway.kafka.batching import NO_HEADERS, LogUnavailable, LogWriter, PendingWrite
 from gateway.metrics import Metrics
 from gateway.settings import GatewaySettings
 
@@ -104,11 +104,11 @@ class FakeLink:
         pass
 
 
-async def outcome(commit: Commit) -> None:
+async def outcome(write: PendingWrite) -> None:
     """Return when all replicas have the records; raise if that is not known."""
-    await commit.settled()
-    if commit.failure is not None:
-        raise LogUnavailable(commit.failure)
+    await write.settled()
+    if write.failure is not None:
+        raise LogUnavailable(write.failure)
 
 
 class Writing:
@@ -133,9 +133,9 @@ class Writing:
 
     def append(self, *records: tuple[int, bytes]) -> asyncio.Task[None]:
         """Begin a request with *records* (partition, value); its task ends as the request does."""
-        commit = self.writer.begin()
-        commit.add([(partition, b"key", value, NO_HEADERS) for partition, value in records])
-        return asyncio.create_task(outcome(commit))
+        write = self.writer.begin()
+        write.add([(partition, b"key", value, NO_HEADERS) for partition, value in records])
+        return asyncio.create_task(outcome(write))
 
     async def sent(self, number: int) -> list[Sent]:
         """Wait until so many batches were sent in all."""
@@ -306,14 +306,14 @@ async def test_a_producer_that_takes_no_batch_does_not_hold_its_partition_for_ev
 
 async def test_a_request_may_add_records_in_parts() -> None:
     writing = Writing(linger_ms=0)
-    commit: Commit = writing.writer.begin()
-    commit.add([(0, b"key", b"a", NO_HEADERS)])
+    write: PendingWrite = writing.writer.begin()
+    write.add([(0, b"key", b"a", NO_HEADERS)])
     (first,) = await writing.sent(1)
     first.outcome.set_result(None)
     await asyncio.sleep(0.01)
-    commit.add([(0, b"key", b"b", NO_HEADERS)])
+    write.add([(0, b"key", b"b", NO_HEADERS)])
 
-    done = asyncio.create_task(outcome(commit))
+    done = asyncio.create_task(outcome(write))
     second = (await writing.sent(2))[1]
     assert not done.done()
     second.outcome.set_result(None)
@@ -347,9 +347,9 @@ async def test_a_batch_that_is_too_large_is_sent_in_halves_and_nobody_notices() 
 async def test_requests_whose_records_lie_between_each_other_wait_for_their_own_halves() -> None:
     writing = Writing(linger_ms=20.0)
     one, other = writing.writer.begin(), writing.writer.begin()
-    for commit, value in [(one, b"a"), (other, b"b"), (one, b"c"), (other, b"d")]:
-        commit.add([(0, b"key", value, NO_HEADERS)])
-    done = [asyncio.create_task(outcome(commit)) for commit in (one, other)]
+    for write, value in [(one, b"a"), (other, b"b"), (one, b"c"), (other, b"d")]:
+        write.add([(0, b"key", value, NO_HEADERS)])
+    done = [asyncio.create_task(outcome(write)) for write in (one, other)]
     (whole,) = await writing.sent(1)
     whole.outcome.set_exception(MessageSizeTooLargeError())
     (await writing.sent(2))[1].outcome.set_result(None)
