@@ -29,7 +29,7 @@ from gateway.paths import record_paths
 from gateway.reading.catalogue import catalogue_document
 from gateway.reading.details import Details
 from gateway.reading.events import Events
-from gateway.reading.snapshot_cache import Standings
+from gateway.reading.snapshot_cache import SnapshotCache
 from gateway.settings import GatewaySettings
 from gateway.weather.fanout import ReportLog
 from olympics.catalogue import load_catalogue
@@ -72,7 +72,7 @@ class Gateway:
             lambda: self._counted_log,
         )
         self.intake = Intake(catalogue, settings, self._writer, self.metrics)
-        self._standings = Standings(settings, catalogue)
+        self._standings = SnapshotCache(settings, catalogue)
         self._events = Events(settings, catalogue, self._standings)
         budget = Budget(settings.max_in_flight, self.metrics, largest=settings.max_body)
         rate = Rate(settings)

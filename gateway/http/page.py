@@ -15,7 +15,7 @@ from gateway.errors import Refused
 from gateway.http.static_files import Asset
 from gateway.limits.rate import network_of
 from gateway.reading.details import CompetitorPage, Details, EventPage
-from gateway.reading.snapshot_cache import Standings
+from gateway.reading.snapshot_cache import SnapshotCache
 from olympics.catalogue import Catalogue, UnknownName
 from olympics.events import MEDALS
 
@@ -41,7 +41,7 @@ class Front:
         frame_ancestors: str,
         catalogue: Catalogue,
         details: Details,
-        standings: Standings,
+        standings: SnapshotCache,
     ) -> None:
         self._frame_ancestors = frame_ancestors
         self._catalogue = catalogue

@@ -44,7 +44,7 @@ from gateway.outcome import Outcome
 from gateway.paths import COURSE, SETTING, PathsError, canonical_path, nearest_paths
 from gateway.reading.details import Details, Given
 from gateway.reading.events import Events
-from gateway.reading.snapshot_cache import Standings
+from gateway.reading.snapshot_cache import SnapshotCache
 from gateway.settings import GatewaySettings
 
 #: Where the live stream is.
@@ -73,7 +73,7 @@ class HttpApi:
         reports: RecordIntake | None,
         routes: Routes,
         openapi: bytes,
-        standings: Standings,
+        standings: SnapshotCache,
         events: Events,
         units: UnitRequests,
         details: Details,

@@ -17,7 +17,7 @@ from gateway.limits.budget import Shares
 from gateway.reading.details import CompetitorPage, Details, EventPage, Given
 from gateway.reading.events import MOST, Events, MedallistsPage
 from gateway.reading.events import Page as AnswerPage
-from gateway.reading.snapshot_cache import Standings
+from gateway.reading.snapshot_cache import SnapshotCache
 from olympics.events import MEDALS
 
 #: Pages that are read for one file: more than any games have.
@@ -52,7 +52,7 @@ class _Unit(msgspec.Struct):
 class Spreadsheets:
     """Writes what the gateway tells as CSV. All methods raise what those of JSON raise."""
 
-    def __init__(self, standings: Standings, events: Events, details: Details) -> None:
+    def __init__(self, standings: SnapshotCache, events: Events, details: Details) -> None:
         self._standings = standings
         self._events = events
         self._details = details

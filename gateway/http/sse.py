@@ -21,7 +21,7 @@ from gateway.errors import Reason, Refused
 from gateway.limits.budget import Shares
 from gateway.limits.rate import network_of
 from gateway.metrics import Metrics
-from gateway.reading.snapshot_cache import Standings, age_of
+from gateway.reading.snapshot_cache import SnapshotCache, age_of
 from gateway.settings import GatewaySettings
 
 _log = structlog.get_logger("gateway.live")
@@ -59,7 +59,7 @@ class Live:
     def __init__(
         self,
         settings: GatewaySettings,
-        standings: Standings,
+        standings: SnapshotCache,
         metrics: Metrics,
         problem: Callable[[], str | None],
     ) -> None:

@@ -34,7 +34,7 @@ from contracts.partitioning import partition_of
 from gateway.errors import Reason, Refused
 from gateway.reading.events import DEFAULT, LONGEST_TEXT, MOST, Events, Page, summed
 from gateway.reading.parameters import Parameters
-from gateway.reading.snapshot_cache import Standings
+from gateway.reading.snapshot_cache import SnapshotCache
 from gateway.settings import GatewaySettings
 from olympics.catalogue import Catalogue, Faculty, Sport, UnknownName
 from olympics.events import MEDALS, State, order_of
@@ -126,7 +126,7 @@ class Details:
         self,
         settings: GatewaySettings,
         catalogue: Catalogue,
-        standings: Standings,
+        standings: SnapshotCache,
         events: Events,
     ) -> None:
         self._partitions = settings.partitions

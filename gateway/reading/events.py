@@ -30,7 +30,7 @@ from contracts.events import (
 from gateway.errors import Reason, Refused
 from gateway.limits.budget import Shares
 from gateway.reading.parameters import Parameters
-from gateway.reading.snapshot_cache import Standings
+from gateway.reading.snapshot_cache import SnapshotCache
 from gateway.settings import GatewaySettings
 from olympics.catalogue import Catalogue
 from olympics.events import PHASES, State, order_of
@@ -97,7 +97,7 @@ class Events:
     """
 
     def __init__(
-        self, settings: GatewaySettings, catalogue: Catalogue, standings: Standings
+        self, settings: GatewaySettings, catalogue: Catalogue, standings: SnapshotCache
     ) -> None:
         self._catalogue = catalogue
         self._standings = standings

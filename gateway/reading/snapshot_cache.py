@@ -36,7 +36,7 @@ _log = structlog.get_logger("gateway.standings")
 _Answer = TypeVar("_Answer")
 
 
-class Standings:
+class SnapshotCache:
     """Reads the mirror and asks workers; several readers at a time share one answer of Redis."""
 
     def __init__(self, settings: GatewaySettings, catalogue: Catalogue) -> None:

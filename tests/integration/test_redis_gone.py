@@ -8,7 +8,7 @@ import pytest
 import uvloop
 
 from gateway.errors import Reason, Refused
-from gateway.reading.snapshot_cache import Standings
+from gateway.reading.snapshot_cache import SnapshotCache
 from gateway.settings import GatewaySettings
 from olympics.catalogue import load_catalogue
 from streams.board import Board
@@ -44,7 +44,7 @@ def close_connections(redis: Any) -> None:
 
 def test_the_gateway_says_that_it_cannot_read(redis_url: str) -> None:
     async def read() -> Refused:
-        standings = Standings(GatewaySettings(redis=redis_url), load_catalogue())
+        standings = SnapshotCache(GatewaySettings(redis=redis_url), load_catalogue())
         try:
             await standings.stamp()
             close_connections(standings._redis)
