@@ -56,7 +56,7 @@ class BadRequest(Exception):
         super().__init__(self.reason)
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """No such request will ever be accepted: wrong address, wrong token, not a gateway."""
 
     def __init__(self, reason: str) -> None:
@@ -72,7 +72,7 @@ class Client(Protocol):
 
         :raises TryAgain: nothing is known of the batch, or it was not taken; send it again.
         :raises BadRequest: the batch as a whole cannot be read.
-        :raises Refused: do not try again.
+        :raises RequestRefused: do not try again.
         """
 
     async def close(self) -> None:
@@ -82,11 +82,11 @@ class Client(Protocol):
 def checked(answer: Answer, sent: int) -> Answer:
     """Return *answer*, its texts made plain, if it accounts for all *sent* records.
 
-    :raises Refused: it does not, so it cannot be trusted.
+    :raises RequestRefused: it does not, so it cannot be trusted.
     """
     total = answer.accepted + len(answer.rejected)
     if total != sent or any(not 0 <= it.place < sent for it in answer.rejected):
-        raise Refused(
+        raise RequestRefused(
             f"the gateway accounts for {total} of {sent} records; is this a Medallero gateway?"
         )
     rejected = [Rejection(it.place, plain(it.field), plain(it.error)) for it in answer.rejected]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from zlib import crc32
 
-from medallero.client.answers import Answer, BadRequest, Client, Refused, Rejection, TryAgain
+from medallero.client.answers import Answer, BadRequest, Client, Rejection, RequestRefused, TryAgain
 from medallero.client.retry import Backoff
 from medallero.files.inputs import Kind, Record, Unreadable
 
@@ -176,7 +176,7 @@ class Delivery:
             middle = len(batch) // 2
             await self._deliver(kind, batch[:middle])
             await self._deliver(kind, batch[middle:])
-        except Refused as error:
+        except RequestRefused as error:
             self._fail(error.reason)
         else:
             if answer is not None:

@@ -15,8 +15,8 @@ from medallero.client.answers import (
     NOBODY_THERE,
     Answer,
     BadRequest,
-    Refused,
     Rejection,
+    RequestRefused,
     TryAgain,
     checked,
 )
@@ -136,8 +136,8 @@ class GrpcClient:
             hint = "give a token with --token"
             if code is grpc.StatusCode.PERMISSION_DENIED:
                 hint = "is the token right?"
-            raise Refused(f"{words}; {hint}")
-        raise Refused(
+            raise RequestRefused(f"{words}; {hint}")
+        raise RequestRefused(
             f"{self._endpoint} answered {code.name}: {words}; is this a Medallero gateway?"
         )
 

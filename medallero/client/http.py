@@ -16,8 +16,8 @@ from medallero.client.answers import (
     NOBODY_THERE,
     Answer,
     BadRequest,
-    Refused,
     Rejection,
+    RequestRefused,
     TryAgain,
     checked,
 )
@@ -68,9 +68,9 @@ class HttpClient:
         except TimeoutError:
             raise TryAgain(f"no answer from {self._endpoint} in {self._timeout:g} s") from None
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-            raise Refused(f"not an address: {error}") from None
+            raise RequestRefused(f"not an address: {error}") from None
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
-            raise Refused(f"no secure connection to {self._endpoint}: {error}") from None
+            raise RequestRefused(f"no secure connection to {self._endpoint}: {error}") from None
         except aiohttp.ClientConnectorError as error:
             raise TryAgain(
                 f"cannot connect to {self._endpoint}: {reason_of(error)}", remedy=NOBODY_THERE
@@ -122,7 +122,7 @@ def _answer(status: int, headers: Mapping[str, str], body: bytes, sent: int, url
         except msgspec.MsgspecError:
             if status == 422:
                 raise BadRequest(_error_of(body, status)) from None
-            raise Refused(f"{url} gave an answer that no Medallero gateway gives") from None
+            raise RequestRefused(f"{url} gave an answer that no Medallero gateway gives") from None
         rejected = [Rejection(it.index, it.field, it.error) for it in read.rejected]
         return checked(Answer(read.accepted, rejected), sent)
     if status in _NOT_NOW:
@@ -131,8 +131,8 @@ def _answer(status: int, headers: Mapping[str, str], body: bytes, sent: int, url
         raise BadRequest(_error_of(body, status))
     if status in (401, 403):
         hint = "is the token right?" if status == 403 else "give a token with --token"
-        raise Refused(f"{_error_of(body, status)}; {hint}")
-    raise Refused(f"{url} answered {_error_of(body, status)}; is this a Medallero gateway?")
+        raise RequestRefused(f"{_error_of(body, status)}; {hint}")
+    raise RequestRefused(f"{url} answered {_error_of(body, status)}; is this a Medallero gateway?")
 
 
 def _error_of(body: bytes, status: int) -> str:

@@ -52,7 +52,7 @@ class Gathered:
                 self.examples[it.kind].append(it)
 
 
-class Refused:
+class RefusedRecords:
     """Where records of the topic lie that are no results, by partition."""
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class Scan(NamedTuple):
     found: Gathered
     conflicts: int
     conflict_lines: list[str]
-    refused: Refused
+    refused: RefusedRecords
     sent: set[int]
     ends: dict[int, int]
 
@@ -144,7 +144,7 @@ async def scan(topic: RawTopic, catalogue: Catalogue, notes: Notes, progress: Pr
     """
     bounds = await topic.bounds()
     read, total = 0, sum(bounds.ends.values()) - sum(bounds.begins.values())
-    found, refused = Gathered(), Refused()
+    found, refused = Gathered(), RefusedRecords()
     wanted = {it.digest for it in notes.latest if it.digest is not None}
     sent: set[int] = set()
     conflicts: list[str] = []
@@ -176,7 +176,7 @@ def _take(
     partitions: int,
     catalogue: Catalogue,
     survivors: dict[tuple[str, str, str], _Surviving],
-    refused: Refused,
+    refused: RefusedRecords,
 ) -> set[int]:
     """Take a batch in; return the digests of its results."""
     digests: set[int] = set()

@@ -18,7 +18,7 @@ import grpc
 import pytest
 
 from gateway.auth.tokens import digest_of, line_of, new_token
-from medallero.client.answers import Answer, Refused
+from medallero.client.answers import Answer, RequestRefused
 from medallero.client.connect import GatewayAddress, connect
 from olympics.catalogue import load_catalogue
 from olympics.result import decode
@@ -116,9 +116,9 @@ def test_the_projects_clients_send_with_a_token_over_tls(guarded: Guarded, schem
 def test_the_projects_clients_say_what_is_wrong_with_the_token(
     guarded: Guarded, scheme: str
 ) -> None:
-    with pytest.raises(Refused, match=r"a token is needed.*give a token with --token"):
+    with pytest.raises(RequestRefused, match=r"a token is needed.*give a token with --token"):
         guarded.deliver(scheme, None, a_result())
-    with pytest.raises(Refused, match="not one that may send here; is the token right"):
+    with pytest.raises(RequestRefused, match="not one that may send here; is the token right"):
         guarded.deliver(scheme, new_token(), a_result())
 
 
@@ -330,7 +330,7 @@ def test_metrics_count_what_was_sent_by_the_tokens_name(guarded: Guarded) -> Non
 
     guarded.deliver("https", ENGINEERING, *[a_result()] * 3)
     guarded.deliver("grpcs", ENGINEERING, *[a_result()] * 4)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         guarded.deliver("grpcs", "wrong", a_result())
 
     assert guarded.metric('medallero_gateway_caller_records_total{caller="eng"}') == before + 7

@@ -11,7 +11,7 @@ from email.utils import formatdate
 
 import pytest
 
-from medallero.client.answers import Answer, Refused, Rejection, checked
+from medallero.client.answers import Answer, Rejection, RequestRefused, checked
 from medallero.client.http import retry_after
 from medallero.client.pump import in_pieces
 from medallero.client.retry import Backoff
@@ -61,7 +61,7 @@ def test_retry_after_is_not_always_there() -> None:
     [Answer(2, []), Answer(4, []), Answer(2, [Rejection(3, "", "")]), Answer(-1, [])],
 )
 def test_an_answer_that_does_not_account_for_all_is_not_trusted(answer: Answer) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         checked(answer, 3)
 
 
