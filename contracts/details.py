@@ -73,7 +73,7 @@ class Row(Placed, frozen=True):
     version: int
 
 
-class Change(msgspec.Struct, frozen=True):
+class LastChange(msgspec.Struct, frozen=True):
     """The last change of a competitor's result: it replaced an earlier one, or withdrew it.
 
     ``offset``: where it lies in its partition; the greater, the later.
@@ -93,7 +93,7 @@ class ShownUnit(ShownEvent, frozen=True, kw_only=True):
     order: Order
     recognised: bool
     rows: list[Row]
-    changes: list[Change]
+    changes: list[LastChange]
 
 
 class CompetitorResult(Row, frozen=True, kw_only=True):
@@ -160,7 +160,7 @@ class CompetitorsAnswer(Answer, frozen=True):
     more: bool
 
 
-def shown_unit(event: Event, sport: Sport, rows: list[Row], changes: list[Change]) -> ShownUnit:
+def shown_unit(event: Event, sport: Sport, rows: list[Row], changes: list[LastChange]) -> ShownUnit:
     """Return a unit as it is answered."""
     return ShownUnit(
         **msgspec.structs.asdict(shown_event(event, sport)),
@@ -186,10 +186,10 @@ def shown_result(event: Event, place: UnitPlace, sport: Sport) -> CompetitorResu
     )
 
 
-def shown_change(latest: Latest) -> Change:
+def last_change(latest: Latest) -> LastChange:
     """Return a result that replaced another, or was withdrawn, as it is answered."""
     status = STATUS_NAMES[latest.status]
-    return Change(
+    return LastChange(
         latest.competitor, latest.name, latest.faculty, status, latest.version, latest.offset
     )
 

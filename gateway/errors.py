@@ -9,7 +9,7 @@ from contracts.unit_log import Version
 from gateway.outcome import Outcome
 
 
-class Change(msgspec.Struct, frozen=True):
+class StaleChange(msgspec.Struct, frozen=True):
     """A change, by its place in the request, whose result somebody else has changed.
 
     ``replaces``: the version that it meant to replace; ``now``: what is there, if anything is.
@@ -71,7 +71,7 @@ class Refused(Exception):
         *,
         allow: str | None = None,
         outcome: Outcome | None = None,
-        changed: Sequence[Change] = (),
+        changed: Sequence[StaleChange] = (),
         field: str | None = None,
         retry_after: int = RETRY_AFTER,
     ) -> None:

@@ -10,7 +10,6 @@ from contracts.details import (
     CHANGES,
     EVENTS_WITH_NAMES,
     ROWS,
-    Change,
     CompetitorAnswer,
     CompetitorQuestion,
     CompetitorResult,
@@ -19,9 +18,10 @@ from contracts.details import (
     EventAnswer,
     EventQuestion,
     FoundCompetitor,
+    LastChange,
     Named,
     ShownUnit,
-    shown_change,
+    last_change,
     shown_result,
     shown_row,
     shown_unit,
@@ -208,7 +208,7 @@ def _unit_of(tally: Tally, sport: Sport, unit: str) -> Steps[list[ShownUnit]]:
             changed.sort(key=lambda it: -it.offset)
             del changed[CHANGES:]
             yield
-        changes: list[Change] = [shown_change(it) for it in changed]
+        changes: list[LastChange] = [last_change(it) for it in changed]
         rows = [shown_row(it, sport, unit) for it in ranked.places(0, ROWS)]
         return [shown_unit(event, sport, rows, changes)]
 

@@ -23,7 +23,7 @@ from contracts.unit_log import UnitLog, UnitName, Version
 from contracts.units import told
 from gateway.auth.authenticator import Access
 from gateway.auth.tokens import Caller
-from gateway.errors import Change, Reason, Refused
+from gateway.errors import Reason, Refused, StaleChange
 from gateway.http.body import read_whole
 from gateway.http.submissions import is_lines, items_of
 from gateway.intake.base import Draft
@@ -98,7 +98,7 @@ class PreviewAnswer(msgspec.Struct, frozen=True):
     medals: list[Moved]
     rejected_count: int
     rejected: list[Rejected]
-    changed: list[Change]
+    changed: list[StaleChange]
     sender: str | None
 
 
@@ -308,7 +308,7 @@ def _by_unit(changes: Iterable[tuple[int | None, Result]]) -> dict[UnitName, lis
 
 def _changed(
     changes: Mapping[int, tuple[int | None, Result]], logs: Mapping[UnitName, UnitLog]
-) -> list[Change]:
+) -> list[StaleChange]:
     """Return those changes that replace what survives no more, and are not written yet."""
     changed = []
     for index, (replaced, result) in changes.items():
@@ -316,7 +316,7 @@ def _changed(
         now = versions[0] if versions else None
         stands = now.result.version if now else 0
         if replaced is not None and replaced != stands and _written(result, logs) is None:
-            changed.append(Change(index, replaced, now))
+            changed.append(StaleChange(index, replaced, now))
     return changed
 
 
@@ -331,7 +331,7 @@ def _rivals(
     changes: Mapping[int, tuple[int | None, Result]],
     before: Mapping[UnitName, UnitLog],
     after: Mapping[UnitName, UnitLog],
-) -> list[Change]:
+) -> list[StaleChange]:
     """Return the changes before which somebody else wrote another one since it was looked."""
     rivals = []
     for index, (replaced, result) in changes.items():
@@ -340,7 +340,7 @@ def _rivals(
         assert own is not None
         for it in after[name].competitors[result.competitor.id]:
             if before[name].end <= it.records[0].offset < own.records[0].offset:
-                rivals.append(Change(index, replaced or 0, it))
+                rivals.append(StaleChange(index, replaced or 0, it))
                 break
     return rivals
 

@@ -30,7 +30,7 @@ _PAUSE: Final = 1.0
 Progress = Callable[[int, int], None]
 
 
-class Change(NamedTuple):
+class Replacement(NamedTuple):
     """A result, and the version that it replaces."""
 
     replaces: int
@@ -73,7 +73,7 @@ async def read_units(
     return dict(zip(units, logs, strict=True))
 
 
-async def send_changes(gateway: GatewayAddress, changes: Sequence[Change]) -> None:
+async def send_changes(gateway: GatewayAddress, changes: Sequence[Replacement]) -> None:
     """Write *changes*, each of which names the version that it replaces.
 
     :raises Changed: another version has come meanwhile.
@@ -121,12 +121,12 @@ async def units_of(gateway: GatewayAddress, sport: str) -> list[str]:
     ]
 
 
-def _requests(changes: Sequence[Change]) -> Iterator[list[Change]]:
+def _requests(changes: Sequence[Replacement]) -> Iterator[list[Replacement]]:
     """Yield the changes in parts that a request can hold, those of a unit in one if they fit."""
-    units: dict[UnitName, list[Change]] = {}
+    units: dict[UnitName, list[Replacement]] = {}
     for it in changes:
         units.setdefault((it.result.sport, it.result.unit), []).append(it)
-    some: list[Change] = []
+    some: list[Replacement] = []
     number = 0
     for its in units.values():
         for part in (its[at : at + _RESULTS] for at in range(0, len(its), _RESULTS)):
@@ -160,7 +160,7 @@ def _so_far(sent: int, total: int) -> str:
     return f"{sent:,} of {total:,} are written" if sent else "nothing was sent"
 
 
-def _place(some: Sequence[Change], rejected: Any) -> str:
+def _place(some: Sequence[Replacement], rejected: Any) -> str:
     result = some[rejected["index"]].result
     field = f", {rejected['field']}" if rejected["field"] else ""
     return f"{result.sport}: {result.unit!r}, {result.competitor.id!r}{field}"

@@ -17,8 +17,7 @@ import click
 from contracts.unit_log import UnitLog, UnitName
 from medallero.client.connect import GatewayAddress
 from medallero.client.lookup import find_competitor, find_unit, no_unit, unit_name
-from medallero.client.units import Change as Sent
-from medallero.client.units import read_units, send_changes, units_of
+from medallero.client.units import Replacement, read_units, send_changes, units_of
 from medallero.corrections.closing_up import what_stays_open
 from medallero.corrections.preview import Preview, UnitChange
 from medallero.terminal import CannotDo, read_catalogue, read_settings, reading_bar, stdout
@@ -34,7 +33,7 @@ from olympics.result import (
 )
 
 #: From the current result as an object to the wanted one; the version is added afterwards.
-Change = Callable[[dict[str, Any]], dict[str, Any]]
+Edit = Callable[[dict[str, Any]], dict[str, Any]]
 
 _LISTED: Final = 20
 _LOOKED_UP: Final = 10
@@ -46,7 +45,7 @@ class Wanted(NamedTuple):
     sport: str
     unit: str
     competitor: str
-    change: Change
+    change: Edit
     where: str = ""
 
 
@@ -119,7 +118,7 @@ async def _change(
     if not manner.sure:
         click.confirm("Send this?", abort=True)
     sent = [
-        Sent(unit.now(competitor).version, result)
+        Replacement(unit.now(competitor).version, result)
         for unit in units
         for competitor, result in unit.corrected.items()
     ]
@@ -199,7 +198,7 @@ def _cannot_do_all(problems: Sequence[str], total: int) -> CannotDo:
     )
 
 
-def _next_version(log: UnitLog, now: Result, change: Change, catalogue: Catalogue) -> Result:
+def _next_version(log: UnitLog, now: Result, change: Edit, catalogue: Catalogue) -> Result:
     """Return what *change* makes of *now*, under the version that replaces it."""
     wanted = change(json.loads(encode(now)))
     try:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from medallero.corrections.changes import Change, NothingToChange, Wanted
+from medallero.corrections.changes import Edit, NothingToChange, Wanted
 from medallero.files.inputs import STDIN, InputError
 from medallero.formatting import plain
 from medallero.terminal import CannotDo
@@ -237,7 +237,7 @@ def _check(changed: Mapping[str, Any], *, withdraw: bool) -> None:
             raise _Problem(f"{name}: every result has one, so it cannot be taken away")
 
 
-def _change(changed: Mapping[str, Any]) -> Change:
+def _change(changed: Mapping[str, Any]) -> Edit:
     def change(result: dict[str, Any]) -> dict[str, Any]:
         return corrected(result, changed)
 

@@ -9,7 +9,7 @@ import pytest
 
 from medallero.client.connect import GatewayAddress
 from medallero.client.reading import read_latest
-from medallero.client.units import Change, send_changes
+from medallero.client.units import Replacement, send_changes
 from medallero.terminal import CannotDo
 from olympics.catalogue import load_catalogue
 from olympics.result import parse_result
@@ -20,7 +20,7 @@ def test_requests_hold_what_the_gateway_takes() -> None:
     sizes = {"large": 2300, "small": 10, **{f"heat {it}": 1 for it in range(40)}}
     catalogue = load_catalogue()
     changes = [
-        Change(
+        Replacement(
             0,
             parse_result(
                 {
