@@ -199,6 +199,13 @@ $(STAMP): setup.cfg setup.py pyproject.toml faust_bulk/pyproject.toml requiremen
 lock: ## Pin the newest packages that setup.cfg allows
 	@.ci/lock-requirements
 
+# `make dist PYTHONS="python3.11 python3.13"` makes a wheel for each.
+PYTHONS ?=
+
+.PHONY: dist
+dist: $(STAMP) ## Build sdists and wheels of the last commit into dist/; PYTHONS="python3.12 python3.13"
+	@$(BIN)/python .ci/dist dist $(PYTHONS)
+
 # Not a part of the tests: it needs the world outside, and an advisory of today is nobody's change.
 .PHONY: audit-dependencies
 audit-dependencies: $(VENV)/.audit ## Look the pinned packages up in the advisories

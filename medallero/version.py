@@ -11,7 +11,7 @@ from typing import Final
 
 from medallero import __version__
 
-#: Written by setup.py into what is built of a commit.
+#: Written by .ci/dist into what it builds of a commit.
 COMMIT: Final = Path(__file__).with_name("commit.txt")
 _COMPILED: Final = ("olympics.whole", "streams.canonical")
 
