@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -18,6 +19,8 @@ from olympics.words import Medal, Phase
 
 #: So many changes are shown, the newest ones of all partitions.
 LATEST: Final = 100
+#: So many medals are shown, those of the events that changed last.
+MEDALLISTS: Final = 200
 #: A change lists at most this many leaders: three medallists, and one more for a tie.
 CHANGE_LEADERS: Final = 4
 
@@ -76,6 +79,29 @@ class ShownChange(NamedEvent, frozen=True):
         )
 
 
+class LastMedal(msgspec.Struct, frozen=True, array_like=True):
+    """A medal of an event that changed with the record at ``offset``, at ``at`` milliseconds."""
+
+    sport: str
+    unit: str
+    partition: int
+    offset: int
+    at: int
+    competitor: str
+    medal: Medal
+
+
+def last_medals(changes: Iterable[LastChange]) -> list[LastMedal]:
+    """Return the medals of *changes*, which come the newest first; MEDALLISTS at most."""
+    medals = (
+        LastMedal(it.sport, it.unit, it.partition, it.offset, it.at, competitor, medal)
+        for it in changes
+        for _, competitor, medal in it.leaders[:CHANGE_LEADERS]
+        if medal is not None
+    )
+    return list(islice(medals, MEDALLISTS))
+
+
 def line_of(change: Change, sport: Sport, unit: str, offset: int, at: int) -> ChangeLine:
     """Return *change* of a unit as a tally carries it."""
     leading = change.leading
@@ -97,9 +123,9 @@ def line_of(change: Change, sport: Sport, unit: str, offset: int, at: int) -> Ch
     )
 
 
-def latest_of_all(lines: Iterable[tuple[int, ChangeLine]]) -> list[tuple[int, ChangeLine]]:
-    """Return the newest changes of all partitions, newest first; *lines*: with the partition."""
-    return sorted(lines, key=lambda it: (-it[1].at, it[0], -it[1].offset))[:LATEST]
+def newest_first(lines: Iterable[tuple[int, ChangeLine]]) -> list[tuple[int, ChangeLine]]:
+    """Return the changes of all partitions in their order; *lines*: with the partition."""
+    return sorted(lines, key=lambda it: (-it[1].at, it[0], -it[1].offset))
 
 
 def shown_change(partition: int, line: ChangeLine, catalogue: Catalogue) -> ShownChange:

@@ -13,6 +13,8 @@ class SnapshotKeys:
         self.history = f"{prefix}history"
         #: stream of the changes that people tell each other, the newest first; rewritten whole
         self.latest = f"{prefix}latest"
+        #: stream of the medals of the events that changed last, the newest first; rewritten whole
+        self.medallists = f"{prefix}medallists"
         #: sets that a dashboard's variables read: ``name=title`` of each sport and each faculty,
         #: and the names of the faculties that the medal table lists first
         self.sport_choices = f"{prefix}choices:sports"

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 from redis.asyncio import Redis
 
-from contracts.latest import ShownChange
+from contracts.latest import LastMedal, ShownChange
 from contracts.redis_keys import SnapshotKeys
 from contracts.settings import CommonSettings
 
@@ -145,9 +145,17 @@ class LatestView(NamedTuple):
     changes: list[ShownChange]
 
 
+class MedallistsView(NamedTuple):
+    """The last medals, those of the event that changed last first; as :class:`LatestView`."""
+
+    epoch: int
+    offsets: dict[int, tuple[int, int]]
+    medals: list[LastMedal]
+
+
 # Runs on the server, so that list and offsets are of one snapshot. Only what is for programs
 # leaves it.
-_READ_LATEST = """
+_READ_LIST = """
 local items = {}
 for _, entry in ipairs(redis.call('XRANGE', KEYS[2], '-', '+')) do
   local fields = entry[2]
@@ -161,13 +169,29 @@ return {redis.call('HMGET', KEYS[1], 'epoch', 'latest_offsets'), items}
 
 async def read_latest(redis: "Redis", settings: CommonSettings) -> LatestView | None:
     """Read the latest changes; ``None`` when nothing was ever written. As :func:`read_snapshot`."""
-    keys = SnapshotKeys(settings.redis_prefix)
-    (epoch, offsets), items = await redis.register_script(_READ_LATEST)(
-        keys=[keys.meta, keys.latest]
-    )
-    if epoch is None or offsets is None:
+    found = await _read_list(redis, settings, SnapshotKeys(settings.redis_prefix).latest)
+    if found is None:
         return None
-    return LatestView(int(epoch), _offsets(offsets), [_decode_change(item) for item in items])
+    epoch, offsets, items = found
+    return LatestView(epoch, offsets, [_decode_change(item) for item in items])
+
+
+async def read_medallists(redis: "Redis", settings: CommonSettings) -> MedallistsView | None:
+    """Read the last medals; ``None`` when nothing was ever written. As :func:`read_snapshot`."""
+    found = await _read_list(redis, settings, SnapshotKeys(settings.redis_prefix).medallists)
+    if found is None:
+        return None
+    epoch, offsets, items = found
+    return MedallistsView(epoch, offsets, [_decode_medal(item) for item in items])
+
+
+async def _read_list(
+    redis: "Redis", settings: CommonSettings, key: str
+) -> tuple[int, dict[int, tuple[int, int]], list[str]] | None:
+    (epoch, offsets), items = await redis.register_script(_READ_LIST)(
+        keys=[SnapshotKeys(settings.redis_prefix).meta, key]
+    )
+    return None if epoch is None or offsets is None else (int(epoch), _offsets(offsets), items)
 
 
 # Only the rates leave the server: an entry has the medals of all faculties beside them.
@@ -207,6 +231,7 @@ async def read_rates(
 
 
 _decode_change = msgspec.json.Decoder(ShownChange).decode
+_decode_medal = msgspec.json.Decoder(LastMedal).decode
 
 
 def _offsets(text: str) -> dict[int, tuple[int, int]]:

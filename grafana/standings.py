@@ -41,6 +41,7 @@ MEDAL_TABLE: Final = f"{PREFIX}medal_table"
 SPORTS: Final = f"{PREFIX}sports"
 HISTORY: Final = f"{PREFIX}history"
 LATEST: Final = f"{PREFIX}latest"
+MEDALLISTS: Final = f"{PREFIX}medallists"
 
 #: How many faculties a chart of bars shows at most.
 FACULTIES: Final = 20
@@ -180,6 +181,27 @@ def dashboard() -> Dashboard:
                     "When": {"unit": "dateTimeFromNow", "custom.width": 140},
                     "Sport": {"custom.width": 160},
                     "Event": {"custom.width": 320},
+                },
+            ),
+            table(
+                "Medallists",
+                "The medals of the events that changed last, the newest first.",
+                stream(MEDALLISTS),
+                transformations=(
+                    organize(
+                        "at",
+                        "medal",
+                        "name",
+                        "faculty",
+                        "sport",
+                        "event",
+                        rename=_LATEST | {"medal": "Medal", "name": "Name", "faculty": "Faculty"},
+                        drop=("$streamId", "$time", "item"),
+                    ),
+                ),
+                fields={
+                    "When": {"unit": "dateTimeFromNow", "custom.width": 140},
+                    "Medal": {"custom.width": 90},
                 },
             ),
             Row("Faculties"),

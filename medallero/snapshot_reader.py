@@ -11,7 +11,14 @@ from redis.exceptions import AuthenticationError, RedisError
 
 from contracts.reasons import reason_of
 from contracts.settings import CommonSettings
-from contracts.snapshot import LatestView, Snapshot, read_latest, read_snapshot
+from contracts.snapshot import (
+    LatestView,
+    MedallistsView,
+    Snapshot,
+    read_latest,
+    read_medallists,
+    read_snapshot,
+)
 from contracts.urls import shown_url
 
 _View = TypeVar("_View")
@@ -44,6 +51,10 @@ class SnapshotReader:
     async def read_latest(self) -> LatestView | None:
         """Return the latest changes; as :meth:`read`."""
         return await self._read(read_latest)
+
+    async def read_medallists(self) -> MedallistsView | None:
+        """Return the last medals; as :meth:`read`."""
+        return await self._read(read_medallists)
 
     async def _read(self, read: Callable[[Redis, CommonSettings], Awaitable[_View]]) -> _View:
         try:

@@ -6,7 +6,15 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from contracts.latest import ChangeLine, latest_of_all, shown_change, told
+from contracts.latest import (
+    LATEST,
+    MEDALLISTS,
+    ChangeLine,
+    LastMedal,
+    newest_first,
+    shown_change,
+    told,
+)
 from contracts.redis_keys import SnapshotKeys
 from contracts.snapshot import COUNTS
 from olympics.catalogue import Catalogue, Faculty, Sport
@@ -56,8 +64,8 @@ class Board:
         self._newest: dict[int, TallyRecord] = {}
         #: partition → the oldest timestamp among its results that no snapshot has shown yet
         self._waiting: dict[int, float] = {}
-        #: (partition, offset) → a change and its row, as long as it is shown
-        self._latest: dict[tuple[int, int], tuple[ChangeLine, dict[str, str]]] = {}
+        #: (partition, offset) → a change, its row, and those of its medals, as long as it is told
+        self._latest: dict[tuple[int, int], _Rows] = {}
         #: whether a snapshot of it was written: what the first one shows may have been shown before
         self.written = False
 
@@ -176,11 +184,12 @@ class Board:
         """Return partition → (offset, rules revision) that the latest changes stand for."""
         return {str(p): (t.latest_offset, t.revision) for p, t in sorted(self._shown.items())}
 
-    def latest(self) -> list[dict[str, str]]:
+    def latest(self) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
         """Return the changes that people tell each other, of all partitions, the newest first.
 
-        A row has words for people, and as ``item`` the change itself as JSON. Changes in sports
-        that the catalogue does not have are left out.
+        And the medals of those changes, of more of them than are told. A row has words for people,
+        and as ``item`` the change or the medal itself as JSON. Changes in sports that the catalogue
+        does not have are left out.
         """
         lines = [
             (partition, line)
@@ -188,27 +197,46 @@ class Board:
             for line in tally.latest
             if line.sport in self._catalogue.sports
         ]
-        latest = {}
-        for partition, line in latest_of_all(lines):
+        latest: dict[tuple[int, int], _Rows] = {}
+        medals: list[dict[str, str]] = []
+        for number, (partition, line) in enumerate(newest_first(lines)):
+            has_medals = len(medals) < MEDALLISTS and any(it.medal for it in line.leaders)
+            if number >= LATEST and not has_medals:
+                continue
             place = partition, line.offset
             known = self._latest.get(place)
             # Other rules may tell something else of the same result.
-            if known is None or known[0] != line:
-                known = line, self._row(partition, line)
+            if known is None or known.line != line:
+                known = self._rows(partition, line)
             latest[place] = known
+            medals += known.medals
         self._latest = latest
-        return [row for _, row in latest.values()]
+        return [it.change for it in latest.values()][:LATEST], medals[:MEDALLISTS]
 
-    def _row(self, partition: int, line: ChangeLine) -> dict[str, str]:
+    def _rows(self, partition: int, line: ChangeLine) -> "_Rows":
         catalogue = self._catalogue
         change = shown_change(partition, line, catalogue)
-        return {
+        event = {
             "at": str(line.at),
             "sport": _title(catalogue.sports, line.sport),
             "event": " · ".join([change.title or change.unit, change.stage or change.phase]),
-            "what": told(change, catalogue.faculties),
-            "item": _encode(change).decode(),
         }
+        place = line.sport, line.unit, partition, line.offset, line.at
+        return _Rows(
+            line,
+            event | {"what": told(change, catalogue.faculties), "item": _encode(change).decode()},
+            [
+                event
+                | {
+                    "medal": it.medal,
+                    "name": _as_text(it.name or it.competitor),
+                    "faculty": _title(catalogue.faculties, it.faculty),
+                    "item": _encode(LastMedal(*place, it.competitor, it.medal)).decode(),
+                }
+                for it in line.leaders
+                if it.medal is not None
+            ],
+        )
 
     def rules(self) -> tuple[int, str]:
         """Return the revision of the rules that are shown, and their fingerprint."""
@@ -263,6 +291,19 @@ class Board:
             hashes[keys.faculty(row.faculty)] = fields
             table.append(fields)
         return Tables(hashes, rows, table)
+
+
+class _Rows(NamedTuple):
+    """What is told of a change; rows are those of a table."""
+
+    line: ChangeLine
+    change: dict[str, str]
+    medals: list[dict[str, str]]
+
+
+def _as_text(name: str) -> str:
+    """Return a name that a dashboard would take for a number as one that it takes for a text."""
+    return f"#{name}" if _reads_as_number(name) else name
 
 
 def _title(known: Mapping[str, Sport] | Mapping[str, Faculty], name: str) -> str:

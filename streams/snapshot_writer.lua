@@ -1,10 +1,10 @@
 -- Checks the fence and writes the whole snapshot, or nothing.
--- KEYS: meta, index, owners, medal_table, sports, history, latest
--- ARGV[1]: JSON {epoch, fence, meta, owners, hashes, medal_table, sports, latest, choices, history, history_length}
+-- KEYS: meta, index, owners, medal_table, sports, history, latest, medallists
+-- ARGV[1]: JSON {epoch, fence, meta, owners, hashes, medal_table, sports, latest, medallists, choices, history, history_length}
 -- Returns {1} when written, {0, reason, revision of the rules that Redis has} when refused.
 
 local new = cjson.decode(ARGV[1])
-local meta_key, index_key, owners_key, table_key, sports_key, history_key, latest_key = unpack(KEYS)
+local meta_key, index_key, owners_key, table_key, sports_key, history_key, latest_key, medallists_key = unpack(KEYS)
 
 -- Everything is decoded and checked before the first write: a script that fails half way
 -- leaves what it wrote.
@@ -48,6 +48,24 @@ if known_epoch and known_fence then
   end
 end
 
+-- A new owner's first list may be behind the one that is shown. That one stays, with the offsets
+-- that it stands for, until the new one has come as far.
+local lists_go_on = true
+if known_epoch == new.epoch then
+  local ok, known_lists = pcall(cjson.decode, redis.call('HGET', meta_key, 'latest_offsets') or '')
+  if ok and type(known_lists) == 'table' then
+    local mine = cjson.decode(new.meta.latest_offsets)
+    for partition, known in pairs(known_lists) do
+      if mine[partition][1] < known[1] or mine[partition][2] < known[2] then lists_go_on = false end
+    end
+  end
+end
+if not lists_go_on then
+  for _, name in ipairs({'latest', 'medallists', 'latest_offsets'}) do
+    new.meta[name] = redis.call('HGET', meta_key, name)
+  end
+end
+
 local function write_hash(key, fields)
   local flat = {}
   for field, value in pairs(fields) do
@@ -88,10 +106,12 @@ for key, members in pairs(new.choices) do
 end
 write_table(table_key, new.medal_table)
 write_table(sports_key, new.sports)
--- It is the largest part, and most snapshots do not change it.
-if redis.call('HGET', meta_key, 'latest') ~= new.meta.latest
-  or redis.call('XLEN', latest_key) ~= #new.latest then
-  write_table(latest_key, new.latest)
+-- They are the largest part, and most snapshots do not change them.
+for name, key in pairs({latest = latest_key, medallists = medallists_key}) do
+  if lists_go_on and (redis.call('HGET', meta_key, name) ~= new.meta[name]
+    or redis.call('XLEN', key) ~= #new[name]) then
+    write_table(key, new[name])
+  end
 end
 
 if type(new.history) == 'table' then

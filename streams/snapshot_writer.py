@@ -103,6 +103,7 @@ class SnapshotWriter:
                     keys.sports,
                     keys.history,
                     keys.latest,
+                    keys.medallists,
                 ],
                 args=[payload],
             )
@@ -140,7 +141,7 @@ class SnapshotWriter:
     ) -> bytes:
         revision, rules = board.rules()
         fence = board.fence()
-        changes = board.latest()
+        changes, medals = board.latest()
         meta = {
             "updated_at": f"{now:.3f}",
             "snapshot": board.snapshot_number,
@@ -150,7 +151,8 @@ class SnapshotWriter:
             **board.change_of_rules(),
             "epoch": self._settings.epoch,
             "log": board.log,
-            "latest": blake2b(_encode(changes), digest_size=8).hexdigest() if changes else "",
+            "latest": _digest(changes),
+            "medallists": _digest(medals),
             "latest_offsets": _encode(board.latest_offsets()).decode(),
             "offsets": _encode(fence).decode(),
             "age": f"{max(0.0, now - board.heard_at()):.3f}",
@@ -165,6 +167,7 @@ class SnapshotWriter:
                 "medal_table": tables.medal_table,
                 "sports": tables.sports,
                 "latest": changes,
+                "medallists": medals,
                 "choices": self._choices(tables),
                 "history": history,
                 "history_length": self._settings.history_length,
@@ -214,3 +217,8 @@ class SnapshotWriter:
             self._refused_since = time.monotonic()
             log.warning("mirror_refused", reason=reason)
         self._problem = f"refused: {reason}"
+
+
+def _digest(rows: list[dict[str, str]]) -> str:
+    """Return what tells a list from another one; nothing for an empty one."""
+    return blake2b(_encode(rows), digest_size=8).hexdigest() if rows else ""

@@ -7,6 +7,7 @@ import gc
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
 import click
@@ -15,11 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from contracts.latest import CHANGE_LEADERS, LATEST, ShownChange
+from contracts.latest import CHANGE_LEADERS, LATEST, LastMedal, ShownChange, last_medals
 from contracts.raw_topic import Bounds, RawRecord, RawTopic, TopicUnavailable, open_topic
 from contracts.records import read_record
 from contracts.settings import CommonSettings
-from contracts.snapshot import COUNTS, LatestView, Snapshot
+from contracts.snapshot import COUNTS, LatestView, MedallistsView, Snapshot
 from contracts.weather_store import WeatherStoreSettings
 from medallero.snapshot_reader import SnapshotReader, SnapshotUnavailable, open_snapshot
 from medallero.terminal import (
@@ -113,10 +114,11 @@ def compare(
     revision: int,
     latest: Sequence[ShownChange] = (),
     changes: Sequence[LastChange] = (),
+    medals: Sequence[LastMedal] = (),
 ) -> Outcome:
     """Compare every number of *snapshot* with the recount of the same records.
 
-    *latest*: the changes that it tells; *changes*: those that the recount found.
+    *latest*, *medals*: the changes and medals that it tells; *changes*: all that the recount found.
     """
     sheet = _Sheet()
     sheet.put("meta", "revision", int(snapshot.meta["revision"]), revision)
@@ -128,12 +130,13 @@ def compare(
     for sport in sorted(snapshot.sports.keys() | sports.keys()):
         sheet.put_counts(sport, snapshot.sports.get(sport), sports.get(sport))
     _compare_faculties(sheet, snapshot, counted.by_faculty())
-    for place in range(max(len(latest), len(changes))):
-        redis = latest[place].recounted()._asdict() if place < len(latest) else {}
-        topic = changes[place]._asdict() if place < len(changes) else {}
-        for name in LastChange._fields:
-            told, found = (None if name not in it else str(it[name]) for it in (redis, topic))
-            sheet.put(f"latest, {place + 1}.", name, told, found)
+    sheet.put_rows(
+        "latest",
+        LastChange._fields,
+        [it.recounted() for it in latest],
+        [it._replace(leaders=it.leaders[:CHANGE_LEADERS]) for it in changes[:LATEST]],
+    )
+    sheet.put_rows("medallists", LastMedal.__struct_fields__, medals, last_medals(changes))
     return Outcome(0, sheet.numbers, sheet.differences)
 
 
@@ -162,6 +165,15 @@ class _Sheet:
         if redis != topic:
             self.differences.append(Difference(place, number, redis, topic))
 
+    def put_rows(
+        self, place: str, names: Sequence[str], redis: Sequence[object], topic: Sequence[object]
+    ) -> None:
+        """Compare what two lists say at the same place, field by field."""
+        for number, rows in enumerate(zip_longest(redis, topic), start=1):
+            for name in names:
+                told, found = (None if it is None else str(getattr(it, name)) for it in rows)
+                self.put(f"{place}, {number}.", name, told, found)
+
     def put_counts(self, place: str, redis: Mapping[str, int] | None, topic: Counts | None) -> None:
         for name in COUNTS:
             self.put(place, name, redis[name] if redis else 0, getattr(topic or NO_COUNTS, name))
@@ -171,14 +183,15 @@ async def _audit(settings: CommonSettings, catalogue: Catalogue, wait: float) ->
     async with open_topic(settings) as topic, open_snapshot(settings) as mirror:
         bounds = await topic.bounds()
         _refuse_incomplete(bounds, topic.name)
-        snapshot, latest = await _caught_up(mirror, bounds, wait)
+        snapshot, latest, medallists = await _caught_up(mirror, bounds, wait)
         _refuse_other_log(snapshot, await topic.bounds(), settings)
         until = {partition: offset for partition, (offset, _) in snapshot.offsets.items()}
         counted, changes = await _recount(topic, until, catalogue)
         if latest.offsets != snapshot.offsets:  # results came in, and the list is behind the counts
             until_listed = {partition: offset for partition, (offset, _) in latest.offsets.items()}
             _, changes = await _recount(topic, until_listed, catalogue)
-    outcome = compare(snapshot, counted, rules_revision(catalogue), latest.changes, changes)
+    revision = rules_revision(catalogue)
+    outcome = compare(snapshot, counted, revision, latest.changes, changes, medallists.medals)
     return outcome._replace(records=sum(until.values()))
 
 
@@ -194,13 +207,17 @@ def _refuse_incomplete(bounds: Bounds, topic: str) -> None:
 
 async def _caught_up(
     mirror: SnapshotReader, bounds: Bounds, wait: float
-) -> tuple[Snapshot, LatestView]:
-    """Return a snapshot and the latest changes, which both stand for all before *bounds*."""
+) -> tuple[Snapshot, LatestView, MedallistsView]:
+    """Return a snapshot, the latest changes and the last medals: all stand for what is before
+    *bounds*, and both lists for the same."""
     total = sum(bounds.ends.values())
     deadline = time.monotonic() + wait
     with _waiting_bar(total) as progress:
         while True:
             latest = await mirror.read_latest()
+            medallists = await mirror.read_medallists()
+            if latest and medallists and latest.offsets != medallists.offsets:
+                continue  # one of them was written in between
             snapshot = await mirror.read()
             counted, listed = (it.offsets if it else {} for it in (snapshot, latest))
             reached = {
@@ -208,8 +225,8 @@ async def _caught_up(
                 for it in bounds.ends
             }
             behind = {it: end for it, end in bounds.ends.items() if reached[it] < end}
-            if snapshot and latest and not behind:
-                return snapshot, latest
+            if snapshot and latest and medallists and not behind:
+                return snapshot, latest, medallists
             progress(sum(min(reached[it], end) for it, end in bounds.ends.items()))
             if time.monotonic() > deadline:
                 raise SnapshotUnavailable(
@@ -256,11 +273,11 @@ async def _recount(
     loop = asyncio.get_running_loop()
     batches = topic.read(until)
     refused = 0
+    partitions = len(topic.partitions)
 
     def records() -> Iterator[LogRecord]:
         nonlocal refused
         read, total = 0, sum(until.values())
-        partitions = len(topic.partitions)
         with reading_bar("recounting the topic") as progress:
             while batch := asyncio.run_coroutine_threadsafe(_next(batches), loop).result():
                 for record in batch:
@@ -282,11 +299,10 @@ async def _recount(
     gc.disable()
     try:
         counted, changes = await asyncio.to_thread(
-            recount_log, records(), catalogue, NEWEST, LATEST
+            recount_log, records(), catalogue, NEWEST, partitions * NEWEST
         )
     finally:
         gc.enable()
-    changes = [it._replace(leaders=it.leaders[:CHANGE_LEADERS]) for it in changes]
     return counted._replace(rejected=counted.rejected + refused), changes
 
 

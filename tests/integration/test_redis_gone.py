@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 import uvloop
+from msgspec.structs import replace
 
+from contracts.latest import ChangeLine, PlacedLine
+from contracts.snapshot import read_latest, read_medallists, read_snapshot
 from gateway.errors import Reason, Refused
 from gateway.reading.snapshot_cache import SnapshotCache
 from gateway.settings import GatewaySettings
@@ -71,3 +74,45 @@ def test_the_worker_goes_on_and_writes_the_next_time(redis_url: str) -> None:
         return written
 
     assert uvloop.run(write()) == [True, False, True]
+
+
+def test_the_lists_in_redis_never_go_back(redis_url: str) -> None:
+    gold = PlacedLine(1, "7", "Ana", "law", None, None, None, None, "gold")
+
+    def tally(offset: int, listed: int) -> TallyRecord:
+        line = ChangeLine("swimming", f"race {listed}", listed - 1, 1000 + listed, "result", gold,
+                          "final", "official", 1, [gold])  # fmt: skip
+        return replace(A_TALLY, offset=offset, latest=[line], latest_offset=listed)
+
+    async def write() -> list[tuple[int, int, list[str], list[str]]]:
+        settings = WorkerSettings(redis=redis_url, redis_prefix="lists:", partitions=1)
+        writer = SnapshotWriter(settings)
+        shown = []
+        # The last two are those of a new owner, which another scoreboard hears first.
+        for offset, listed in ((5, 4), (6, 3), (7, 6)):
+            board = Board(settings.epoch, settings.partitions, load_catalogue())
+            board.hear(tally(offset, listed))
+            assert await writer.write(board)
+            snapshot = await read_snapshot(writer._redis, settings)
+            latest = await read_latest(writer._redis, settings)
+            medallists = await read_medallists(writer._redis, settings)
+            assert snapshot
+            assert latest
+            assert medallists
+            assert latest.offsets == medallists.offsets
+            shown.append(
+                (
+                    snapshot.offsets[0][0],
+                    latest.offsets[0][0],
+                    [it.unit for it in latest.changes],
+                    [it.unit for it in medallists.medals],
+                )
+            )
+        await writer.close()
+        return shown
+
+    assert uvloop.run(write()) == [
+        (5, 4, ["race 4"], ["race 4"]),
+        (6, 4, ["race 4"], ["race 4"]),
+        (7, 6, ["race 6"], ["race 6"]),
+    ]

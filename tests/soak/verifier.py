@@ -26,6 +26,9 @@ COUNTS: Final = (
     *("gold", "silver", "bronze"),
 )
 _NEVER_FEWER: Final = ("results", "rejected")
+#: changes and medals that are listed at most
+_LISTED: Final = 100
+_MEDALS: Final = 200
 _PERIOD: Final = 0.03
 # At most thirty a second: more than ten minutes.
 _CHANGES: Final = 40_000
@@ -49,6 +52,8 @@ class View(NamedTuple):
 
     ``offsets``: partition → (offset, rules revision). ``places``: place in the medal table, in
     its order, as (faculty, rank, total, gold, silver, bronze). ``owners``: partition → worker.
+    ``latest_offsets``: as ``offsets``, of the two lists. ``latest``: changes. ``medallists``: as
+    [sport, unit, partition, offset, at, competitor, medal].
     """
 
     at: float
@@ -62,6 +67,9 @@ class View(NamedTuple):
     pairs: Mapping[tuple[str, str], Counted]
     places: tuple[tuple[str, int, int, int, int, int], ...]
     owners: Mapping[int, str]
+    latest_offsets: Mapping[int, tuple[int, int]]
+    latest: tuple[Any, ...]
+    medallists: tuple[Any, ...]
 
     def reaches(self, ends: Mapping[int, int]) -> bool:
         """Whether it counts everything below these offsets."""
@@ -101,6 +109,7 @@ def check(view: View, before: View | None) -> None:
     _check_places(view, must)
     if before is not None:
         _check_after(view, before, must)
+    _check_lists(view, must)
 
 
 def _check_places(view: View, must: Callable[[bool, str], None]) -> None:
@@ -118,12 +127,51 @@ def _check_places(view: View, must: Callable[[bool, str], None]) -> None:
         must(total == sum(own), "a total in the medal table is wrong")
 
 
+def _check_lists(view: View, must: Callable[[bool, str], None]) -> None:
+    for partition, (offset, revision) in view.latest_offsets.items():
+        counted, _ = view.offsets.get(partition, (-1, 0))
+        must(offset <= counted, f"the lists are further than partition {partition} is counted")
+        must(revision <= view.offsets[partition][1], "the lists are of rules that nobody counts by")
+    must(view.latest_offsets.keys() == view.offsets.keys(), "the lists lack a partition")
+    order = [(-it["at"], it["partition"], -it["offset"]) for it in view.latest]
+    must(order == sorted(order), "the latest changes are not in their order")
+    units = {(it["sport"], it["unit"]) for it in view.latest}
+    must(len(units) == len(view.latest) <= _LISTED, "an event is listed twice, or too many are")
+    sums: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    told: list[list[object]] = []
+    for it in view.latest:
+        counted, _ = view.latest_offsets[it["partition"]]
+        must(it["offset"] < counted, "a change is told that the list has not seen")
+        for leader in it["leaders"]:
+            if leader["medal"]:
+                sums[it["sport"], leader["faculty"]][leader["medal"]] += 1
+                at = round(it["at"] * 1000)
+                told.append([it["sport"], it["unit"], it["partition"], it["offset"], at,
+                             leader["competitor"], leader["medal"]])  # fmt: skip
+    # The medals of the changes that are told come first, and then those of others.
+    listed = [list(it) for it in view.medallists]
+    must(len(listed) <= _MEDALS, "too many medallists are listed")
+    must(listed[: len(told)] == told[:_MEDALS], "other medallists are listed than in the changes")
+    if view.latest_offsets == view.offsets:
+        for pair, medals in sums.items():
+            counted_medals = view.pairs.get(pair, dict.fromkeys(COUNTS, 0))
+            enough = all(counted_medals[it] >= count for it, count in medals.items())
+            must(enough, f"{pair}: more medals are listed than the table has")
+
+
 def _check_after(view: View, before: View, must: Callable[[bool, str], None]) -> None:
     must(view.epoch == before.epoch, "the epoch has changed")
     for partition, known in before.offsets.items():
         now = view.offsets.get(partition, (-1, -1))
         ahead = all(mine >= theirs for mine, theirs in zip(now, known, strict=True))
         must(ahead, f"partition {partition} went back from {known} to {now}")
+    for partition, known in before.latest_offsets.items():
+        now = view.latest_offsets.get(partition, (-1, -1))
+        ahead = all(mine >= theirs for mine, theirs in zip(now, known, strict=True))
+        must(ahead, f"the lists of partition {partition} went back from {known} to {now}")
+    if view.latest_offsets == before.latest_offsets:
+        lists = (view.latest, view.medallists)
+        must(lists == (before.latest, before.medallists), "the same offsets have two lists")
     if {it[1] for it in view.offsets.values()} != {it[1] for it in before.offsets.values()}:
         return  # other rules: results count that were rejected, or the other way round
     for name in _NEVER_FEWER:
@@ -160,13 +208,15 @@ class Reader:
             transaction.hgetall(f"{self._prefix}meta")
             transaction.xrange(f"{self._prefix}medal_table")
             transaction.hgetall(f"{self._prefix}owners")
+            transaction.xrange(f"{self._prefix}latest")
+            transaction.xrange(f"{self._prefix}medallists")
             for sport in sports:
                 transaction.hgetall(f"{self._prefix}sport:{sport}")
             for faculty in faculties:
                 transaction.hgetall(f"{self._prefix}faculty:{faculty}")
             for sport, faculty in pairs:
                 transaction.hgetall(f"{self._prefix}sport:{sport}:faculty:{faculty}")
-            meta, table, owners, *hashes = transaction.execute()
+            meta, table, owners, latest, medallists, *hashes = transaction.execute()
         at = time.monotonic()
         if not meta:
             return None
@@ -180,10 +230,7 @@ class Reader:
                 name: int(meta[name])
                 for name in ("results", "provisional", "rejected", "conflicts")
             },
-            offsets={
-                int(partition): (int(offset), int(revision))
-                for partition, (offset, revision) in json.loads(meta["offsets"]).items()
-            },
+            offsets=_offsets(meta["offsets"]),
             sports=_counts(sports, rest),
             faculties=_counts(faculties, rest),
             pairs=_counts(pairs, rest),
@@ -195,10 +242,17 @@ class Reader:
                 for _id, row in table
             ),
             owners={int(partition): url for partition, url in owners.items()},
+            latest_offsets=_offsets(meta["latest_offsets"]),
+            latest=tuple(json.loads(row["item"]) for _id, row in latest),
+            medallists=tuple(json.loads(row["item"]) for _id, row in medallists),
         )
 
     def close(self) -> None:
         self._redis.close()
+
+
+def _offsets(text: str) -> dict[int, tuple[int, int]]:
+    return {int(it): (int(offset), int(rules)) for it, (offset, rules) in json.loads(text).items()}
 
 
 def _counts(

@@ -6,23 +6,32 @@ import asyncio
 import contextlib
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from redis.asyncio import Redis
 
-from contracts.latest import CHANGE_LEADERS, LATEST
+from contracts.latest import CHANGE_LEADERS, LATEST, last_medals
 from contracts.partitioning import partition_of
 from contracts.records import read_record
 from contracts.settings import CommonSettings
-from contracts.snapshot import COUNTS, LatestView, Snapshot, read_latest
+from contracts.snapshot import (
+    COUNTS,
+    LatestView,
+    MedallistsView,
+    Snapshot,
+    read_latest,
+    read_medallists,
+)
 from olympics.catalogue import Catalogue, load_catalogue
 from olympics.medal_table import medal_table
 from olympics.recount import LastChange, LogRecord, recount, recount_log
 from olympics.result import Result, ResultError, encode, key_of
 from olympics.tally import NEWEST
 from tests.support.stack import SnapshotReader, Stack
+
+_View = TypeVar("_View", LatestView, MedallistsView)
 
 
 class TopicRecord(NamedTuple):
@@ -97,7 +106,6 @@ def assert_standings_equal_the_oracle(stack: Stack, snapshot: Snapshot) -> None:
     """
     settings = stack.settings
     catalogue = load_catalogue(settings.catalogue)
-    latest = latest_of(settings)
     on_topic = topic_records(settings)
     counted: list[bytes] = []
     rejected = 0
@@ -130,19 +138,41 @@ def assert_standings_equal_the_oracle(stack: Stack, snapshot: Snapshot) -> None:
         (row.faculty, row.gold, row.silver, row.bronze) for row in order
     ]
     assert_consistent(snapshot)
-    assert [it.recounted() for it in latest.changes] == latest_recounted(
-        settings, catalogue, on_topic, latest.offsets
-    )
+    assert_lists_equal_the_oracle(settings, catalogue, on_topic)
+
+
+def assert_lists_equal_the_oracle(
+    settings: CommonSettings, catalogue: Catalogue, on_topic: Iterable[TopicRecord]
+) -> None:
+    """Compare the latest changes and the last medals in Redis with a recount."""
+    latest = latest_of(settings)
+    changes = latest_recounted(settings, catalogue, on_topic, latest.offsets)
+    assert [it.recounted() for it in latest.changes] == changes[:LATEST]
+    medallists = medallists_of(settings)
+    if medallists.offsets != latest.offsets:
+        changes = latest_recounted(settings, catalogue, on_topic, medallists.offsets)
+    assert medallists.medals == last_medals(changes)
+
+
+def medallists_of(settings: CommonSettings) -> MedallistsView:
+    """Read the last medals in Redis."""
+    return _read(settings, read_medallists)
 
 
 def latest_of(settings: CommonSettings) -> LatestView:
     """Read the latest changes in Redis."""
 
-    async def read() -> LatestView | None:
-        async with Redis.from_url(settings.redis, decode_responses=True) as redis:
-            return await read_latest(redis, settings)
+    return _read(settings, read_latest)
 
-    view = asyncio.run(read())
+
+def _read(
+    settings: CommonSettings, read: Callable[[Redis, CommonSettings], Awaitable[_View | None]]
+) -> _View:
+    async def connected() -> _View | None:
+        async with Redis.from_url(settings.redis, decode_responses=True) as redis:
+            return await read(redis, settings)
+
+    view = asyncio.run(connected())
     assert view is not None
     return view
 
@@ -153,7 +183,7 @@ def latest_recounted(
     on_topic: Iterable[TopicRecord],
     offsets: Mapping[int, tuple[int, int]],
 ) -> list[LastChange]:
-    """Recount the latest changes before *offsets*."""
+    """Recount the last changes of all partitions before *offsets*."""
     results = []
     for record in on_topic:
         if record.offset < offsets[record.partition][0]:
@@ -162,7 +192,7 @@ def latest_recounted(
                 read_record(record.key, record.value, *place, catalogue)
                 value = record.value or b""
                 results.append(LogRecord(place[0], record.offset, record.timestamp, value))
-    _, changes = recount_log(results, catalogue, NEWEST, LATEST)
+    _, changes = recount_log(results, catalogue, NEWEST, settings.partitions * NEWEST)
     return [it._replace(leaders=it.leaders[:CHANGE_LEADERS]) for it in changes]
 
 

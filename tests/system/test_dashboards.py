@@ -393,6 +393,28 @@ def test_the_latest_results_are_told_in_words(watched: Watched, shown: dict[str,
             assert row["Result"].startswith(f"{medals[0]['medal'].capitalize()} ")
 
 
+def test_the_last_medallists_are_named(watched: Watched, shown: dict[str, Json]) -> None:
+    panel = shown["Medallists"]
+
+    seen = rows(panel)
+    _, told = watched.games.gateway.request("GET", "/v1/medallists?limit=500")
+    official = {
+        (
+            it["medal"],
+            it["name"],
+            TITLES[it["faculty"]],
+            it["sport"].capitalize(),
+            f"{it['title']} · {it['stage']}",
+        )
+        for it in told["medallists"]
+    }
+    names = ["When", "Medal", "Name", "Faculty", "Sport", "Event"]
+    assert [it["name"] for it in panel["columns"]] == names
+    assert len(seen) > 10
+    assert {tuple(it[name] for name in names[1:]) for it in seen} <= official
+    assert [it["When"] for it in seen] == sorted((it["When"] for it in seen), reverse=True)
+
+
 def test_what_changes_is_shown_over_time(shown: dict[str, Json]) -> None:
     gold = shown["Gold medals over time"]["columns"]
     ends = {it["name"]: it["values"][-1] for it in gold if it["type"] == "number"}

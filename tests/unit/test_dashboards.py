@@ -281,6 +281,7 @@ def test_targets_of_redis_are_commands_that_the_data_source_knows_on_keys_that_e
     keys = SnapshotKeys("olympics:")
     weather = WeatherKeys("weather:")
     known = {keys.meta, keys.medal_table, keys.sports, keys.latest, keys.history}
+    known |= {keys.medallists}
     known |= {keys.sport("swimming"), keys.faculty("engineering")}
     known |= {keys.pair("swimming", "engineering")}
     known |= {weather.meta, weather.countries, weather.weathers}

@@ -31,6 +31,13 @@ def counts(**numbers: int) -> dict[str, int]:
     return {name: numbers.get(name, 0) for name in COUNTS}
 
 
+def change(**fields: Any) -> dict[str, Any]:
+    """Return a change as it is listed; Ana of the faculty of law has won it."""
+    ana = {"competitor": "7", "faculty": "law", "medal": "gold"}
+    place = {"sport": "boxing", "unit": "final", "partition": 0, "offset": 3, "at": 2.0}
+    return {**place, "leaders": [ana], **fields}
+
+
 def view(**changes: Any) -> View:
     """Two sports and two faculties; three results are counted."""
     winner = counts(entries=1, winners=1, gold=1)
@@ -47,6 +54,9 @@ def view(**changes: Any) -> View:
         pairs={("boxing", "law"): winner, ("rowing", "arts"): losers},
         places=(("law", 1, 1, 1, 0, 0), ("arts", 2, 1, 0, 1, 0)),
         owners={0: "http://a", 1: "http://a"},
+        latest_offsets={0: (4, 9), 1: (3, 9)},
+        latest=(change(), change(unit="heat", partition=1, offset=2, at=1.5, leaders=[])),
+        medallists=(["boxing", "final", 0, 3, 2000, "7", "gold"],),
     )
     return good._replace(**changes)
 
@@ -70,6 +80,21 @@ def test_a_right_view_passes_and_may_follow_itself() -> None:
         ),
         ({"places": (("law", 1, 1, 1, 0, 0), ("arts", 1, 1, 0, 1, 0))}, "a rank in the medal"),
         ({"places": (("law", 1, 2, 1, 0, 0), ("arts", 2, 1, 0, 1, 0))}, "a total in the medal"),
+        ({"latest_offsets": {0: (5, 9), 1: (3, 9)}}, "further than partition 0 is counted"),
+        ({"latest_offsets": {0: (4, 10), 1: (3, 9)}}, "rules that nobody counts by"),
+        ({"latest_offsets": {0: (4, 9)}}, "lack a partition"),
+        ({"latest_offsets": {0: (3, 9), 1: (3, 9)}}, "that the list has not seen"),
+        ({"latest": view().latest[::-1]}, "not in their order"),
+        ({"latest": (change(), change(offset=2))}, "listed twice"),
+        ({"medallists": ()}, "other medallists are listed"),
+        ({"latest": (), "medallists": view().medallists * 201}, "too many medallists"),
+        (
+            {
+                "latest": (change(leaders=change()["leaders"] * 2),),
+                "medallists": view().medallists * 2,
+            },
+            "more medals are listed than the table has",
+        ),
     ],
 )
 def test_a_view_that_is_wrong_in_itself_is_seen(changes: dict[str, Any], what: str) -> None:
@@ -88,6 +113,11 @@ def test_a_view_that_is_wrong_in_itself_is_seen(changes: dict[str, Any], what: s
         (view(epoch=2), "the epoch has changed"),
         (view(totals={**view().totals, "rejected": 0}), "rejected became fewer"),
         (view(totals={**view().totals, "conflicts": 1}), "two different counts"),
+        (
+            view(latest_offsets={0: (4, 9), 1: (2, 9)}, latest=view().latest[:1]),
+            "the lists of partition 1 went back",
+        ),
+        (view(latest=view().latest[:1]), "the same offsets have two lists"),
     ],
 )
 def test_a_view_that_must_not_come_after_another_is_seen(after: View, what: str) -> None:

@@ -80,7 +80,7 @@ def test_what_other_rules_tell_of_the_same_result_is_told_too() -> None:
     for rules, what in (("r", "result"), ("s", "disqualification")):
         latest = [msgspec.structs.replace(line, what=what)]
         board.hear(msgspec.structs.replace(tally(0, 5), rules=rules, latest=latest))
-        told += [json.loads(row["item"])["change"] for row in board.latest()]
+        told += [json.loads(row["item"])["change"] for row in board.latest()[0]]
     assert told == ["result", "disqualification"]
 
 
@@ -98,12 +98,53 @@ def test_the_list_of_latest_changes_never_goes_back_and_may_be_behind_the_counts
     # the first list of another owner, whose counts are further
     assert hear(6, 2, [])
     assert (board.fence(), board.latest_offsets()) == ({"0": (6, 1)}, {"0": (3, 1)})
-    assert len(board.latest()) == 1
+    assert len(board.latest()[0]) == 1
     # the same counts, and a list that has caught up
     assert hear(6, 6, [])
     assert board.latest_offsets() == {"0": (6, 1)}
-    assert not board.latest()
+    assert not board.latest()[0]
     assert not hear(6, 6, [])
+
+
+def test_the_last_medals_are_those_of_more_changes_than_are_told() -> None:
+    board = Board(1, 6, CATALOGUE)
+    at = itertools.count(1000)
+    for partition in range(6):
+        lines = [
+            ChangeLine("swimming", f"{partition}/{number}", offset, next(at), "result",
+                       PlacedLine(1, "7", None, "law", None, None, None, None, None), "final",
+                       "official", 3, medals(partition, number))
+            for number, offset in enumerate(range(24, -1, -1))
+        ]  # fmt: skip
+        listed = {"latest": lines, "latest_offset": 25}
+        board.hear(msgspec.structs.replace(tally(partition, 25), **listed))
+
+    changes, shown = board.latest()
+
+    assert len(changes) == 100
+    # The newest change of all is the last one of the last partition.
+    items = [json.loads(it["item"]) for it in shown]
+    assert [it[1] for it in items[:3]] == ["5/24", "5/24", "5/24"]
+    assert [(it[5], it[6]) for it in items[:2]] == [("7", "gold"), ("Bea", "silver")]
+    # A partition has sixty: three of each change, but none of one in five.
+    assert {it[2] for it in items} == {5, 4, 3, 2}
+    assert len(shown) == 200
+    first = {name: shown[0][name] for name in ("medal", "name", "faculty", "sport", "event")}
+    assert first == {
+        "medal": "gold", "name": "#7", "faculty": "law", "sport": "Swimming",
+        "event": "5/24 · final",
+    }  # fmt: skip
+
+
+def medals(partition: int, number: int) -> list[PlacedLine]:
+    """Return the medals of an event; every fifth one has none yet."""
+    if number % 5 == 0:
+        return []
+    return [
+        PlacedLine(1, "7", None, "law", None, None, None, None, "gold"),
+        PlacedLine(2, "Bea", "Bea Paz", "law", None, None, None, None, "silver"),
+        PlacedLine(3, "Eva", "Eva Gil", "law", None, None, None, None, "bronze"),
+    ]
 
 
 def test_new_rules_are_shown_when_they_have_come_as_far_as_the_old_ones() -> None:
