@@ -331,3 +331,9 @@ def test_every_metric_that_operations_watch_exists() -> None:
 
     assert watched
     assert watched <= existing
+
+
+def test_the_librarys_readme_has_the_program_that_is_tried() -> None:
+    (program,) = blocks(ROOT / "faust_bulk" / "README.md", "python")
+
+    assert program in blocks(ROOT / "docs" / "bulk.md", "python")
