@@ -281,7 +281,7 @@ class Catalogue:
         content = msgspec.json.encode(
             [
                 self.revision,
-                [_counted_by(sport) for _, sport in sorted(self.sports.items())],
+                [counted_by(sport) for _, sport in sorted(self.sports.items())],
                 sorted(self.faculties),
             ]
         )
@@ -528,7 +528,8 @@ def _patterns(raw: _RawEvent, file: str, place: str) -> Patterns:
     return patterns
 
 
-def _counted_by(sport: Sport) -> list[Any]:
+def counted_by(sport: Sport) -> list[Any]:
+    """Return all of a sport that decides how results count; its events come last."""
     events = [(it.patterns, it.order, it.phase, it.two_bronzes, it.times) for it in sport.events]
     return [
         *(sport.name, sport.code, sport.order, sport.two_bronzes, sport.times, sport.irm),

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import click
 
 from medallero.catalogue.check import check_text, todos_of
+from medallero.catalogue.diff import differences
 from medallero.catalogue.draft import Draft, NothingSeen, Seen, draft, known_sports
 from medallero.catalogue.result_files import seen_in
 from medallero.files.inputs import STDIN, InputError, TextOptions, open_input
@@ -33,6 +34,8 @@ from olympics.text import shown
 from olympics.words import Phase
 
 FAILED: Final = 1
+#: Longest value that a difference shows.
+_BRIEF: Final = 60
 
 _ORDERS: Final[dict[Order, str]] = {
     "lower": "the lowest first",
@@ -164,6 +167,80 @@ def check(file: str | None, events: str | None, sport: str | None, as_json: bool
                 "  ",
             )
     raise SystemExit(FAILED if problems or unknown else 0)
+
+
+@command.command(name="diff")
+@click.argument("old", type=click.Path())
+@click.argument("new", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print what is found as JSON.")
+def diff(old: str, new: str, as_json: bool) -> None:
+    """Tell what differs between two catalogues, and whether workers count all results again.
+
+    Titles, aliases, short names, colours and the games' own data change no count. How a sport
+    ranks, and which sports and faculties there are, do: workers with the new file read the topic
+    again from its beginning, and need a higher revision.
+
+    \b
+    Example:
+      medallero catalogue diff games.toml games-tomorrow.toml
+
+    \b
+    Exit code: 0 no count changes, 1 counts change, 2 a file is no catalogue.
+    """
+    before, after = _catalogue_of(old), _catalogue_of(new)
+    found = differences(before, after)
+    counts = any(it.counts for it in found)
+    replays = before.fingerprint != after.fingerprint
+    if as_json:
+        _print_json(
+            {
+                "differences": [it._asdict() for it in found],
+                "revisions": [before.revision, after.revision],
+                "counts": counts,
+                "replays": replays,
+            }
+        )
+    else:
+        for it in found:
+            mark = " (counts)" if it.counts else ""
+            _say(f"{it.place}: {_brief(it.old)} → {_brief(it.new)}{mark}", "  ")
+        _say(_meaning(before.revision, after.revision, counts, replays), "  ")
+    raise SystemExit(FAILED if counts else 0)
+
+
+def _meaning(old: int, new: int, counts: bool, replays: bool) -> str:
+    if counts and new <= old:
+        return (
+            f"Counts change, and the revision is {new}: raise it above {old}, or the standings "
+            "stay as they are."
+        )
+    if counts:
+        return (
+            "Counts change: restart the workers, then the gateways. Workers count all results "
+            f"again by revision {new}."
+        )
+    if replays:
+        return (
+            f"No count changes, but the revision does, from {old} to {new}: workers count all "
+            f"results again for it. Leave it at {old} to spare that."
+        )
+    return "No count changes: restarted processes use the new file at once."
+
+
+def _brief(value: object) -> str:
+    text = "none" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _BRIEF else f"{text[: _BRIEF - 1]}…"
+
+
+def _catalogue_of(file: str) -> Catalogue:
+    name, text = _text_of(file)
+    catalogue, problems = check_text(text)
+    if catalogue is None:
+        raise CannotDo(
+            f"{name} cannot be used: {problems[0].place}: {problems[0].expected}",
+            f"`medallero catalogue check {name}` tells everything that is wrong.",
+        )
+    return catalogue
 
 
 def _text_of(file: str | None) -> tuple[str, str]:

@@ -143,3 +143,70 @@ def test_show_as_json_has_everything() -> None:
 
     assert [it["name"] for it in shown["sports"]] == list(load_catalogue().sports)
     assert "jabalina" in shown["sports"][1]["events"][0]["words"]
+
+
+BEFORE = """\
+revision = 3
+[sports.swimming]
+code = "SWM"
+title = "Swimming"
+order = "lower"
+events = [{ words = ["relay"], title = "Relay" }]
+[faculties.law]
+title = "Law"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "counts"),
+    [
+        ('title = "Law"', 'title = "Laws"', "faculties.law.title", False),
+        ('title = "Law"', 'title = "Law"\nshort = "LAW"', "faculties.law.short", False),
+        ('title = "Law"', 'title = "Law"\ncolour = "#1f77b4"', "faculties.law.colour", False),
+        ('title = "Swimming"', 'aliases = ["Aquatics"]', "sports.swimming.aliases", False),
+        ('title = "Relay"', 'title = "Relays"', "sports.swimming.events", False),
+        ('title = "Relay"', 'order = "higher"', "sports.swimming.events", True),
+        ('order = "lower"', 'order = "higher"', "sports.swimming.order", True),
+        ('order = "lower"', 'order = "lower"\ntwo_bronzes = true', "swimming.two_bronzes", True),
+        ('order = "lower"', 'order = "lower"\ntimes = true', "sports.swimming.times", True),
+        ('code = "SWM"', 'code = "OWS"', "sports.swimming.code", True),
+        (
+            'order = "lower"',
+            'order = "lower"\nirm = { disqualified = ["DISC"] }',
+            "sports.swimming.irm",
+            True,
+        ),
+        ("[faculties.law]", "[faculties.laws]", "faculties.law:", True),
+        ("[sports.swimming]", "[sports.water]", "sports.water:", True),
+        ("[faculties.law]", '[games]\nplace = "Here"\n[faculties.law]', "games.place", False),
+    ],
+)
+def test_diff_says_what_changes_and_whether_results_are_counted_again(
+    old: str, new: str, place: str, counts: bool, tmp_path: Path
+) -> None:
+    assert old in BEFORE
+    (tmp_path / "old").write_text(BEFORE)
+    changed = BEFORE.replace(old, new)
+    (tmp_path / "new").write_text(changed)
+
+    said = run("diff", str(tmp_path / "old"), str(tmp_path / "new"), columns=200)
+
+    assert said.exit_code == int(counts)
+    assert place in said.output
+    assert (" (counts)" in said.output) == counts
+    assert ("raise it above 3" in said.output) == counts
+    # Workers go by the fingerprint.
+    fingerprints = {make_catalogue(it).fingerprint for it in (BEFORE, changed)}
+    assert (len(fingerprints) == 2) == counts
+
+
+def test_diff_says_what_a_revision_alone_costs(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text(BEFORE)
+    (tmp_path / "new").write_text(BEFORE.replace("revision = 3", "revision = 4"))
+
+    said = run("diff", str(tmp_path / "old"), str(tmp_path / "new"), columns=200)
+
+    assert said.exit_code == 0
+    assert "Leave it at 3" in said.output
+    (tmp_path / "new").write_text("[sports")
+    assert run("diff", str(tmp_path / "old"), str(tmp_path / "new")).exit_code == 2
