@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
+#: The schemes of Valkey's own clients; redis-py does not know them.
+_ALSO_CALLED: Final = {"valkey": "redis", "valkeys": "rediss"}
 #: What may stand in a user or a password as it is; "%" begins what is escaped already.
 _SAFE: Final = "%:!$&'()*+,;=~"
 _LONE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -21,7 +23,8 @@ def url_of(*schemes: str) -> Callable[[str], str]:
     wanted = f"expected {schemes[0]}://[user:password@]host[:port][/…]"
 
     def read(url: str) -> str:
-        scheme, separator, rest = url.partition("://")
+        given, separator, rest = url.partition("://")
+        scheme = _ALSO_CALLED.get(given.lower(), given)
         if not separator or scheme.lower() not in schemes:
             raise ValueError(f"{wanted}, or {', '.join(schemes[1:])}://" if schemes[1:] else wanted)
         user, at, place = rest.rpartition("@")

@@ -38,6 +38,13 @@ def test_a_url_that_is_well_formed_stays_as_it_is(url: str) -> None:
     assert read(url) == url
 
 
+def test_a_url_of_valkey_is_that_of_redis() -> None:
+    assert read("valkey://worker:a/b@127.0.0.1:6379/0") == "redis://worker:a%2Fb@127.0.0.1:6379/0"
+    assert read("valkeys://cache.example:6379") == "rediss://cache.example:6379"
+    with pytest.raises(ValueError, match="expected amqp://"):
+        url_of("amqp", "amqps")("valkey://localhost")
+
+
 @given(PASSWORDS)
 def test_any_password_arrives_and_is_never_shown(password: str) -> None:
     url = read(f"redis://worker:{password}@127.0.0.1:1/3")
