@@ -9,6 +9,7 @@ from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from contracts.settings import CommonSettings
+from faust_bulk.damage import place_damage
 
 
 def kafka_options(settings: CommonSettings) -> dict[str, Any]:
@@ -19,6 +20,7 @@ def kafka_options(settings: CommonSettings) -> dict[str, Any]:
     :raises OSError: a file that was there when the settings were read is not there any more.
     """
     _know_closed_connections()
+    place_damage()
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka,
         "security_protocol": settings.kafka_security,

@@ -14,9 +14,12 @@ from aiokafka.errors import KafkaError
 from contracts.kafka import kafka_options
 from contracts.reasons import reason_of
 from contracts.settings import CommonSettings
+from faust_bulk.damage import DamagedBatch
 
 _STALLED_AFTER: Final = 30.0
 _AT_ONCE: Final = 10_000
+#: What helps where a batch cannot be read.
+DAMAGED: Final = 'docs/operations.md says what to do: "A batch cannot be read"'
 
 
 class TopicUnavailable(Exception):
@@ -94,6 +97,8 @@ class RawTopic:
                     self._consumer.seek(place, since[place.partition])
             async for batch in self._read_to(ends, since or {}):
                 yield batch
+        except DamagedBatch as damage:
+            raise TopicUnavailable(str(damage), DAMAGED) from None
         except KafkaError as error:
             raise _unreachable(error) from None
 

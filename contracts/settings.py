@@ -89,6 +89,9 @@ class CommonSettings(TopicNames, BaseSettings):
         default=4, ge=1, description="partitions of the results topic; fixed within an epoch"
     )
     replication: int = Field(default=1, ge=1, description="replication factor of created topics")
+    compression: Literal["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"] = Field(
+        default="producer", description="compression.type of created topics; all are read"
+    )
     topic_prefix: str = Field(
         default="", pattern=r"^[A-Za-z0-9._-]{0,100}$", description="put before each topic's name"
     )

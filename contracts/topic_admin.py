@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from contracts.kafka import kafka_options
 from contracts.settings import CommonSettings
-from contracts.topics import TopicSpec, topic_specs
+from contracts.topics import TopicSpec, never_in_sync, topic_specs
 
 _ABSENT = "does not exist"
 # How often, and with what pause in seconds, to look whether created topics are there.
@@ -47,6 +48,7 @@ async def ensure_topics(settings: CommonSettings, specs: Sequence[TopicSpec] | N
                 replication_factor=settings.replication,
                 topic_configs={
                     **spec.created_with,
+                    "compression.type": settings.compression,
                     "min.insync.replicas": str(max(1, settings.replication - 1)),
                 },
             )
@@ -75,15 +77,21 @@ async def ensure_topics(settings: CommonSettings, specs: Sequence[TopicSpec] | N
 async def check_topics_of_worker(
     settings: CommonSettings, specs: Sequence[TopicSpec], changelog: str
 ) -> list[TopicError]:
-    """Return what is wrong with *specs* for a worker: it makes *changelog* itself where none is."""
-    problems = await check_topics(settings, specs)
+    """Return what is wrong with *specs* for a worker: it makes *changelog* itself where none is.
+
+    Whether Kafka takes records is the gateways' business; what is there can be counted.
+    """
+    problems = await check_topics(settings, specs, replicas=False)
     return [it for it in problems if not (it.absent and it.topic == changelog)]
 
 
 async def check_topics(
-    settings: CommonSettings, specs: Sequence[TopicSpec] | None = None
+    settings: CommonSettings, specs: Sequence[TopicSpec] | None = None, *, replicas: bool = True
 ) -> list[TopicError]:
-    """Return what is wrong with *specs*, or with the main job's topics; nothing: all is well."""
+    """Return what is wrong with *specs*, or with the main job's topics; nothing: all is well.
+
+    *replicas*: also whether they can have as many replicas in sync as they need.
+    """
     from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
     specs = topic_specs(settings) if specs is None else specs
@@ -129,9 +137,20 @@ async def check_topics(
                                 )
                             )
                     problems += _too_low(spec, config)
+                    if replicas:
+                        problems += _too_few(spec, config, described[spec.name]["partitions"])
     finally:
         await admin.close()
     return problems
+
+
+def _too_few(
+    spec: TopicSpec, config: Mapping[str, str], partitions: Sequence[Mapping[str, Any]]
+) -> list[TopicError]:
+    wanted = int(config.get("min.insync.replicas") or 1)
+    told = (never_in_sync(len(it["replicas"]), wanted) for it in partitions)
+    problem = next((it for it in told if it is not None), None)
+    return [] if problem is None else [TopicError(spec.name, problem)]
 
 
 def _too_low(spec: TopicSpec, config: Mapping[str, str]) -> list[TopicError]:

@@ -125,3 +125,16 @@ def worker_topics(settings: "CommonSettings") -> tuple[TopicSpec, ...]:
         TopicSpec(settings.tallies_topic, 1, _KEPT_SMALL, WRITTEN_BY_WORKERS),
         TopicSpec(settings.rejected_topic, 1, KEPT, WRITTEN_BY_WORKERS),
     )
+
+
+def never_in_sync(replicas: int, wanted: int) -> str | None:
+    """Return what is wrong if *wanted*, ``min.insync.replicas``, is more than there are replicas.
+
+    All processes say it in these words.
+    """
+    if replicas >= wanted:
+        return None
+    return (
+        f"can never have enough replicas in sync: min.insync.replicas is {wanted}, and the "
+        f"replication factor is {replicas}; lower the one or raise the other"
+    )

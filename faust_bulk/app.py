@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import faust
+from aiokafka.structs import TopicPartition
 from faust.exceptions import ImproperlyConfigured
 
 from faust_bulk.counters import Counters
+from faust_bulk.damage import DamagedBatch, place_damage
 from faust_bulk.delivery import BulkSchema
 from faust_bulk.fatal import end_process
 from faust_bulk.logs import another_log
@@ -72,6 +74,7 @@ class BulkApp(faust.App):
         options.setdefault("consumer_auto_offset_reset", "earliest")
         options.setdefault("topic_disable_leader", True)
         options.setdefault("topic_allow_declare", False)
+        place_damage()
         super().__init__(app_id, TableManager=TableManager, **options)
         self.kafka_settings = kafka_settings
         self.drain_timeout = drain_timeout
@@ -93,6 +96,10 @@ class BulkApp(faust.App):
         self.covered = False
         #: what is wrong with the topics, or with how they are assigned
         self.topics_problem: str | None = None
+        #: the batch at which a partition of a bulk topic stands still, since it cannot be read
+        self.damaged: dict[TopicPartition, DamagedBatch] = {}
+        #: such batches of changelogs, whose state was made from the source's beginning instead
+        self.damaged_changelogs: dict[TopicPartition, DamagedBatch] = {}
 
     @property
     def used_topics(self) -> set[str]:
@@ -107,6 +114,8 @@ class BulkApp(faust.App):
         consumer = cast("Consumer", self.consumer)
         if not consumer.assignments and not self.covered:
             return self.topics_problem or "has no partitions; asking whether others have them all"
+        if self.topics_problem is None and self.damaged:
+            return "; ".join(str(it) for it in list(self.damaged.values()))
         return self.topics_problem
 
     @property

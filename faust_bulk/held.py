@@ -37,6 +37,7 @@ class Held(Generic[StateT]):
         "_begun",
         "_local",
         "_log",
+        "_lost",
         "_make",
         "_position",
         "_waiting",
@@ -55,6 +56,7 @@ class Held(Generic[StateT]):
         #: what of the changelog is of the same log as the state
         self.sieve = Sieve(Log(0, ""))
         self._log = ""
+        self._lost = False
         self._position = 0
         self._begun: deque[Range] = deque()
         self._waiting: deque[Publication] = deque()
@@ -68,6 +70,7 @@ class Held(Generic[StateT]):
         not of it, or of another log than *source*, is thrown away.
         """
         log = f"{changelog}/{source.id}"
+        self._lost = False
         if self._local is not None:
             self._position = self._local.start(log, beginning, end)
             # What is not read from its beginning was found to be of this log before.
@@ -94,6 +97,18 @@ class Held(Generic[StateT]):
         self.complete(position)
         return len(values)
 
+    def lose(self) -> bool:
+        """Throw away what was restored, as the changelog cannot be read on.
+
+        Return False, and do nothing, for a state on disk: it remembers how far it was told, and
+        would be taken for complete after the next start.
+        """
+        if self._local is not None:
+            return False
+        self.state = self._make()
+        self._lost = True
+        return True
+
     def complete(self, position: int) -> None:
         """Note that it has been told everything before *position*."""
         self._position = max(self._position, position)
@@ -102,8 +117,8 @@ class Held(Generic[StateT]):
 
     @property
     def empty(self) -> bool:
-        """Whether the changelog has never had anything."""
-        return self._position == 0
+        """Whether nothing is known from the changelog."""
+        return self._position == 0 or self._lost
 
     # While it serves an assignment.
 
@@ -142,6 +157,9 @@ class Held(Generic[StateT]):
         self.assignment = None
         if self._local is not None:
             self._local.close()
+            return False
+        if self._lost:
+            # The group's commit may be beyond what it has been told since.
             return False
         clean = not self._waiting and all(delivered.finished for delivered in self._begun)
         self._begun.clear()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import faust.tables.manager
@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.types import TP
 
 from faust_bulk.assignment import Assignment
+from faust_bulk.damage import DamagedBatch
 from faust_bulk.fatal import end_process
 from faust_bulk.held import Held
 from faust_bulk.light import lighten
@@ -88,6 +89,11 @@ class Recovery(faust.tables.recovery.Recovery):
                     return False
                 for assignment in owned:
                     one = held[assignment.tp.partition]
+                    damage = app.damaged_changelogs.get(
+                        TopicPartition(table.changelog, assignment.tp.partition)
+                    )
+                    if damage is not None and earliest[assignment.tp]:
+                        raise damage  # what the topic has lost would be missing
                     if one.empty or (assignment.tp in unnoted and one.sieve.mixed):
                         # A commit without a note may be of a former log, or of a changelog that
                         # was lost.
@@ -211,14 +217,22 @@ class Recovery(faust.tables.recovery.Recovery):
     ) -> bool:
         """Restore what is *held* by partition; return False if a rebalance has begun.
 
+        A partition whose changelog has a batch that cannot be read is made from its source's
+        beginning, as if it had no changelog.
+
         :raises TopicProblem: the changelog has not the source's partitions.
         :raises AnotherLogError: the state is of another log.
+        :raises DamagedBatch: a batch cannot be read, and the state cannot be made anew.
         """
         changelog = _check_topics(topics, table)
         source = Log(self.bulk_app.epoch, topics[table.source].id)
         began = time.monotonic()
         counters = self.bulk_app.counters
         tps = {TopicPartition(table.changelog, partition): partition for partition in held}
+        damaged: dict[TopicPartition, DamagedBatch] = {}
+        lost = self.bulk_app.damaged_changelogs
+        for tp in tps:
+            lost.pop(tp, None)
         total = 0
         reader = AIOKafkaConsumer(
             enable_auto_commit=False,
@@ -239,18 +253,23 @@ class Recovery(faust.tables.recovery.Recovery):
                 reader.seek(tp, held[partition].start(source, name, beginnings[tp], ends[tp]))
             progressed = time.monotonic()
             while True:
-                remaining = await _remaining(reader, ends)
+                remaining = await _remaining(reader, ends, lost)
                 if not remaining:
                     # What was compacted away before we came to it has a successor, which a
                     # former owner may have written beyond the end that we saw: look again.
                     ends = await reader.end_offsets(list(tps))
-                    remaining = await _remaining(reader, ends)
+                    remaining = await _remaining(reader, ends, lost)
                     if not remaining:
                         break
                 counters.recovery_remaining = remaining
-                fetched = await self._take(reader, table.changelog)
+                fetched = await self._take(reader, table.changelog, damaged)
                 if not still():
                     return False
+                for tp, damage in damaged.items():
+                    if tp not in lost and not held[tps[tp]].lose():
+                        raise damage
+                    reader.pause(tp)
+                lost.update(damaged)
                 for tp, records in fetched.items():
                     total += held[tps[tp]].restore(records, records[-1].offset + 1)
                     held[tps[tp]].sieve.check(table.source)
@@ -281,9 +300,11 @@ class Recovery(faust.tables.recovery.Recovery):
         return True
 
     @staticmethod
-    async def _take(reader: AIOKafkaConsumer, topic: str) -> Any:
+    async def _take(
+        reader: AIOKafkaConsumer, topic: str, damaged: dict[TopicPartition, DamagedBatch]
+    ) -> Any:
         """Return up to a chunk of records; the first call after a pause may return none."""
-        lighten(reader._fetcher, (topic,))
+        lighten(reader._fetcher, (topic,), damaged)
         fetched = await reader.getmany(timeout_ms=0, max_records=_CHUNK)
         if not fetched:
             await asyncio.wait([reader._fetcher._create_fetch_waiter()], timeout=0.2)
@@ -316,9 +337,12 @@ def _check_topics(topics: Mapping[str, TopicFacts], table: BulkTable[Any]) -> To
     return changelog
 
 
-async def _remaining(reader: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> int:
+async def _remaining(
+    reader: AIOKafkaConsumer, ends: dict[TopicPartition, int], lost: Container[TopicPartition]
+) -> int:
     """Return how many offsets lie between what was read and what is to be read."""
-    return sum([max(0, end - await reader.position(tp)) for tp, end in ends.items()])
+    left = [(tp, end) for tp, end in ends.items() if tp not in lost]
+    return sum([max(0, end - await reader.position(tp)) for tp, end in left])
 
 
 class TableManager(faust.tables.manager.TableManager):

@@ -20,7 +20,8 @@ async def watch_for_stalls(consumer: "Consumer", timeout: float) -> None:
     """Look at every assignment now and then, until the consumer stops.
 
     Ends the process if one that has batches finishes none of them for *timeout* seconds, or if
-    one has records to read that are not read although no agent has anything to do.
+    one has records to read that are not read although no agent has anything to do. A batch that
+    cannot be read is none of these: another process could not read it either.
     """
     app = cast("BulkApp", consumer.app)
     progress: dict[Assignment, tuple[object, float]] = {}
@@ -31,7 +32,7 @@ async def watch_for_stalls(consumer: "Consumer", timeout: float) -> None:
         idle = not any(assignment.busy for assignment in assignments.values())
         known, progress = progress, {}
         for tp, assignment in assignments.items():
-            unread = idle and _unread(consumer, tp)
+            unread = idle and tp not in app.damaged and _unread(consumer, tp)
             mark = (assignment.busy, unread, assignment.finished, assignment.delivered)
             since = now
             if (assignment.busy or unread) and assignment in known:

@@ -122,11 +122,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         fetcher = consumer._fetcher
         if consumer._closed or fetcher._closed:
             raise ConsumerStoppedError
-        bulk_topics = cast("BulkApp", self.app).bulk_topics
+        app = cast("BulkApp", self.app)
         deadline = time.monotonic() + (timeout or 0)
         with fetcher._subscriptions.fetch_context():
             while True:
-                lighten(fetcher, bulk_topics)
+                lighten(fetcher, app.bulk_topics, app.damaged)
                 records = await fetcher.fetched_records(
                     active_partitions, timeout=0, max_records=max_records
                 )
@@ -290,6 +290,7 @@ class Consumer(driver.Consumer):
         for table in self._bulk_app.bulk_tables:
             table.assigned(bulk)
         self._buffered_partitions.clear()
+        self._bulk_app.damaged.clear()
         self._epoch += 1
         self.owning = True
         await super().on_partitions_assigned(assigned, generation_id)

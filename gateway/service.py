@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from contracts.topics import TopicSpec
+from contracts.topics import KEPT, TopicSpec
 from gateway.auth.authenticator import Access, check_seed
 from gateway.auth.tls import Tls
 from gateway.grpc.server import GrpcServer
@@ -67,7 +67,7 @@ class Gateway:
         self._writer = LogWriter(
             settings,
             self.metrics,
-            TopicSpec(settings.results_topic, settings.partitions),
+            TopicSpec(settings.results_topic, settings.partitions, KEPT),
             self.metrics.kafka_ready,
             lambda: self._counted_log,
         )

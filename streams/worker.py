@@ -37,6 +37,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("streams.worker")
 _LISTING_SHARE: Final = 50
 #: ... but the list is never older than this for that reason: seconds.
 _LONGEST_PAUSE: Final = 1.0
+#: Seconds between two looks at the settings of the topics, which may be changed at any time.
+_CONFIG_AGE: Final = 10.0
 
 
 class _Listed(NamedTuple):
@@ -60,6 +62,8 @@ class Worker:
             lambda partition: Standings(partition, settings.partitions, self.catalogue),
         )
         self.mirror = SnapshotWriter(settings)
+        #: what was changed in the topics' settings since they were right
+        self._topics_changed: list[str] = []
         #: what was refused in batches whose changes are not durable yet
         self._rejected: dict[Batch, list[Rejected]] = {}
         self._changed = asyncio.Event()
@@ -86,12 +90,29 @@ class Worker:
         log.info("worker_begins", compiled=COMPILED)
 
     async def check(self) -> None:
-        """End the process if the topics are not what the protocol needs."""
-        problems = await check_topics_of_worker(
-            self.settings, worker_topics(self.settings), self.table.changelog
+        """Task: end the process if the topics are not what the protocol needs when it begins.
+
+        Later the worker says it, and is not ready: the next start would be the last.
+        """
+        if problems := await self._wrong_topics():
+            end_process("; ".join(problems))
+        while not self.app.should_stop:
+            await asyncio.sleep(_CONFIG_AGE)
+            try:
+                problems = await self._wrong_topics()
+            except (KafkaError, TimeoutError, OSError) as error:
+                log.debug("topics_unknown", error=repr(error))
+                continue
+            if problems and problems != self._topics_changed:
+                log.error("topics_changed", problems=problems)
+            self._topics_changed = problems
+
+    async def _wrong_topics(self) -> list[str]:
+        settings = self.settings
+        found = await check_topics_of_worker(
+            settings, worker_topics(settings), self.table.changelog
         )
-        if problems:
-            end_process("; ".join(str(problem) for problem in problems))
+        return [str(it) for it in found]
 
     async def keep_standings(self, stream: Any) -> None:
         """Agent: apply each batch, make its changes durable, then let its offsets be committed."""
@@ -278,6 +299,9 @@ class Worker:
     def warnings(self) -> list[str]:
         """Return what somebody must look at although this worker does its share."""
         warnings = [] if self._probe.beginning is None else [self._probe.beginning]
+        warnings += [
+            f"{it}; its results were counted again" for it in self.app.damaged_changelogs.values()
+        ]
         board = self.board()
         if board is not None and board.complete:
             older = board.change_of_rules()["older_partitions"]
@@ -294,6 +318,7 @@ class Worker:
         problems = []
         if self.app.problem is not None:
             problems.append(self.app.problem)
+        problems += self._topics_changed
         if self.board() is not None and self.mirror.of_another_log:
             problems.append(another_log(self.settings.results_topic, self.settings.epoch))
         elif self.board() is not None and self.mirror.refused_too_long:

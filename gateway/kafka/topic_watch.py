@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
@@ -13,7 +13,7 @@ from aiokafka.protocol.admin import DescribeConfigsRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
 from contracts.kafka import kafka_options
-from contracts.topics import TopicSpec, another_log
+from contracts.topics import TopicSpec, another_log, never_in_sync
 from faust_bulk.topics import Partition, TopicFacts, TopicProblem, ask, find
 from gateway.settings import GatewaySettings
 
@@ -109,8 +109,9 @@ class TopicWatch:
             self._config = await self._describe(client, node)
             self.heartbeats = await self._has_heartbeats(client, node)
             self._config_until = time.monotonic() + _CONFIG_AGE
-        if "compact" in self._config.get("cleanup.policy", ""):
-            return f"topic {topic!r} is compacted, which would delete records"
+        problem = _not_kept(self._topic, self._config)
+        if problem is not None:
+            return problem
         wanted = int(self._config.get("min.insync.replicas", "1"))
         for partition in found.described:
             problem = replicas_missing(topic, partition, wanted)
@@ -185,6 +186,18 @@ class TopicWatch:
         return {entry[0]: entry[1] for entry in entries}
 
 
+def _not_kept(topic: TopicSpec, config: Mapping[str, str]) -> str | None:
+    """Return why the topic does not keep what it is given; None if it does, or does not say."""
+    for key, wanted in topic.config.items():
+        found = config.get(key, wanted)
+        if found != wanted:
+            return (
+                f"topic {topic.name!r} would delete records: {key} is {found}; "
+                f"set it to {wanted} (kafka-configs.sh --alter)"
+            )
+    return None
+
+
 def replicas_missing(topic: str, partition: Partition, wanted: int) -> str | None:
     """Return why Kafka takes no record into *partition*, if too few of its replicas are in sync.
 
@@ -194,11 +207,9 @@ def replicas_missing(topic: str, partition: Partition, wanted: int) -> str | Non
     if len(in_sync) >= wanted:
         return None
     name = f"topic {topic!r}: partition {partition.number}"
-    if len(replicas) < wanted:
-        return (
-            f"{name} can never have enough replicas in sync: min.insync.replicas is {wanted}, and "
-            f"the replication factor is {len(replicas)}; lower the one or raise the other"
-        )
+    never = never_in_sync(len(replicas), wanted)
+    if never is not None:
+        return f"{name} {never}"
     away = ", ".join(str(broker) for broker in sorted(set(replicas) - set(in_sync)))
     return (
         f"{name} has {len(in_sync)} of {len(replicas)} replicas in sync, and min.insync.replicas "

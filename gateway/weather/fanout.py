@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from contracts.topics import TopicSpec
+from contracts.topics import KEPT, TopicSpec
 from contracts.weather import writers_in
 from gateway.kafka.batching import LogUnavailable, LogWriter, PendingWrite, Pump
 from gateway.metrics import Metrics
@@ -22,7 +22,7 @@ class ReportLog:
         pumps: list[list[Pump]] = [[] for _ in range(number)]
         for name in writers_in(settings.weather_writers):
             if name == "kafka":
-                topic = TopicSpec(settings.weather_reports_topic, number)
+                topic = TopicSpec(settings.weather_reports_topic, number, KEPT)
                 kafka = LogWriter(settings, metrics, topic, metrics.weather_ready.labels(name))
                 self._writers.append(kafka)
                 for partition, pump in zip(pumps, kafka.pumps, strict=True):

@@ -24,7 +24,7 @@ from pydantic import Field
 from redis.exceptions import ReadOnlyError, RedisError
 
 from contracts.kafka import kafka_options
-from contracts.raw_topic import RawRecord, TopicUnavailable, open_topic
+from contracts.raw_topic import DAMAGED, RawRecord, TopicUnavailable, open_topic
 from contracts.reasons import reason_of
 from contracts.settings import CertificatesFile, CommonSettings
 from contracts.snapshot import STALE_AFTER, Snapshot
@@ -464,11 +464,15 @@ async def _check_worker(web: aiohttp.ClientSession, url: str, partitions: Sequen
         remedy = "restart it, or wait until its partitions have moved to another"
         return Finding(name, "fail", f"{error}; it owns {listed}", remedy)
     if status == 200:
+        unread = [it for it in body.get("warnings", ()) if "cannot be read" in it]
+        if unread:
+            return Finding(name, "warn", f"ready, {listed}; {'; '.join(unread)}", DAMAGED)
         return Finding(name, "ok", f"ready, {listed}")
     problems = "; ".join(map(str, body.get("problems", ()))) or f"HTTP status {status}"
     if body.get("mirror_problem"):
         problems += f"; mirror: {body['mirror_problem']}"
-    return Finding(name, "fail", f"not ready ({listed}): {problems}", "see its log")
+    remedy = DAMAGED if "cannot be read" in problems else "see its log"
+    return Finding(name, "fail", f"not ready ({listed}): {problems}", remedy)
 
 
 async def check_lag(settings: DoctorSettings) -> Finding:

@@ -289,12 +289,12 @@ def _disturb_producers(changelog: str, faults: Faults) -> None:
 def _disturb_restore(faults: Faults) -> None:
     take = Recovery._take
 
-    async def take_disturbed(reader: Any, topic: str) -> Any:
+    async def take_disturbed(reader: Any, topic: str, damaged: Any) -> Any:
         if faults.hold_restore.exists():
             logging.getLogger("streams").info("restoring, as slowly as the test wants it")
             await asyncio.sleep(0.05)
             return {}
-        return await take(reader, topic)
+        return await take(reader, topic, damaged)
 
     Recovery._take = staticmethod(take_disturbed)  # type: ignore[method-assign]
 

@@ -44,21 +44,29 @@ class TopicRecord(NamedTuple):
     timestamp: int = 0
 
 
-def write_results(settings: CommonSettings, results: Iterable[Result]) -> None:
-    """Put results onto the topic as the gateway would."""
-    write_records(settings, ((key_of(r.sport, r.unit), encode(r)) for r in results))
+def write_results(
+    settings: CommonSettings, results: Iterable[Result], codec: str | None = None
+) -> None:
+    """Put results onto the topic as the gateway would, or compressed."""
+    records = ((key_of(r.sport, r.unit), encode(r)) for r in results)
+    write_records(settings, records, codec=codec)
 
 
 def write_records(
     settings: CommonSettings,
     records: Iterable[tuple[bytes | None, bytes | None]],
     partition: int | None = None,
+    codec: str | None = None,
 ) -> None:
     """Put any records onto the results topic: where their key belongs, or into *partition*."""
 
     async def write() -> None:
         async with AIOKafkaProducer(
-            bootstrap_servers=settings.kafka, acks="all", linger_ms=5, max_batch_size=256 * 1024
+            bootstrap_servers=settings.kafka,
+            acks="all",
+            linger_ms=5,
+            max_batch_size=256 * 1024,
+            compression_type=codec,
         ) as producer:
             for key, value in records:
                 home = partition

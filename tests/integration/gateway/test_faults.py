@@ -22,7 +22,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from contracts.topic_admin import ensure_topics
+from contracts.topic_admin import check_topics, ensure_topics
+from contracts.topics import KEPT, never_in_sync
 from gateway.settings import GatewaySettings
 from olympics.catalogue import load_catalogue
 from olympics.result import decode
@@ -196,13 +197,16 @@ def test_a_topic_with_another_number_of_partitions_is_refused_with_the_reason(
     assert "has 3 partitions, the settings say 4" in refused.json["error"]
 
 
-def test_a_compacted_topic_is_refused_because_it_would_lose_results(
-    kafka: str, redis_url: str
+@pytest.mark.parametrize(
+    ("key", "value"), [("cleanup.policy", "compact"), ("retention.ms", "3600000")]
+)
+def test_a_topic_that_would_lose_results_is_refused(
+    key: str, value: str, kafka: str, redis_url: str
 ) -> None:
     settings = settings_for(kafka, redis_url)
-    asyncio.run(_create(settings, {"cleanup.policy": "compact"}))
+    asyncio.run(_create(settings, {key: value}))
     with running(settings, topics=False) as gateway:
-        refused = _refusal(gateway, "compacted")
+        refused = _refusal(gateway, f"{key} is {value}; set it to {KEPT[key]}")
 
     assert refused.status == 503
 
@@ -268,13 +272,27 @@ def test_a_record_that_the_topic_does_not_take_is_the_senders_error(
         assert len(gateway.topic()) == 1
 
 
-def test_a_topic_that_is_compacted_later_is_noticed(kafka: str, redis_url: str) -> None:
+def test_what_becomes_of_a_topic_later_is_noticed_and_judged_alike_by_all(
+    kafka: str, redis_url: str
+) -> None:
     settings = settings_for(kafka, redis_url)
     with running(settings) as gateway:
         gateway.wait_ready()
-        asyncio.run(_configure(settings, {"cleanup.policy": "compact"}))
-
-        assert _refusal(gateway, "compacted").status == 503
+        for key, value, words in (
+            ("cleanup.policy", "compact", "cleanup.policy is compact"),
+            ("retention.bytes", "1000", "retention.bytes is 1000"),
+            ("min.insync.replicas", "2", never_in_sync(1, 2)),
+        ):
+            asyncio.run(_configure(settings, {key: value}))
+            assert words is not None
+            assert _refusal(gateway, words).status == 503
+            problems = asyncio.run(check_topics(settings))
+            assert [it.topic for it in problems] == [settings.results_topic]
+            assert key in problems[0].problem
+            if key == "min.insync.replicas":
+                assert problems[0].problem == words
+        asyncio.run(_configure(settings, {}))
+        gateway.wait_ready()
 
 
 def test_readiness_is_false_as_long_as_kafka_refuses_records(
@@ -448,7 +466,10 @@ async def _configure(
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
     await admin.start()
     try:
-        resource = ConfigResource(ConfigResourceType.TOPIC, topic or settings.results_topic, config)
+        # What is not named gets its default.
+        resource = ConfigResource(
+            ConfigResourceType.TOPIC, topic or settings.results_topic, {**KEPT, **config}
+        )
         await admin.alter_configs([resource])
     finally:
         await admin.close()
@@ -464,7 +485,7 @@ async def _create(settings: GatewaySettings, config: dict[str, str]) -> None:
                     settings.results_topic,
                     num_partitions=settings.partitions,
                     replication_factor=1,
-                    topic_configs=config,
+                    topic_configs={**KEPT, **config},
                 )
             ]
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from click.testing import CliRunner, Result
 
 from contracts.settings import CommonSettings
@@ -31,6 +33,25 @@ def test_the_topics_are_there_and_right_afterwards(common_settings: CommonSettin
     assert (first.exit_code, again.exit_code) == (0, 0), first.output + again.output
     assert common_settings.results_topic in first.output
     assert asyncio.run(check_topics(common_settings)) == []
+
+
+def test_created_topics_are_compressed_as_the_settings_say(
+    common_settings: CommonSettings,
+) -> None:
+    assert topics(common_settings, "--compression", "lz4").exit_code == 0
+
+    async def compression() -> str:
+        admin = AIOKafkaAdminClient(bootstrap_servers=common_settings.kafka)
+        await admin.start()
+        try:
+            wanted = ConfigResource(ConfigResourceType.TOPIC, common_settings.results_topic)
+            (response,) = await admin.describe_configs([wanted])
+        finally:
+            await admin.close()
+        return str({it[0]: it[1] for it in response.resources[0][4]}["compression.type"])
+
+    assert asyncio.run(compression()) == "lz4"
+    assert topics(common_settings).exit_code == 0
 
 
 def test_what_exists_is_not_changed(common_settings: CommonSettings) -> None:

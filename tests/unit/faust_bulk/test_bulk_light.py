@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
@@ -10,18 +11,19 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import (
     READ_COMMITTED,
     READ_UNCOMMITTED,
     FetchResult,
-    PartitionRecords,
 )
-from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 
+from faust_bulk.damage import DamagedBatch, place_damage
 from faust_bulk.light import lighten
+
+place_damage()
 
 TP = TopicPartition("results", 0)
 #: base offset → how many offsets, and which of them compaction has left
@@ -29,6 +31,7 @@ LOG = {10: (5, (0, 1, 2, 3, 4)), 15: (4, (1, 2)), 19: (3, ()), 22: (1, (0,)), 23
 
 # Where things stand in a batch of Kafka's message format 2.
 _BASE, _CRC, _ATTRIBUTES, _LAST = slice(0, 8), slice(17, 21), slice(21, 23), slice(23, 27)
+_RECORDS = 61
 _CONTROL = 0x20
 _ABORT = b"\0\0\0\0"
 
@@ -39,7 +42,11 @@ def a_batch(
     """Return a record batch of *count* offsets from *base* on, of which those *kept* are left."""
     producer = {"producer_id": -1, "producer_epoch": -1, "base_sequence": -1} | of
     builder = DefaultRecordBatchBuilder(
-        2, 0, producer.pop("is_transactional", 0), **producer, batch_size=1 << 20
+        2,
+        producer.pop("codec", 0),
+        producer.pop("is_transactional", 0),
+        **producer,
+        batch_size=1 << 20,
     )
     for place in kept:
         key = _ABORT if control else b"key %d" % (base + place)
@@ -66,8 +73,8 @@ class Partition:
         self.position = start
         self.paused = False
         assignment = SimpleNamespace(active=True, state_value=lambda _tp: self)
-        records = PartitionRecords(
-            TP, MemoryRecords(data), aborted, start, None, None, True, isolation
+        records = fetcher.PartitionRecords(
+            TP, fetcher.MemoryRecords(data), aborted, start, None, None, True, isolation
         )
         self.result = FetchResult(TP, assignment=assignment, partition_records=records, backoff=0)
 
@@ -79,10 +86,13 @@ def as_they_come(partition: Partition) -> None:
     pass
 
 
-def as_batches(partition: Partition) -> None:
-    fetcher = SimpleNamespace(_records={TP: partition.result})
-    lighten(fetcher, {TP.topic})
-    lighten(fetcher, {TP.topic})  # it is done before each take
+def as_batches(
+    partition: Partition, damaged: dict[TopicPartition, DamagedBatch] | None = None
+) -> None:
+    damaged = {} if damaged is None else damaged
+    fetched = SimpleNamespace(_records={TP: partition.result})
+    lighten(fetched, {TP.topic}, damaged)
+    lighten(fetched, {TP.topic}, damaged)  # it is done before each take
 
 
 def taken(
@@ -182,16 +192,94 @@ def test_of_a_batch_of_millions_only_a_part_is_read_at_a_time() -> None:
     assert 4_000 <= read + 1 <= 5_000
 
 
-def test_a_batch_that_is_damaged_is_an_error_and_nothing_of_it_is_given() -> None:
-    good, damaged = a_batch(10, 2, (0, 1)), bytearray(a_batch(12, 2, (0, 1)))
-    damaged[-1] ^= 1
-    partition = Partition(good + bytes(damaged), 10, READ_UNCOMMITTED, [])
-    as_batches(partition)
+#: name → its number in a batch's attributes
+CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 
-    assert [it.offset for it in partition.result.getall(2)] == [10, 11]
-    with pytest.raises(CorruptRecordException):
-        partition.result.getall(2)
+
+@pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS.keys())
+def test_every_codec_is_read(codec: int) -> None:
+    plain = a_batch(0, 300, range(300))
+    data = a_batch(0, 300, range(300), codec=codec)
+
+    assert (codec == 0) == (data == plain)
+    assert taken(as_batches, None, data, 0) == taken(as_they_come, None, plain, 0)
+
+
+def an_uncompressible(codec: int) -> bytes:
+    """Return a batch whose CRC is right, and whose compressed part is not of its codec."""
+    data = bytearray(a_batch(12, 300, range(300), codec=codec))
+    data[_RECORDS:] = b"?" * (len(data) - _RECORDS)
+    data[_CRC] = calc_crc32c(data[_ATTRIBUTES.start :]).to_bytes(4, "big")
+    return bytes(data)
+
+
+def too_long(batch: bytes) -> bytes:
+    return batch[:8] + (1 << 30).to_bytes(4, "big") + batch[12:]
+
+
+DAMAGED = {
+    "crc": (a_batch(12, 2, (0, 1))[:-1] + b"?", "CRC"),
+    "length": (too_long(a_batch(12, 2, (0, 1))), "length"),
+    "codec that is none": (
+        a_batch(12, 2, (0, 1))[:22] + b"\x07" + a_batch(12, 2, (0, 1))[23:],
+        "",
+    ),
+    **{name: (an_uncompressible(codec), "") for name, codec in CODECS.items() if codec},
+}
+
+
+@pytest.mark.parametrize("good", [(10, 11), ()], ids=["behind good ones", "at its head"])
+@pytest.mark.parametrize(("batch", "why"), DAMAGED.values(), ids=DAMAGED.keys())
+def test_at_a_damaged_batch_the_partition_stands_still_and_says_where(
+    batch: bytes, why: str, good: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    damaged: dict[TopicPartition, DamagedBatch] = {}
+    if good:
+        partition = Partition(a_batch(10, 2, (0, 1)) + batch, 10, READ_UNCOMMITTED, [])
+        as_batches(partition, damaged)
+        assert tuple(it.offset for it in partition.result.getall(5)) == good
+        assert not damaged
+        assert partition.position == 12
+    partition = Partition(batch, 12, READ_UNCOMMITTED, [])
+    as_batches(partition, damaged)
+
+    assert partition.result.getall(5) == []
     assert partition.position == 12
+    assert "offset 12 of results/0" in str(damaged[TP])
+    assert why in str(damaged[TP])
+
+    now += 4.9
+    assert partition.result.getall(5) == []
+    assert partition.result.has_more(), "it would be fetched again without a pause"
+    now += 0.2
+    partition.result.getall(5)
+    assert not partition.result.has_more(), "it would never be fetched again"
+
+    partition = Partition(a_batch(12, 2, (0, 1)), 12, READ_UNCOMMITTED, [])
+    as_batches(partition, damaged)
+    assert [it.offset for it in partition.result.getall(5)] == [12, 13]
+    assert not damaged
+
+
+@pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS.keys())
+def test_no_damage_is_taken_for_other_records(codec: int) -> None:
+    whole = a_batch(12, 40, range(40), codec=codec)
+    expected = taken(as_batches, None, whole, 12)
+    for place in range(8, len(whole)):
+        for bit in (1, 128):
+            data = bytearray(whole)
+            data[place] ^= bit
+            damaged: dict[TopicPartition, DamagedBatch] = {}
+            partition = Partition(bytes(data), 12, READ_UNCOMMITTED, [])
+            as_batches(partition, damaged)
+            records = partition.result.getall(None)
+            if not damaged:
+                # The leader's epoch and the version above 2 are in no checksum.
+                assert [(it.offset, it.key, it.value, it.timestamp) for it in records] == (
+                    expected[0][0]
+                ), (place, bit)
 
 
 def test_what_was_fetched_before_a_seek_is_not_given_after_it() -> None:

@@ -33,7 +33,7 @@ import pytest
 from faust.exceptions import ImproperlyConfigured
 from faust.types import TP
 
-from faust_bulk import BulkApp, DictState, recovery, transport
+from faust_bulk import BulkApp, DictState, damage, recovery, transport
 from faust_bulk.delivery import BulkSchema
 
 CONSUMER = faust.transport.consumer.Consumer
@@ -44,7 +44,7 @@ APP = faust.app.base.App
 COORDINATOR = aiokafka.consumer.group_coordinator.GroupCoordinator
 JOINING = aiokafka.consumer.group_coordinator.CoordinatorGroupRebalance
 FETCHER = aiokafka.consumer.fetcher.Fetcher
-FETCHED = aiokafka.consumer.fetcher.PartitionRecords
+FETCHED = damage.PlacedErrors.__base__
 RESULT = aiokafka.consumer.fetcher.FetchResult
 
 READ: list[tuple[Callable[..., Any], str]] = [
