@@ -299,8 +299,10 @@ class FastConnection(asyncio.Protocol):
             self._refuse(lane.api.fault(self._request_id, error))
             return
         try:
-            # What is only announced is not held: slow clients would hold all there is.
-            lane.budget.check(self._client, head.length)
+            # What is only announced is not held: slow clients would hold all there is. What is
+            # there already is held in a moment.
+            if head.length > len(self._data):
+                lane.budget.check(self._client, head.length)
         except Refused as refused:
             self._skip = head.length
             self._refuse_and_rest(refused)

@@ -179,18 +179,14 @@ class LogWriter:
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._problem: str | None = self._link.problem
+        #: How many bytes the topic takes of a record; None if it takes every one of ours.
+        self.largest_record: int | None = None
         ready.set(0)
 
     @property
     def problem(self) -> str | None:
         """Why no records are taken now; None while Kafka really acknowledges them."""
         return self._problem
-
-    @property
-    def largest_record(self) -> int | None:
-        """How many bytes the topic takes of a record; None if it takes every one of ours."""
-        limit = self._link.max_batch
-        return None if limit is None or limit >= _ANY_RECORD else limit
 
     @property
     def pumps(self) -> Sequence[Pump]:
@@ -263,6 +259,8 @@ class LogWriter:
         return max(pump.acknowledged for pump in self._every_pump)
 
     def _refresh(self) -> None:
+        limit = self._link.max_batch
+        self.largest_record = None if limit is None or limit >= _ANY_RECORD else limit
         problem = self._link.problem
         if problem is None and self._beats and not self._acknowledged():
             problem = "Kafka has not acknowledged a record of this gateway yet"

@@ -34,6 +34,16 @@ class Shares:
             return True
         return used <= self._limit and self._held.get(client, 0) + size <= self._share
 
+    def take_if_fit(self, client: str, size: int) -> bool:
+        """Take so many if they fit; return whether they did."""
+        used = self.used + size
+        held = self._held.get(client, 0) + size
+        if used > self._open and (used > self._limit or held > self._share):
+            return False
+        self.used = used
+        self._held[client] = held
+        return True
+
     def held(self, client: str) -> int:
         """Return how many *client* holds."""
         return self._held.get(client, 0)
@@ -74,22 +84,24 @@ class Budget:
     def check(self, client: str, size: int) -> None:
         """Refuse what does not fit now, without taking anything. Raises Refused."""
         if not self._shares.fit(client, size):
-            raise Refused(
-                Reason.TOO_BUSY,
-                f"{self._shares.used} bytes of requests are being served, "
-                f"{self._shares.held(client)} of them this client's; at most {self._limit} fit, "
-                "and no client may take what others need",
-            )
+            raise self._too_busy(client)
 
     def take(self, client: str, size: int) -> None:
         """Take *size* bytes. Raises Refused."""
-        self.check(client, size)
-        if size:
-            self._shares.take(client, size)
+        if size and not self._shares.take_if_fit(client, size):
+            raise self._too_busy(client)
 
     def give_back(self, client: str, size: int) -> None:
         if size:
             self._shares.give_back(client, size)
+
+    def _too_busy(self, client: str) -> Refused:
+        return Refused(
+            Reason.TOO_BUSY,
+            f"{self._shares.used} bytes of requests are being served, "
+            f"{self._shares.held(client)} of them this client's; at most {self._limit} fit, "
+            "and no client may take what others need",
+        )
 
 
 class Lease:
