@@ -110,7 +110,7 @@ def test_a_fault_is_logged_by_its_type_and_place_and_without_its_words(metrics: 
     (event,) = logs
     assert "Ana" not in str(event)
     assert event["error"] == "ValueError"
-    assert event["where"][-1].startswith("test_gateway_request_log.py:")
+    assert event["where"][-1].startswith("test_request_log.py:")
     assert event["where"][-1].endswith(" fail")
 
 
