@@ -102,19 +102,18 @@ class Intake(RecordIntake):
         items: Iterable[tuple[int, object]],
         decode: Decode | None = None,
     ) -> None:
-        parse = self._parser(draft, kind)
-        # Whoever may not send everything goes the long way, which says what he may not.
-        caller = draft.caller
-        short = isinstance(kind, Results) and not caller.limited
+        room = self._log.largest_record
+        # A limited caller's results take the other way, which says what they may not be.
+        plainly = isinstance(kind, Results) and not draft.caller.limited and room is None
+        parse: _Parser | None = None
         catalogue, partitions = self._catalogue, self._partitions
         records, headers = draft.records, draft.headers
         before = len(records)
-        room = self._log.largest_record
         sport = unit = ""
         key, partition = b"", 0
         for index, raw in items:
             if decode is not None and type(raw) is Raw:
-                plain = read_plain(raw, catalogue) if short and room is None else None
+                plain = read_plain(raw, catalogue) if plainly else None
                 if plain is not None:
                     # Results of a unit come together: most have the key of the one before.
                     if plain.unit != unit or plain.sport != sport:
@@ -129,6 +128,7 @@ class Intake(RecordIntake):
             try:
                 if isinstance(raw, NotAnItem):
                     raise ResultError("", str(raw))
+                parse = parse or self._parser(draft, kind)
                 result = parse(index, raw)
                 sport, unit = result.sport, result.unit
                 key, value = key_of(sport, unit), encode(result)
