@@ -20,7 +20,7 @@ import signal
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TextIO
 
 _MARKER: Final = "medallero.json"
 _LOCK: Final = "up.lock"
@@ -28,6 +28,7 @@ _SEED: Final = "seed"
 #: What an `up` in the background says.
 OUTPUT: Final = "up.log"
 _LAYOUT: Final = 1
+_MOMENT: Final = 0.01
 _OURS: Final = ("kafka", "redis", "rabbitmq", "valkey", "logs")
 
 
@@ -65,11 +66,12 @@ class DataDir:
         ):
             raise NotOurs(self.path)
         self._lock = (self.path / _LOCK).open("a+")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
-            raise InUse(self.path, holder(self.path)) from None
+        while not _locked(self._lock):
+            # Whoever looks whether it is held has a share of the lock for a moment.
+            if is_held(self.path):
+                self._lock.close()
+                raise InUse(self.path, holder(self.path))
+            time.sleep(_MOMENT)
         self._lock.truncate(0)
         self._lock.write(f"{os.getpid()}\n")
         self._lock.flush()
@@ -153,6 +155,14 @@ class DataDir:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _locked(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def stop_holder(path: Path, timeout: float) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from medallero.embedded.datadir import DataDir, InUse, NotOurs, stop_holder
+from medallero.embedded.datadir import DataDir, InUse, NotOurs, holder, stop_holder
 
 HOLD = """
 import sys, time
@@ -70,6 +73,17 @@ def test_clearing_removes_our_data_alone(tmp_path: Path) -> None:
 
         assert not data.kafka.exists()
     assert (tmp_path / "notes.txt").exists()
+
+
+def test_a_look_at_a_directory_does_not_keep_an_up_out_of_it(tmp_path: Path) -> None:
+    DataDir(tmp_path).close()
+    with (tmp_path / "up.lock").open() as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        leave = threading.Timer(0.1, fcntl.flock, (look, fcntl.LOCK_UN))
+        leave.start()
+        with DataDir(tmp_path):
+            assert holder(tmp_path) == os.getpid()
+        leave.join()
 
 
 def test_a_second_one_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
