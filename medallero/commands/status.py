@@ -29,15 +29,16 @@ def command(data_dir: Path, as_json: bool) -> None:
     from medallero.embedded.datadir import holder
     from medallero.up.background import parts, read_environment
 
-    pid = holder(data_dir.expanduser().absolute())
+    data = data_dir.expanduser().absolute()
+    pid = holder(data)
     if pid is None:
         if as_json:
             echo_json({"running": False})
         else:
             stdout().print(f"Nothing runs in {data_dir}: `medallero up` starts it.", soft_wrap=True)
         raise SystemExit(1)
-    endpoint = read_environment(data_dir)[variable("endpoint")]
-    found = list(parts(data_dir))
+    endpoint = read_environment(data)[variable("endpoint")]
+    found = list(parts(data))
     if as_json:
         echo_json(
             {

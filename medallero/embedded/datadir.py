@@ -3,6 +3,8 @@
 medallero.json   marks the directory as ours; the layout's version and the epoch
 up.lock          held by the running `up`, with its process id
 up.log           what an `up` in the background has said
+env              what shells source; there while everything runs, and after it
+targets.json     where the metrics are, for Prometheus
 seed             the games' secret seed; a directory of before there was one has none
 kafka/ redis/    their data; so rabbitmq/ and valkey/ of the weather reports
 logs/            a file for each process
@@ -27,6 +29,8 @@ _LOCK: Final = "up.lock"
 _SEED: Final = "seed"
 #: What an `up` in the background says.
 OUTPUT: Final = "up.log"
+#: What shells source; not there while an `up` starts.
+ENVIRONMENT: Final = "env"
 _LAYOUT: Final = 1
 _MOMENT: Final = 0.01
 _OURS: Final = ("kafka", "redis", "rabbitmq", "valkey", "logs")

@@ -10,11 +10,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from contracts.reasons import reason_of
-from medallero.embedded.datadir import OUTPUT, InUse, holder, is_held, stop_holder
+from medallero.embedded.datadir import ENVIRONMENT, OUTPUT, InUse, holder, is_held, stop_holder
 from medallero.options import variable
 from medallero.terminal import CannotDo
 from medallero.up.services import unreadiness
@@ -38,8 +38,10 @@ class Part(NamedTuple):
 def start(arguments: Sequence[str], data: Path, say: Callable[[str], None]) -> int:
     """Run `medallero up` in the background; say what it says, until all runs or it has ended.
 
-    *data* is a directory of ours. Returns its exit code, 0 while it runs. Ctrl-C before everything
-    runs ends it.
+    *data* is a directory of ours. Returns 0 while it runs, else its exit code, or 1 where it was
+    ended from outside. Ctrl-C before everything runs ends it.
+
+    :raises CannotDo: it does not end.
     """
     output = data / OUTPUT
     output.unlink(missing_ok=True)
@@ -54,21 +56,23 @@ def start(arguments: Sequence[str], data: Path, say: Callable[[str], None]) -> i
             start_new_session=True,
         )
     try:
-        with output.open(encoding="utf-8") as lines:
-            while True:
-                code = process.poll()
-                for line in lines:
-                    if line.rstrip("\n") == LAST_LINE:
-                        say("`medallero down` stops everything; the standings stay.")
-                        return 0
-                    say(line.rstrip("\n"))
-                if code is not None:
-                    return code
-                time.sleep(_TICK)
+        with output.open("rb") as said:
+            for line in _lines(said, process):
+                if line == LAST_LINE:
+                    say("`medallero down` stops everything; the standings stay.")
+                    return 0
+                say(line)
     except KeyboardInterrupt:
         process.terminate()
-        process.wait(_STOP)
+        try:
+            process.wait(_STOP)
+        except subprocess.TimeoutExpired:
+            raise CannotDo(f"Process {process.pid} does not end.") from None
         raise
+    if process.returncode > 0:
+        return process.returncode
+    say("It was ended before everything ran.")
+    return 1
 
 
 def stop(data: Path) -> int | None:
@@ -109,11 +113,26 @@ def read_environment(data: Path) -> Mapping[str, str]:
     :raises CannotDo: it has written nothing yet.
     """
     try:
-        text = (data / "env").read_text(encoding="utf-8")
+        text = (data / ENVIRONMENT).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise CannotDo(f"It is starting; what it says is in {data / OUTPUT}.") from None
     words = (shlex.split(line)[1] for line in text.splitlines())
     return {name: value for name, _, value in (it.partition("=") for it in words)}
+
+
+def _lines(said: BinaryIO, process: subprocess.Popen[bytes]) -> Iterator[str]:
+    """Yield the lines that *process* writes into a file, each when it is whole, until it ends."""
+    part = b""
+    while True:
+        ended = process.poll() is not None
+        *whole, part = (part + said.read()).split(b"\n")
+        if ended and part:
+            whole.append(part)
+        for line in whole:
+            yield line.decode("utf-8", "replace")
+        if ended:
+            return
+        time.sleep(_TICK)
 
 
 def _server(name: str, address: str) -> Part:

@@ -18,6 +18,7 @@ from contracts.settings import CommonSettings
 from contracts.urls import shown_url
 from contracts.weather_store import WeatherStoreSettings
 from medallero.client.connect import DEFAULT_ENDPOINT
+from medallero.embedded.datadir import ENVIRONMENT
 from medallero.options import variable
 from olympics.catalogue import Catalogue, load_catalogue
 
@@ -64,13 +65,14 @@ class Whereabouts:
 
     def write_environment(self) -> Path:
         """Write the environment into a file that sh, bash, zsh and fish can source; its path."""
-        file = self.data / "env"
+        file = self.data / ENVIRONMENT
         lines = (f"export {name}={_quoted(it)}\n" for name, it in self.environment().items())
+        scratch = self.data / f"{ENVIRONMENT}.new"
         # The address of Redis may hold a password.
-        file.touch(mode=0o600)
-        file.chmod(0o600)
-        file.write_text("".join(lines), encoding="utf-8")
-        return file
+        scratch.touch(mode=0o600)
+        scratch.chmod(0o600)
+        scratch.write_text("".join(lines), encoding="utf-8")
+        return scratch.replace(file)
 
     def write_targets(self) -> Path:
         """Write where the metrics are, as Prometheus reads it, and return the file's path."""

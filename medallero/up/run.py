@@ -16,7 +16,7 @@ from rich.console import Console
 
 from contracts.settings import DEFAULT_SEED, CommonSettings
 from contracts.weather_store import WeatherStoreSettings
-from medallero.embedded.datadir import DataDir, InUse, NotOurs, stop_holder
+from medallero.embedded.datadir import ENVIRONMENT, DataDir, InUse, NotOurs, stop_holder
 from medallero.embedded.kafka import EmbeddedKafka
 from medallero.embedded.lock import load_lock
 from medallero.embedded.ports import Listener, PortsTaken, check_free, free_port
@@ -192,8 +192,8 @@ def _start(
         weather=tuple(it.http for it in counting),
         catalogue=read_catalogue(settings),
     )
-    where.write_environment()
     where.write_targets()
+    where.write_environment()  # last: whoever finds it finds everything
     screen.say(f"\nMedallero is up ({time.monotonic() - began:.1f} s): open {where.endpoint}/\n")
     for line in where.lines():
         screen.say(line)
@@ -346,6 +346,8 @@ def take(settings: UpSettings, *, fresh: bool) -> DataDir:
 def _data_dir(settings: UpSettings, screen: _Screen, fresh: bool) -> Iterator[DataDir]:
     with take(settings, fresh=fresh) as data:
         path = data.path
+        # What an earlier one has written is so no more, and `status` would ask at its ports.
+        (path / ENVIRONMENT).unlink(missing_ok=True)
         if "epoch" in settings.model_fields_set:
             data.epoch = settings.epoch
         if fresh:
