@@ -133,8 +133,10 @@ async def _when(
         ) as redis:
             while True:
                 counts = await read_counts(redis, settings.weather_prefix)
-                if counts is not None and reached(counts):
-                    return counts
+                # Before the first report nobody has anything to write.
+                found = counts or StoredCounts({}, {}, {})
+                if reached(found):
+                    return found
                 if time.monotonic() > deadline:
                     break
                 await asyncio.sleep(0.2)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from medallero.snapshot_reader import SnapshotUnavailable
 from medallero.weather_audit import audit_weather, compare, numbers_of
 from streams.weather.store import ReportStore, connect
 from tests.support.weather import as_the_net_brings_them, some_reports
@@ -59,6 +60,17 @@ def test_the_audit_agrees_and_then_names_what_was_changed(system: WeatherSystem)
         ("Redis", "country GT", 3),
         ("Valkey", "all", -1),
     ]
+
+
+def test_before_the_first_report_there_is_nothing_to_differ(system: WeatherSystem) -> None:
+    agreed = asyncio.run(audit_weather(system.settings, wait=0))
+
+    assert agreed is not None
+    assert (agreed.records, agreed.differences) == (0, [])
+
+    asyncio.run(send_to_kafka(system.settings, VALUES[:1]))
+    with pytest.raises(SnapshotUnavailable, match="no weather-worker has written counts"):
+        asyncio.run(audit_weather(system.settings, wait=0))
 
 
 def test_every_number_of_a_summary_is_compared() -> None:
