@@ -415,7 +415,11 @@ def _show_dry_run(
     """Print what would be sent, and return the exit code."""
     counts = {kind: inspection.counts[kind] for kind in _ONE}
     if as_json:
-        summary = {"would_send": counts, "no_results": inspection.unreadable}
+        summary = {
+            "would_send": counts,
+            "would_be_rejected": inspection.rejected,
+            "no_results": inspection.unreadable,
+        }
         echo_json(summary | _findings(inspection))
     else:
         for source in inputs:
@@ -431,13 +435,14 @@ def _show_dry_run(
             if count
         )
         notes.print(
-            f"Nothing was sent. Would be sent: {told or 'nothing'}; rows without a result: "
-            f"{inspection.unreadable:,}; {_many_findings(inspection)}.",
+            f"Nothing was sent. Would be sent: {told or 'nothing'}; of these would be rejected: "
+            f"{inspection.rejected:,}; rows without a result: {inspection.unreadable:,}; "
+            f"{_many_findings(inspection)}.",
             soft_wrap=True,
         )
     if strict and inspection.grave:
         return NOT_SENT
-    return SOME_REJECTED if inspection.unreadable else 0
+    return SOME_REJECTED if inspection.unreadable or inspection.rejected else 0
 
 
 _ONE: Final[Mapping[Kind, str]] = {"results": "result", "entries": "entry", "reports": "report"}

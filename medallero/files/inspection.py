@@ -109,6 +109,8 @@ class Inspection:
         self._result_types: dict[UnitKey, str] = {}
         self.counts: Counter[Kind] = Counter()
         self.unreadable = 0
+        #: results that the gateway would reject
+        self.rejected = 0
         #: (faculty or sport, the name that the catalogue has not) → results
         self.unknown: Counter[tuple[str, str]] = Counter()
 
@@ -148,6 +150,7 @@ class Inspection:
         except ResultError as error:
             if error.field in _NAMED and isinstance(raw.get(error.field), str):
                 self.unknown[error.field, raw[error.field]] += 1
+            self.rejected += 1
             self.refuse(
                 record.source, record.line, error.field, error.error, "it would be rejected"
             )

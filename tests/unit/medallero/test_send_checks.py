@@ -229,6 +229,24 @@ def test_a_dry_run_prints_what_would_be_sent_and_sends_nothing(
     assert send(gateway, "--dry-run", "--strict", str(path)).exit_code == 3
 
 
+def test_a_dry_run_tells_how_many_results_the_gateway_would_reject(
+    gateway: FakeGateway, tmp_path: Path
+) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text(
+        "sport,unit,phase,id,faculty,mark\n"
+        "swimming,50 m,final,1,ENG,58.4\n"
+        "swimming,50 m,final,2,LAW,59\n"
+    )
+
+    ran = send(gateway, "--dry-run", str(path))
+
+    assert ran.exit_code == 1
+    assert "of these would be rejected: 1; rows without a result: 0" in ran.stderr
+    summary = json.loads(send(gateway, "--dry-run", "--json", str(path)).stdout)
+    assert summary["would_be_rejected"] == 1
+
+
 @pytest.mark.parametrize("option", ["--strict", "--dry-run"])
 def test_standard_input_is_checked_where_that_is_asked_for(
     gateway: FakeGateway, option: str
