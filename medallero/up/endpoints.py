@@ -60,6 +60,7 @@ class Whereabouts:
             variable("http_port"): str(self.http[1]),
             variable("grpc_host"): self.grpc[0],
             variable("grpc_port"): str(self.grpc[1]),
+            variable("data_dir"): str(self.data),
             STARTED: ",".join(map(variable, self.started)),
         }
 
@@ -137,6 +138,7 @@ class Whereabouts:
             variable("http_port"): "8080",
             variable("grpc_host"): "127.0.0.1",
             variable("grpc_port"): "50051",
+            variable("data_dir"): str(Path(".medallero").absolute()),
         }
         return all(
             name in of_no_matter or defaults.get(name) == value
@@ -164,6 +166,12 @@ def forget_started() -> None:
     """
     for name in os.environ.pop(STARTED, "").split(","):
         os.environ.pop(name, None)
+
+
+def is_named_by_environment(directory: Path) -> bool:
+    """Tell whether our environment names *directory*, which is absolute, as that of the data."""
+    named = os.environ.get(variable("data_dir"))
+    return named is not None and Path(named).expanduser().absolute() == directory
 
 
 def as_environment(common: CommonSettings, *, secrets: bool = False) -> dict[str, str]:

@@ -27,7 +27,7 @@ from medallero.stop_flag import StopFlag
 from medallero.terminal import CannotDo, read_catalogue
 from medallero.up import weather as weather_up
 from medallero.up.background import LAST_LINE
-from medallero.up.endpoints import Whereabouts, as_environment
+from medallero.up.endpoints import Whereabouts, as_environment, is_named_by_environment
 from medallero.up.provision import KAFKA_PACKAGES, check_redis, provide_kafka, provide_topics
 from medallero.up.services import (
     gateway_service,
@@ -188,6 +188,8 @@ def _start(
             *(["kafka", "epoch"] if settings.own_kafka else []),
             *(["redis"] if settings.own_redis else []),
             *(reports.started() if reports else ()),
+            # Whoever has set the directory himself means it at the next `up` too.
+            *([] if is_named_by_environment(data.path) else ["data_dir"]),
         ),
         weather=tuple(it.http for it in counting),
         catalogue=read_catalogue(settings),

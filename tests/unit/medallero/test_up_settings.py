@@ -10,11 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from contracts.settings import CommonSettings
+from medallero.cli import main
 from medallero.options import read
 from medallero.terminal import CannotDo, read_settings
-from medallero.up.endpoints import Whereabouts, as_environment, forget_started
+from medallero.up.endpoints import (
+    Whereabouts,
+    as_environment,
+    forget_started,
+    is_named_by_environment,
+)
 from medallero.up.settings import UpSettings
 from olympics.catalogue import make_catalogue
 from olympics.entry import parse_entry
@@ -80,14 +87,32 @@ def _whereabouts(path: Path, port: int = 8080, **fields: str) -> Whereabouts:
         workers=(("127.0.0.1", 6066), ("::1", 6067)),
         data=path,
         logs=path / "logs",
-        started=("kafka", "redis", "epoch"),
+        started=("kafka", "redis", "epoch", "data_dir"),
     )
 
 
-def test_a_system_at_the_usual_places_needs_no_environment(tmp_path: Path) -> None:
-    assert not any("source" in line for line in _whereabouts(tmp_path).lines())
-    assert any("source" in line for line in _whereabouts(tmp_path, port=8081).lines())
-    assert any("source" in line for line in _whereabouts(tmp_path, seed="Tokyo 2020").lines())
+def test_a_system_at_the_usual_places_needs_no_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    usual = tmp_path / ".medallero"
+    assert not any("source" in line for line in _whereabouts(usual).lines())
+    for unusual in (
+        _whereabouts(usual, port=8081),
+        _whereabouts(usual, seed="Tokyo 2020"),
+        _whereabouts(tmp_path / "elsewhere"),
+    ):
+        assert any("source" in line for line in unusual.lines())
+
+
+def test_a_shell_with_the_environment_asks_for_the_status_of_this_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in _whereabouts(tmp_path).environment().items():
+        monkeypatch.setenv(name, value)
+
+    for command in ("status", "down"):
+        assert f"Nothing runs in {tmp_path}" in CliRunner().invoke(main, [command]).output
 
 
 @pytest.mark.parametrize(
@@ -165,7 +190,18 @@ def test_up_in_a_shell_that_has_sourced_it_starts_its_own_servers_again(
     assert settings.own_kafka
     assert settings.own_redis
     assert settings.seed == "Paris"
+    assert settings.data_dir == Path(".medallero")
     assert "MEDALLERO_STARTED" not in os.environ
+
+
+def test_a_directory_that_the_shell_itself_names_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert not is_named_by_environment(tmp_path)
+    monkeypatch.setenv("MEDALLERO_DATA_DIR", "games")
+    assert is_named_by_environment(tmp_path / "games")
+    assert not is_named_by_environment(tmp_path)
 
 
 def test_a_password_reaches_the_processes_and_no_file(tmp_path: Path) -> None:
