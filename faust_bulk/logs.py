@@ -11,7 +11,8 @@ from faust_bulk.light import LightRecord
 
 TAG_SIZE: Final = 8
 #: Key, before the tag, of the record that an assignment writes into the changelog first of all.
-MARK: Final = b"\0faust_bulk/log"
+#: Changelogs have it from when the package was called so, and a mark under another name is none.
+MARK: Final = b"\0streams.bulk/log"
 
 
 class Log(NamedTuple):

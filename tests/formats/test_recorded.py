@@ -19,6 +19,7 @@ from contracts.records import read_record
 from contracts.redis_keys import SnapshotKeys
 from contracts.settings import CommonSettings
 from contracts.snapshot import Snapshot, read_snapshot
+from faust_bulk.logs import Log, Sieve
 from olympics.recount import Recount, recount
 from olympics.result import ResultError
 from streams.board import Board
@@ -130,6 +131,15 @@ def test_its_results_are_read_again_on_top_of_its_state(recording: Recording) ->
         standings.restored(0, len(log))
         standings.apply(log)
         assert_right(standings, recording)
+
+
+def test_the_log_that_a_state_is_of_is_still_known(newest: Recording) -> None:
+    (log,) = {decode_tally(it.value or b"").log for it in newest.tallies}
+    for partition in range(newest.partitions):
+        sieve = Sieve(Log(newest.epoch + 1, "of a topic that was made again"))
+        values, void = sieve.sift([it for it in newest.changelog if it.partition == partition])
+        told = UNREADABLE.format(newest.name)
+        assert (values, void, sieve.others) == ([], True, {Log(newest.epoch, log)}), told
 
 
 def test_its_tallies_are_heard(recording: Recording) -> None:
