@@ -56,13 +56,14 @@ if known_epoch == new.epoch then
   if ok and type(known_lists) == 'table' then
     local mine = cjson.decode(new.meta.latest_offsets)
     for partition, known in pairs(known_lists) do
-      if mine[partition][1] < known[1] or mine[partition][2] < known[2] then lists_go_on = false end
+      local now = mine[partition]
+      if now and (now[1] < known[1] or now[2] < known[2]) then lists_go_on = false end
     end
   end
 end
 if not lists_go_on then
   for _, name in ipairs({'latest', 'medallists', 'latest_offsets'}) do
-    new.meta[name] = redis.call('HGET', meta_key, name)
+    new.meta[name] = redis.call('HGET', meta_key, name) or ''
   end
 end
 

@@ -9,6 +9,7 @@ import uvloop
 from msgspec.structs import replace
 
 from contracts.latest import ChangeLine, PlacedLine
+from contracts.redis_keys import SnapshotKeys
 from contracts.snapshot import read_latest, read_medallists, read_snapshot
 from gateway.errors import Reason, Refused
 from gateway.reading.snapshot_cache import SnapshotCache
@@ -76,23 +77,43 @@ def test_the_worker_goes_on_and_writes_the_next_time(redis_url: str) -> None:
     assert uvloop.run(write()) == [True, False, True]
 
 
-def test_the_lists_in_redis_never_go_back(redis_url: str) -> None:
+def board_of(settings: WorkerSettings, offset: int, listed: int) -> Board:
+    """A scoreboard that has heard counts up to *offset*, and the changes before *listed*."""
     gold = PlacedLine(1, "7", "Ana", "law", None, None, None, None, "gold")
+    line = ChangeLine("swimming", f"race {listed}", listed - 1, 1000 + listed, "result", gold,
+                      "final", "official", 1, [gold])  # fmt: skip
+    board = Board(settings.epoch, settings.partitions, load_catalogue())
+    board.hear(replace(A_TALLY, offset=offset, latest=[line], latest_offset=listed))
+    return board
 
-    def tally(offset: int, listed: int) -> TallyRecord:
-        line = ChangeLine("swimming", f"race {listed}", listed - 1, 1000 + listed, "result", gold,
-                          "final", "official", 1, [gold])  # fmt: skip
-        return replace(A_TALLY, offset=offset, latest=[line], latest_offset=listed)
 
+def test_what_redis_has_lost_of_a_snapshot_does_not_keep_the_next_one_out(redis_url: str) -> None:
+    async def write(listed: int) -> list[Any]:
+        settings = WorkerSettings(redis=redis_url, redis_prefix="half:", partitions=1)
+        meta = SnapshotKeys(settings.redis_prefix).meta
+        writer = SnapshotWriter(settings)
+        try:
+            if listed == 4:
+                await writer._redis.hset(meta, "epoch", "1")
+                await writer._redis.hset(meta, "latest_offsets", '{"0":[5,1],"1":[5,1]}')
+            assert await writer.write(board_of(settings, 5, listed))
+            return [*await writer._redis.hmget(meta, ["offsets", "latest_offsets"])]
+        finally:
+            await writer.close()
+
+    # A list that is behind in one partition is not taken; the counts are.
+    assert uvloop.run(write(4)) == ['{"0":[5,1]}', '{"0":[5,1],"1":[5,1]}']
+    assert uvloop.run(write(5)) == ['{"0":[5,1]}', '{"0":[5,1]}']
+
+
+def test_the_lists_in_redis_never_go_back(redis_url: str) -> None:
     async def write() -> list[tuple[int, int, list[str], list[str]]]:
         settings = WorkerSettings(redis=redis_url, redis_prefix="lists:", partitions=1)
         writer = SnapshotWriter(settings)
         shown = []
         # The last two are those of a new owner, which another scoreboard hears first.
         for offset, listed in ((5, 4), (6, 3), (7, 6)):
-            board = Board(settings.epoch, settings.partitions, load_catalogue())
-            board.hear(tally(offset, listed))
-            assert await writer.write(board)
+            assert await writer.write(board_of(settings, offset, listed))
             snapshot = await read_snapshot(writer._redis, settings)
             latest = await read_latest(writer._redis, settings)
             medallists = await read_medallists(writer._redis, settings)
