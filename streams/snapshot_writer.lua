@@ -107,10 +107,11 @@ for key, members in pairs(new.choices) do
 end
 write_table(table_key, new.medal_table)
 write_table(sports_key, new.sports)
--- They are the largest part, and most snapshots do not change them.
+-- They are the largest part, and most snapshots do not change them. Who may not ask for the length,
+-- as users that were made for older versions, writes them again.
 for name, key in pairs({latest = latest_key, medallists = medallists_key}) do
   if lists_go_on and (redis.call('HGET', meta_key, name) ~= new.meta[name]
-    or redis.call('XLEN', key) ~= #new[name]) then
+    or redis.pcall('XLEN', key) ~= #new[name]) then
     write_table(key, new[name])
   end
 end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,10 @@ import pytest
 import redis
 from redis.exceptions import NoPermissionError, ResponseError
 
+from streams.settings import WorkerSettings
+from streams.snapshot_writer import SnapshotWriter
 from tests.integration.gateway.gateway_support import a_result
+from tests.integration.test_redis_gone import board_of
 from tests.support.stack import StackFactory
 
 pytestmark = pytest.mark.integration
@@ -61,6 +65,26 @@ def test_the_worker_writes_and_the_reader_reads(stack: StackFactory, users: dict
     assert standings["medal_table"][0]["gold"] == 1
     for password in ("PASSWORD1", "PASSWORD2"):
         assert password not in gateway.log(1000) + worker.log(1000)
+
+
+@pytest.mark.parametrize("rule", ["+xlen", "-xlen"], ids=["as the page has it", "made before"])
+def test_the_worker_writes_again_what_has_not_changed(
+    redis_url: str, users: dict[str, str], rule: str
+) -> None:
+    with redis.Redis.from_url(redis_url) as admin:
+        admin.execute_command("ACL", "SETUSER", urlsplit(users["medallero-worker"]).username, rule)
+
+    async def write() -> list[bool]:
+        settings = WorkerSettings(
+            redis=users["medallero-worker"], redis_prefix="users:again:", partitions=1
+        )
+        writer = SnapshotWriter(settings)
+        try:
+            return [await writer.write(board_of(settings, 5, 4)) for _ in range(2)]
+        finally:
+            await writer.close()
+
+    assert asyncio.run(write()) == [True, True]
 
 
 def test_the_reader_can_do_nothing_else(users: dict[str, str]) -> None:
