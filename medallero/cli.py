@@ -26,7 +26,7 @@ _COMMANDS: Final[dict[str, str]] = {
     "weather-worker": "Run a weather worker: weather reports from Kafka, counted into Redis.",
     "weather-consumer": "Run a weather consumer: the same from RabbitMQ, into Valkey.",
     "token": "Make a token that may send, for the gateway's file of tokens.",
-    "catalogue": "Check a catalogue, show it, or make one of result files.",
+    "catalogue": "Check a catalogue, show it, compare two, or make one of result files.",
     "send": "Send results from files.",
     "board": "Watch the medal table and the splits in the terminal.",
     "events": "Find races, bouts and heats: who leads, who has which medal.",

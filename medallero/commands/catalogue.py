@@ -1,4 +1,4 @@
-"""`medallero catalogue`: check a catalogue, show it, and make one of result files."""
+"""`medallero catalogue`: check a catalogue, show it, compare two, and make one of result files."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _ORDERS: Final[dict[Order, str]] = {
 
 @click.group(name="catalogue")
 def command() -> None:
-    """Check a catalogue, show the one in use, or make one of result files.
+    """Check a catalogue, show the one in use, compare two, or make one of result files.
 
     The catalogue is the file that says which sports and faculties there are and how each sport
     ranks. MEDALLERO_CATALOGUE names the one in use; without it, it is the packaged one.
@@ -218,6 +218,11 @@ def _meaning(old: int, new: int, counts: bool, replays: bool) -> str:
         return (
             "Counts change: restart the workers, then the gateways. Workers count all results "
             f"again by revision {new}."
+        )
+    if new < old:
+        return (
+            f"No count changes, but the revision falls from {old} to {new}: leave it at {old}, or "
+            "the standings stay as they are."
         )
     if replays:
         return (

@@ -208,5 +208,8 @@ def test_diff_says_what_a_revision_alone_costs(tmp_path: Path) -> None:
 
     assert said.exit_code == 0
     assert "Leave it at 3" in said.output
+    (tmp_path / "new").write_text(BEFORE.replace("revision = 3", "revision = 2"))
+    lower = run("diff", str(tmp_path / "old"), str(tmp_path / "new"), columns=200)
+    assert "falls from 3 to 2: leave it at 3, or the standings stay as they are" in lower.output
     (tmp_path / "new").write_text("[sports")
     assert run("diff", str(tmp_path / "old"), str(tmp_path / "new")).exit_code == 2
