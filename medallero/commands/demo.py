@@ -14,7 +14,7 @@ import click
 from medallero.client.connect import GatewayAddress
 from medallero.options import read, variable
 from medallero.stop_flag import StopFlag
-from medallero.terminal import INTERRUPTED, stdout
+from medallero.terminal import INTERRUPTED, CannotDo, stdout
 from medallero.up.settings import UpSettings
 
 #: Settings of the environment that are in force for a demonstration too.
@@ -60,7 +60,8 @@ _PORTS: Final = {"http_port": 8080, "grpc_port": 50051, "kafka_port": 9092, "red
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(".medallero-demo"),
     show_default=True,
-    help="Directory of the demonstration's data; what an earlier one has left there is removed.",
+    help="Directory of the demonstration's data; what an earlier one has left there is removed. "
+    "One that `medallero up` has made is left alone.",
 )
 @click.option(
     "--catalogue", "show_catalogue", is_flag=True, help="Print the catalogue's path, and end."
@@ -105,10 +106,21 @@ def _with_all(speed: float, seed: int, http_port: str | None, data_dir: Path) ->
     # Imported after --help and a wrong flag had their chance.
     from medallero.demo.day import CATALOGUE
     from medallero.demo.play import play
+    from medallero.embedded.datadir import mark_demo
     from medallero.embedded.ports import free_port, is_free
     from medallero.up.endpoints import Whereabouts
     from medallero.up.run import run
 
+    try:
+        is_ours = mark_demo(data_dir.expanduser().absolute())
+    except OSError as error:
+        raise CannotDo(f"The data directory cannot be used: {error}.") from None
+    if not is_ours:
+        raise CannotDo(
+            f"{data_dir} was made by `medallero up`: a demonstration would end and remove what is "
+            "there.",
+            "Choose another with --data-dir PATH.",
+        )
     for name in [it for it in os.environ if it.startswith("MEDALLERO_") and it not in _KEPT]:
         del os.environ[name]
     given: dict[str, str | None] = {

@@ -5,6 +5,7 @@ up.lock          held by the running `up`, with its process id
 up.log           what an `up` in the background has said
 env              what shells source; there while everything runs, and after it
 targets.json     where the metrics are, for Prometheus
+demo             says that a demonstration has it, whose data the next one may remove
 seed             the games' secret seed; a directory of before there was one has none
 kafka/ redis/    their data; so rabbitmq/ and valkey/ of the weather reports
 logs/            a file for each process
@@ -31,6 +32,7 @@ _SEED: Final = "seed"
 OUTPUT: Final = "up.log"
 #: What shells source; not there while an `up` starts.
 ENVIRONMENT: Final = "env"
+_DEMO: Final = "demo"
 _LAYOUT: Final = 1
 _MOMENT: Final = 0.01
 _OURS: Final = ("kafka", "redis", "rabbitmq", "valkey", "logs")
@@ -65,9 +67,7 @@ class DataDir:
         self.path = path.expanduser().absolute()
         self.path.mkdir(parents=True, exist_ok=True)
         marker = self.path / _MARKER
-        if not marker.exists() and any(
-            it.name not in (_LOCK, OUTPUT) for it in self.path.iterdir()
-        ):
+        if _is_foreign(self.path):
             raise NotOurs(self.path)
         self._lock = (self.path / _LOCK).open("a+")
         while not _locked(self._lock):
@@ -159,6 +159,26 @@ class DataDir:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def mark_demo(path: Path) -> bool:
+    """Mark a directory as a demonstration's, unless it is somebody's; return False if `up` made it.
+
+    :raises OSError: it cannot be made.
+    """
+    mark = path / _DEMO
+    if not mark.exists():
+        if (path / _MARKER).exists():
+            return False
+        path.mkdir(parents=True, exist_ok=True)
+        if not _is_foreign(path):
+            mark.touch()
+    return True
+
+
+def _is_foreign(path: Path) -> bool:
+    known = (_LOCK, OUTPUT, _DEMO)
+    return not (path / _MARKER).exists() and any(it.name not in known for it in path.iterdir())
 
 
 def _locked(lock: TextIO) -> bool:

@@ -10,8 +10,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from medallero.embedded.datadir import DataDir, InUse, NotOurs, holder, stop_holder
+from medallero.cli import main
+from medallero.embedded.datadir import DataDir, InUse, NotOurs, holder, mark_demo, stop_holder
 
 HOLD = """
 import sys, time
@@ -84,6 +86,29 @@ def test_a_look_at_a_directory_does_not_keep_an_up_out_of_it(tmp_path: Path) -> 
         with DataDir(tmp_path):
             assert holder(tmp_path) == os.getpid()
         leave.join()
+
+
+def test_a_demonstration_takes_what_is_nobodys_and_what_another_one_left(tmp_path: Path) -> None:
+    demo, other = tmp_path / "demo", tmp_path / "other"
+    assert mark_demo(demo)
+    DataDir(demo).close()
+    assert mark_demo(demo)
+
+    other.mkdir()
+    (other / "thesis.odt").touch()
+    assert mark_demo(other)  # it is `up` that refuses it
+    assert [it.name for it in other.iterdir()] == ["thesis.odt"]
+
+
+def test_a_demonstration_leaves_games_alone(tmp_path: Path) -> None:
+    DataDir(tmp_path).close()
+
+    # Whatever becomes of the check, nothing is started at such a port.
+    ran = CliRunner().invoke(main, ["demo", "--data-dir", str(tmp_path), "--http-port", "none"])
+
+    assert ran.exit_code == 2
+    assert f"{tmp_path} was made by `medallero up`" in ran.output
+    assert "--http-port" not in ran.output
 
 
 def test_a_second_one_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
