@@ -142,7 +142,7 @@ def test_shuffled_and_three_times_over_with_the_worker_killed_it_is_the_same(
 ) -> None:
     games = stack(catalogue=CATALOGUE)
     total = 3 * sum(ROWS.values())
-    chaos = ["--shuffle", "--duplicate", "3", "--rate", "1200"]
+    chaos = ["--shuffle", "--duplicate", "3", "--rate", "600"]
 
     with (
         Watcher(games) as watcher,
