@@ -47,9 +47,12 @@ def command(fresh: bool, parts: tuple[str, ...], detach: bool, **given: str | No
     if detach:
         from medallero.up.background import start
 
-        export(given)
-        arguments = ["--fresh"] * fresh + [f"--with={it}" for it in parts]
         with take(settings, fresh=fresh) as data:
             path = data.path
+        arguments = ["--fresh"] * fresh + [f"--with={it}" for it in parts]
+        # Not by the environment, which names the directory only where the shell has named it.
+        arguments.append(f"--data-dir={settings.data_dir}")
+        del given["data_dir"]
+        export(given)
         raise SystemExit(start(arguments, path, lambda it: stdout().print(it, soft_wrap=True)))
     run(settings, stdout(), fresh=fresh, weather="weather" in parts)

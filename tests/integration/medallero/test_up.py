@@ -18,6 +18,7 @@ import pytest
 
 from contracts.settings import CommonSettings
 from contracts.topics import another_log
+from medallero.up.background import read_environment
 from tests.support.ports import free_port
 from tests.support.recreate import recreate_topics
 from tests.support.waiting import wait_until
@@ -288,15 +289,16 @@ def test_in_the_background_it_is_started_looked_at_and_ended(
         "MEDALLERO_TOPIC_PREFIX": "background-",
         "MEDALLERO_REDIS_PREFIX": "background:",
         "MEDALLERO_APP_ID": "background",
-        "MEDALLERO_DATA_DIR": str(up.data),
     }
+    # What `up` has written into its file is all that the other commands know of it.
+    sourced = {"MEDALLERO_DATA_DIR": str(up.data)}
 
     def medallero(command: str, *options: str) -> tuple[int, str]:
         ran = subprocess.run(
             [sys.executable, "-m", "medallero", command, *options],
             capture_output=True,
             text=True,
-            env={**os.environ, **environment, "COLUMNS": "200"},
+            env={**os.environ, **environment, **sourced, "COLUMNS": "200"},
             timeout=180,
         )
         return ran.returncode, ran.stdout + ran.stderr
@@ -306,6 +308,8 @@ def test_in_the_background_it_is_started_looked_at_and_ended(
         assert up.ended(180) == 0, up.said()
         assert f"http://127.0.0.1:{up.http}/" in up.said()
         assert up.said().endswith("`medallero down` stops everything; the standings stay.\n")
+        sourced = dict(read_environment(up.data))
+        assert sourced["MEDALLERO_STARTED"] == "MEDALLERO_DATA_DIR"
         up.enter("1")
         wait_until(lambda: up.counted() == 1)
 
@@ -316,7 +320,9 @@ def test_in_the_background_it_is_started_looked_at_and_ended(
         code, told = medallero("status", "--json")
         assert json.loads(told)["endpoint"] == f"http://127.0.0.1:{up.http}"
 
-        code, told = medallero("up", "--detach", f"--http-port={free_port()}")
+        code, told = medallero(
+            "up", "--detach", f"--http-port={free_port()}", f"--data-dir={up.data}"
+        )
         assert code == 2
         assert "End it with `medallero down`" in told
     finally:
