@@ -94,7 +94,7 @@ def configure_logs(log_format: Literal["console", "json"], level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    for ours in ("gateway", "streams", "medallero"):
+    for ours in ("faust_bulk", "gateway", "medallero", "streams"):
         logging.getLogger(ours).setLevel(level.upper())
     # Faust's services log under the module of their class, each of their steps at "info".
     for chatty in ("app", "recovery", "transport"):

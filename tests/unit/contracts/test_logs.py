@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import subprocess
+import sys
 from typing import Any
 
 from contracts.logs import REPEATED_AT_MOST, REPEATED_WITHIN, RepeatedLines
@@ -59,3 +62,18 @@ def test_what_is_remembered_is_bounded() -> None:
     for number in range(5_000):
         lines.filter(record("x" * (number % 4_000)))
     assert len(lines._said) <= 1_000
+
+
+def test_what_our_packages_say_at_info_is_logged_and_what_others_say_is_not() -> None:
+    heard = ("faust_bulk", "gateway.http", "medallero", "streams.worker")
+    program = f"""
+import logging
+from contracts.logs import configure_logs
+configure_logs("json", "info")
+for name in {(*heard, "faust_bulk.recovery", "aiokafka.conn")}:
+    logging.getLogger(name).info("said")
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert [json.loads(line)["logger"] for line in ran.stderr.splitlines()] == [*heard]
