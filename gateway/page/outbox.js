@@ -31,7 +31,8 @@ export class Outbox {
 
   // What whoever is signed in has sent; nothing while nobody is.
   own() {
-    return this.waiting.filter((it) => it.sender === this.sender());
+    const sender = this.sender();
+    return sender === undefined ? [] : this.waiting.filter((it) => it.sender === sender);
   }
 
   // What others have sent who signed in in this tab.
@@ -68,6 +69,8 @@ export class Outbox {
         this.reached(true);
         this.pause = FIRST_PAUSE;
         if (status === 401 || status === 403) {
+          // It is of the token of whoever sent it; somebody else may have signed in meanwhile.
+          if (!this.own().includes(first)) continue;
           await this.answered(first, status, body);
           return;
         }

@@ -335,6 +335,34 @@ def test_what_one_official_has_sent_never_goes_out_in_the_name_of_another(
         assert versions(games, unit)["1"] == both
 
 
+def test_the_answer_to_an_official_who_has_left_signs_nobody_out(
+    chromium: Chromium, games: Stack
+) -> None:
+    with chromium.opened(desk(games), lasting=True, **PHONE) as screen:
+        screen.until("document.querySelector('#token')")
+
+        # Ben signs in while Ana's request is under way, and her token has expired.
+        seen = screen.run(
+            """(async () => {
+                const { Outbox } = await import("/page/outbox.js");
+                let sender = "ana";
+                const answers = [];
+                window.fetch = async () => {
+                    sender = "ben";
+                    return new Response("{}", { status: 401 });
+                };
+                const outbox = new Outbox({
+                    token: () => ({}), sender: () => sender, reached() {}, changed() {},
+                    answered: (_, status) => answers.push(status),
+                });
+                await outbox.add({ sport: "swimming", unit: "1", changes: [] });
+                return [answers, outbox.ofOthers().length];
+            })()"""
+        )
+
+        assert seen == [[], 1]
+
+
 def test_what_another_has_left_behind_can_be_forgotten(chromium: Chromium, games: Stack) -> None:
     unit = a_unit()
     sent = a_change(unit, status="official")
