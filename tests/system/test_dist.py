@@ -48,7 +48,7 @@ def test_the_wheel_has_what_is_compiled_and_runs_with_an_old_glibc(
         "medallero/demo/day.csv",
         "medallero/demo/catalogue.toml",
         "olympics/catalogue.toml",
-        "streams/mirror.lua",
+        "streams/snapshot_writer.lua",
     }
     assert not any(it.startswith(("tests/", "faust_bulk/")) for it in names)
 
