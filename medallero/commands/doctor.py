@@ -130,9 +130,10 @@ def _show(findings: Sequence[Finding]) -> None:
     out.print(table)
     failed = sum(it.state == "fail" for it in findings)
     warned = sum(it.state == "warn" for it in findings)
+    warnings = "1 warning" if warned == 1 else f"{warned} warnings"
     if failed:
-        out.print(f"{failed} failed, {warned} warnings.", style="red")
+        out.print(f"{failed} failed, {warnings}.", style="red")
     elif warned:
-        out.print(f"Nothing failed, {warned} warnings.", style="yellow")
+        out.print(f"Nothing failed, {warnings}.", style="yellow")
     else:
         out.print("All is well.", style="green")

@@ -552,8 +552,8 @@ _KINDS: Final[Mapping[Kind, tuple[str, str]]] = {
     ),
     "contradiction": (
         "contradictions",
-        "take one of the two away: medallero correct … --clear irm, or --clear mark; of a bout, "
-        "correct the outcome: medallero correct … --outcome lost",
+        "take one of the two away: medallero correct … --clear irm, or --clear mark, rank or "
+        "outcome; of a bout that two have won: medallero correct … --outcome lost",
     ),
     "unknown_irm": (
         "unknown invalid-result marks",

@@ -1,4 +1,4 @@
-"""What `doctor` advises where `up` runs and its Kafka does not answer."""
+"""What `doctor` advises where `up` runs and its Kafka does not answer; its last line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from medallero.doctor.checks import DoctorSettings, check_kafka, remedy_of_up
+from medallero.commands.doctor import _show
+from medallero.doctor.checks import DoctorSettings, Finding, State, check_kafka, remedy_of_up
 from medallero.embedded.datadir import DataDir
 from medallero.embedded.exit_reasons import last_words, remedy_of
 from tests.support.ports import free_port
@@ -62,3 +63,19 @@ async def test_without_an_up_it_is_to_be_started(held: Path, tmp_path: Path) -> 
     assert remedy_of_up(tmp_path / "nowhere") is None
     settings = DoctorSettings(kafka=f"127.0.0.1:{free_port()}", data_dir=tmp_path / "nowhere")
     assert "start it with `medallero up`" in (await check_kafka(settings)).remedy
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        (["ok"], "All is well."),
+        (["ok", "warn"], "Nothing failed, 1 warning."),
+        (["warn", "warn"], "Nothing failed, 2 warnings."),
+        (["fail", "warn"], "1 failed, 1 warning."),
+    ],
+)
+def test_the_last_line_counts_what_was_found(
+    states: list[State], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _show([Finding("Kafka", it, "facts") for it in states])
+    assert capsys.readouterr().out.splitlines()[-1] == said
