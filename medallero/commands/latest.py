@@ -63,6 +63,8 @@ async def _tell(gateway: GatewayAddress, follow: bool, limit: int, as_json: bool
             await asyncio.sleep(_INTERVAL)
             continue
         problem = ""
+        if not (changes or follow):
+            stderr().print("No result has come yet.", style="dim")
         for change in reversed(changes[:limit]):
             if (change.partition, change.offset) not in seen:
                 _print(change, as_json)

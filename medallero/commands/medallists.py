@@ -46,7 +46,9 @@ async def _tell(
     out = stdout(wide=True)
     entries = dict.fromkeys(MEDALS, 0)
     missing: list[int] = []
+    found = 0
     async for answer in read_list(gateway, "/v1/medallists", "medallists", query, limit):
+        found += len(answer["medallists"])
         for medallist in answer["medallists"]:
             if as_json:
                 echo_json(medallist)
@@ -58,4 +60,6 @@ async def _tell(
     if any(entries.values()):
         told = ", ".join(f"{count} {medal}" for medal, count in entries.items())
         stderr().print(f"Beside these, entries of the course won {told}.", style="dim")
+    elif not found:
+        stderr().print("No medallists.", style="dim")
     tell_missing(missing)

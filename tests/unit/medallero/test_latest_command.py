@@ -81,6 +81,14 @@ def test_who_follows_waits_for_a_gateway_that_is_not_there(monkeypatch: pytest.M
     assert [json.loads(line)["offset"] for line in ran.stdout.splitlines()] == [1]
 
 
+def test_before_the_first_result_it_says_so() -> None:
+    gateway = FakeGateway()
+    gateway.answers = [answer()]
+    with serving(gateway):
+        ran = CliRunner().invoke(latest.command, ["--endpoint", gateway.url])
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (0, "", "No result has come yet.\n")
+
+
 def test_who_does_not_follow_is_told_that_the_gateway_is_away() -> None:
     gateway = FakeGateway()
     gateway.answers = [Busy(503, body='{"error": "restarting"}'), answer(change(1))]
