@@ -563,10 +563,13 @@ function searchView() {
   const events = eventListing(() => ({ text }), { withSport: true, level: "h2", step: 30 });
   const names = make("ul", { class: "names" });
   let people = []; // competitors who are called so
+  let answered = null; // the question whose answer they are
+  const question = () => `v1/competitors?${new URLSearchParams({ name: text, limit: HITS })}`;
   const asked = asking({
-    path: () => `v1/competitors?${new URLSearchParams({ name: text, limit: HITS })}`,
-    told(answer) {
+    path: question,
+    told(answer, path) {
       people = answer.competitors;
+      answered = path;
       tellNames();
     },
     failed() {
@@ -583,7 +586,9 @@ function searchView() {
       .map((it) => make("li", {}, make("a", { href: address(it.name) }, titleOf(kind, it.name)), " ",
         make("span", { class: "aside" }, word(kind === "sports" ? "sport" : "faculty"))));
     names.replaceChildren(...hits("sports", to.sport), ...hits("faculties", to.faculty),
-      ...people.filter((it) => isCalled({ name: it.name ?? it.competitor }, text)).map((it) =>
+      // The gateway finds some that we do not; until it answers, those that we find are shown.
+      ...people.filter((it) => folded(text)
+        && (answered === question() || isCalled({ name: it.name ?? it.competitor }, text))).map((it) =>
         make("li", {}, competitorLink(it), " ",
           make("span", { class: "aside" }, `${word("athlete")} · ${facultyTitle(it.faculty)}`))));
     names.hidden = !names.children.length;

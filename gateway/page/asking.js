@@ -5,7 +5,7 @@ const PAUSE = 1000; // milliseconds between two questions, however fast results 
 // Whether the same question may have another answer a little later.
 export const mayBeBetter = (status) => status >= 500 || status === 429 || status === 408;
 
-// `path()` is asked; `told(answer)` hears of it, `failed(status)` of what went wrong: 0 if nothing
+// `path()` is asked; `told(answer, path)` hears of it, `failed(status)` of what went wrong: 0 if nothing
 // was answered. What was refused is not asked again.
 export function asking({ path, told, failed }) {
   let under = false;
@@ -27,7 +27,7 @@ export function asking({ path, told, failed }) {
       if (left) return;
       if (answer.ok) {
         const body = await answer.json();
-        told(body);
+        told(body, asked);
         again ||= body.complete === false;
       } else {
         // What has no results yet may get some: the next news ask again.

@@ -309,6 +309,12 @@ def test_a_search_finds_sports_faculties_and_athletes_too(chromium: Chromium, pa
         assert not screen.visible(".names")
         assert screen.run("location.search") == "?q=franzzz"
         screen.press("Control+a")
+        aoife = {"id": "aoife-1", "name": "Aoife O’Neill"}
+        post(paris, unit=a_unit(), competitor=aoife, faculty="AUS", mark="31.00", phase="round")
+        screen.type("oneill")
+        screen.until_text(".names", "Aoife O’Neill")
+        screen.press("Control+a", "Backspace")
+        screen.until("document.querySelector('.names').hidden")
         zoe = {"id": "zoe-1", "name": "Zoë Ñandú"}
         post(paris, unit=a_unit(), competitor=zoe, faculty="AUS", mark="30.00", phase="round")
         screen.type("nan ZOE")
