@@ -4,6 +4,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
+from operator import itemgetter
 from typing import Final
 
 from contracts.details import (
@@ -124,7 +125,7 @@ class Details:
         """Return who is called so in those of the partitions that can be told about."""
         search = Search(question.name)
         offsets: list[Told] = []
-        steps: list[Steps[list[FoundCompetitor]]] = []
+        steps: list[Steps[_InOrder]] = []
         more = False
         async for partition, state, index in self._events.ready(question.partitions):
             found = await _matching(
@@ -137,9 +138,11 @@ class Details:
             more = more or len(found) > EVENTS_WITH_NAMES
             for it in _first(found, EVENTS_WITH_NAMES, None):
                 survivors = state.tally.survivors(key_of(it.sport, it.unit))
-                steps.append(_called(search, survivors))
-        competitors = {one for it in steps for one in await in_turns(it)}
-        listed = sorted(competitors, key=FoundCompetitor.order)
+                steps.append(_called(search, survivors, question.limit + 1))
+        called: _InOrder = {}
+        for some in steps:
+            called = _first_of(called | await in_turns(some), question.limit + 1)
+        listed = list(called)
         return CompetitorsAnswer(
             offsets, listed[: question.limit], more or len(listed) > question.limit
         )
@@ -152,16 +155,25 @@ class Details:
         return [shown_result(event, place, self._catalogue.sports[event.sport])]
 
 
-def _called(search: Search, survivors: Iterable[list[Latest]]) -> Steps[list[FoundCompetitor]]:
-    called = []
+#: competitors, each with its place in a list
+_InOrder = dict[FoundCompetitor, tuple[tuple[str, ...], str, str]]
+
+
+def _called(search: Search, survivors: Iterable[list[Latest]], limit: int) -> Steps[_InOrder]:
+    called: _InOrder = {}
     for some in survivors:
-        called += [
-            FoundCompetitor(it.competitor, it.name, it.faculty)
-            for it in some
-            if it.status != WITHDRAWN and search.matches_name(it.name or it.competitor)
-        ]
+        for it in some:
+            if it.status != WITHDRAWN and search.matches_name(it.name or it.competitor):
+                found = FoundCompetitor(it.competitor, it.name, it.faculty)
+                called[found] = found.order()
+        # In each step, so that no step is long: a letter may match a hundred thousand.
+        called = _first_of(called, limit)
         yield
     return called
+
+
+def _first_of(called: _InOrder, limit: int) -> _InOrder:
+    return dict(sorted(called.items(), key=itemgetter(1))[:limit])
 
 
 async def _matching(

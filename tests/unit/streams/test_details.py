@@ -10,9 +10,10 @@ import pytest
 from contracts.details import ROWS, CompetitorQuestion, CompetitorsQuestion, EventQuestion
 from contracts.partitioning import partition_of
 from olympics.events import order_of
+from olympics.ranking import SLICE
 from olympics.result import key_of
 from olympics.rsc import is_event_code
-from streams.details import Details
+from streams.details import Details, _first_of
 from streams.events import EventIndex
 from tests.unit.streams.test_events import CATALOGUE, FINAL, PARTITIONS, Partitions, swum
 
@@ -223,6 +224,27 @@ def test_competitors_are_found_by_the_beginnings_of_their_names() -> None:
     assert competitors(partitions, "ru").more is False
     assert found("ru", limit=1) == [("7", "Mária Ruiz", "law")]
     assert competitors(partitions, "ru", limit=1).more is True
+
+
+def test_of_many_who_are_called_so_a_few_are_sorted_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes = []
+
+    def first_of(called: Any, limit: int) -> Any:
+        sizes.append(len(called))
+        return _first_of(called, limit)
+
+    monkeypatch.setattr("streams.details._first_of", first_of)
+    names = [f"Ana {number:04}" for number in reversed(range(SLICE + 50))]
+    swimmers = [swum(FINAL, name[4:], "21.25", name=name) for name in names]
+    partitions = Partitions([*swimmers, swum(HEATS[0], "a", "21.25", name="Ana 0001 Paz")])
+
+    told = competitors(partitions, "ana", limit=4)
+
+    expected = ["Ana 0000", "Ana 0001", "Ana 0001 Paz", "Ana 0002"]
+    assert ([it.name for it in told.competitors], told.more) == (expected, True)
+    assert max(sizes) <= 5 + SLICE
 
 
 def test_people_are_looked_for_in_some_events_only(monkeypatch: pytest.MonkeyPatch) -> None:
