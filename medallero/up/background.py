@@ -115,7 +115,7 @@ def read_environment(data: Path) -> Mapping[str, str]:
     try:
         text = (data / ENVIRONMENT).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise CannotDo(f"It is starting; what it says is in {data / OUTPUT}.") from None
+        raise CannotDo(f"It is starting. What `up --detach` says is in {data / OUTPUT}.") from None
     words = (shlex.split(line)[1] for line in text.splitlines())
     return {name: value for name, _, value in (it.partition("=") for it in words)}
 

@@ -69,4 +69,4 @@ def test_while_it_starts_nothing_is_told_of_the_one_before(
         ran = CliRunner().invoke(main, ["status", "--data-dir", "~/data"])
 
     assert ran.exit_code == 2
-    assert f"It is starting; what it says is in {data}/up.log" in ran.output
+    assert f"It is starting. What `up --detach` says is in {data}/up.log" in ran.output
