@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from medallero.cli import main
 from medallero.extras import EXTRA_OF, missing_package, require
 from medallero.terminal import CannotDo
 
-SETUP = Path(__file__).parents[3] / "setup.cfg"
+ROOT = Path(__file__).parents[3]
+SETUP = ROOT / "setup.cfg"
 
 
 def test_each_package_is_in_the_extra_that_is_named() -> None:
@@ -20,9 +22,13 @@ def test_each_package_is_in_the_extra_that_is_named() -> None:
     setup.read(SETUP, encoding="utf-8")
     extras = setup["options.extras_require"]
     required = setup["options"]["install_requires"]
+    of_bulk = tomllib.loads((ROOT / "faust_bulk" / "pyproject.toml").read_text("utf-8"))["project"]
 
     for package, extra in EXTRA_OF.items():
-        assert f"\n{package} " in extras[extra], package
+        brought = [extras[extra]]
+        if f"faust-bulk[{extra}]" in extras[extra]:
+            brought += of_bulk["optional-dependencies"][extra]
+        assert f"\n{package} " in "\n".join(["", *brought]), package
         assert f"\n{package} " not in required, package
 
 
