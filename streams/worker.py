@@ -20,7 +20,7 @@ from olympics.catalogue import Catalogue, load_catalogue, split_revision
 from streams import metrics
 from streams.app import bulk_app
 from streams.board import Board
-from streams.latest import LatestList
+from streams.latest import NOTHING_LISTED, LatestList
 from streams.probe import Probe
 from streams.record_times import RecordTimes
 from streams.rejects import rejected_records
@@ -169,7 +169,7 @@ class Worker:
                 del self._since[given_up]
             for partition, state in owned.items():
                 listed = self._listed.get(partition)
-                # The first tally waits for its list: people never see the list vanish.
+                # The first tally waits until its list was made, if that can be.
                 if not state.live or listed is None or listed.state is not state:
                     continue
                 offsets = state.offset, listed.latest.offset
@@ -203,7 +203,7 @@ class Worker:
         """Task: list the latest changes of each owned partition, which its tallies then carry.
 
         The counts never wait for it: with hundreds of units that change a second, the list
-        would take more time than they do.
+        would take more time than they do. Nor do they wait for a time that cannot be read.
         """
         while not self.app.should_stop:
             with contextlib.suppress(TimeoutError):
@@ -219,7 +219,13 @@ class Worker:
                     state.offset,
                 ):
                     continue
-                if not state.live or not await self._timed(partition, state):
+                if not state.live:
+                    continue
+                if not await self._timed(partition, state):
+                    if known is None or known.state is not state:
+                        # Their list stays until there is one that has come as far.
+                        self._listed[partition] = _Listed(state, NOTHING_LISTED)
+                        self._changed.set()
                     continue
                 offset = state.offset
                 lines = await in_turns(measured(state.latest.lines(), spent.append))

@@ -17,7 +17,7 @@ from contracts.topics import KEPT
 from medallero.cli import main
 from olympics.catalogue import load_catalogue
 from tests.formats.games import games
-from tests.support.oracle import assert_standings_equal_the_oracle, write_results
+from tests.support.oracle import assert_standings_equal_the_oracle, latest_of, write_results
 from tests.support.servers import Server, running_kafka
 from tests.support.stack import Stack, StackFactory
 from tests.support.waiting import wait_until
@@ -49,12 +49,27 @@ async def configure(kafka: str, topic: str, config: dict[str, str]) -> None:
         await admin.close()
 
 
-def flip(directory: Path, topic: str, partition: int) -> None:
-    """Flip a bit in the first batch of a partition that lies on the disk; again, it is whole."""
-    (segment,) = directory.glob(f"**/{topic}-{partition}/*0.log")
+def flip(directory: Path, topic: str, partition: int, begin: int = 0) -> None:
+    """Flip a bit in the batch that begins there in a partition's file; again, it is whole."""
+    segment = segment_of(directory, topic, partition)
     data = bytearray(segment.read_bytes())
-    data[_RECORDS + 4] ^= 1
+    data[begin + _RECORDS + 4] ^= 1
     segment.write_bytes(data)
+
+
+def segment_of(directory: Path, topic: str, partition: int) -> Path:
+    (segment,) = directory.glob(f"**/{topic}-{partition}/*0.log")
+    return segment
+
+
+def last_batch(directory: Path, topic: str, partition: int) -> int:
+    """Return where the last batch of a partition begins in its file."""
+    data = segment_of(directory, topic, partition).read_bytes()
+    begin = following = 0
+    while following < len(data):
+        begin = following
+        following += 12 + int.from_bytes(data[begin + 8 : begin + 12], "big")
+    return begin
 
 
 def test_every_codec_is_read_and_a_damaged_batch_stops_its_partition_alone(
@@ -132,3 +147,23 @@ def tell_the_story(running: Stack, server: Server, directory: Path) -> None:
     assert "table_restored" in worker.log(200)
     found = next(it for name, it in doctor(running).items() if name.startswith("worker "))
     assert (found["state"], "counted again" in found["facts"]) == ("warn", True)
+
+    # given that batches are damaged which were counted, and have the latest changes
+    assert worker.stop() == 0
+    server.stop()
+    batches = [(partition, last_batch(directory, topic, partition)) for partition in (0, 1)]
+    for partition, begin in batches:
+        flip(directory, topic, partition, begin)
+    server.start()
+    worker.start()
+    # then their times cannot be read, and what comes there is counted
+    wait_until(lambda: "times_unread" in worker.log(200), timeout=120, what=worker.log)
+    write_results(settings, games(CATALOGUE, 1, seed=12))
+    running.settled()
+    # and the latest changes are told when they are whole again
+    server.stop()
+    for partition, begin in batches:
+        flip(directory, topic, partition, begin)
+    server.start()
+    wait_until(lambda: latest_of(settings).offsets == running.settled().offsets, what=worker.log)
+    assert_standings_equal_the_oracle(running, running.settled())
