@@ -185,8 +185,10 @@ def _copy(words: Sequence[str], directory: Path) -> None:
     *sources, target = words
     for source in sources:
         for path in context():
-            if source == "." or path == Path(source):
-                place = directory / target / (path if source == "." else path.name)
+            if path.is_relative_to(source):
+                # Of a directory, what is in it is copied.
+                of_file = path == Path(source)
+                place = directory / target / (path.name if of_file else path.relative_to(source))
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / path, place)
 
