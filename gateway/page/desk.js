@@ -743,9 +743,11 @@ function eventView(sport, unit) {
     make("h2", {}, word("history")), log);
   title.focus({ preventScroll: true });
 
+  // Until there are rows, what is refused is kept as a draft, which becomes one of them.
+  let begun = false;
   async function begin() {
     await look(true);
-    for (const change of outbox.own().filter((it) => self.is(it.sport, it.unit)).flatMap((it) => it.changes)) {
+    for (const change of outbox.own().filter((it) => it.sport === sport && it.unit === unit).flatMap((it) => it.changes)) {
       const row = ofId(change.competitor.id) ?? addRow();
       for (const [name, text] of Object.entries(cellsOf(change))) row.inputs[name].value = text;
       underWay(row, change);
@@ -761,6 +763,7 @@ function eventView(sport, unit) {
       else row.base = draft.base;
       showRivals(row);
     }
+    begun = true;
     if (!rows.length || !isBlank(rows.at(-1))) addRow();
     grid.classList.toggle("bouts", isBout());
     for (const row of rows) state(row);
@@ -774,7 +777,7 @@ function eventView(sport, unit) {
   }
   const looking = setInterval(() => { if (!document.hidden) look(); }, LOOK);
   const self = {
-    is: (itsSport, itsUnit) => itsSport === sport && itsUnit === unit,
+    is: (itsSport, itsUnit) => begun && itsSport === sport && itsUnit === unit,
     answered,
     outboxChanged: () => rows.forEach(state),
     leave() {
