@@ -154,7 +154,7 @@ def _too_few(
 
 
 def _too_low(spec: TopicSpec, config: Mapping[str, str]) -> list[TopicError]:
-    # Who may not read the settings is told none, which is no fault of theirs.
+    # Kafka tells no settings without the right to read them, which is no fault of the settings.
     return [
         TopicError(spec.name, f"{key} is {config[key]}, needed: {least} or more")
         for key, least in spec.at_least.items()

@@ -214,15 +214,12 @@ class Worker:
             self._listed = {it: known for it, known in self._listed.items() if it in owned}
             for partition, state in owned.items():
                 known = self._listed.get(partition)
-                if known is not None and (known.state, known.latest.offset) == (
-                    state,
-                    state.offset,
-                ):
-                    continue
-                if not state.live:
+                if known is not None and known.state is not state:
+                    known = None  # of an earlier assignment
+                if not state.live or (known is not None and known.latest.offset == state.offset):
                     continue
                 if not await self._timed(partition, state):
-                    if known is None or known.state is not state:
+                    if known is None:
                         # Their list stays until there is one that has come as far.
                         self._listed[partition] = _Listed(state, NOTHING_LISTED)
                         self._changed.set()
